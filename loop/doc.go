@@ -1,0 +1,29 @@
+// Package loop waits for the kernel and calls handlers.
+//
+//	            Group
+//	  ┌───────────┴───────────┐
+//	Reactor 0              Reactor 1            one OS thread each
+//	  │ engine (epoll)        │ engine
+//	  │ slots  fd -> Handler  │ slots
+//	  │ timers                │ timers
+//	  │ posted functions      │ posted functions
+//	  │ retired fds ──────────┴── closed once no reactor can still use them
+//
+// A reactor lives in turns. Each turn waits for edges, calls the handler of
+// each, runs the handlers that asked to be called again, fires timers, runs
+// posted functions, and at last calls the turn-end hooks, which send what the
+// turn gathered.
+//
+// Glossary:
+//
+//   - reactor: an event loop on one locked OS thread. Everything registered
+//     with it is called on that thread only.
+//   - turn: one pass of a reactor from one wait to the next.
+//   - edge: a change that the kernel reports once (EPOLLET, epoll(7)). A
+//     handler works until EAGAIN, or asks with Again to be called next turn.
+//   - slot: the place of one registered fd; its sequence number lets events
+//     of an earlier owner of the fd number be dropped.
+//   - retire: give up an fd that other reactors may still be using in the
+//     turn that they are in; it is closed when each has finished that turn.
+//   - batch: several datagrams received or sent by one system call.
+package loop

@@ -1,0 +1,106 @@
+package loop
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// edgeTriggered is EPOLLET as a bit pattern; x/sys has it as a negative int.
+const edgeTriggered = 1 << 31
+
+// wakeTag is the tag of the engine's own eventfd. No slot has it: its fd part
+// is beyond any fd number.
+const wakeTag = 1<<64 - 1
+
+// epoll is the engine on epoll(7).
+type epoll struct {
+	fd     int
+	wakeFD int
+	buf    [eventsPerWait]unix.EpollEvent
+	closed bool
+}
+
+func newEpoll() (*epoll, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	wakeFD, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	e := &epoll{fd: fd, wakeFD: wakeFD}
+	if err := e.arm(wakeFD, Readable, wakeTag); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *epoll) arm(fd int, interest Events, tag uint64) error {
+	ev := unix.EpollEvent{Events: uint32(interest) | edgeTriggered, Fd: int32(tag), Pad: int32(tag >> 32)}
+	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
+func (e *epoll) disarm(fd int) error {
+	var none unix.EpollEvent
+	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_DEL, fd, &none))
+}
+
+// wait looks first without blocking, by a raw system call that keeps the P:
+// under load there is nearly always something, and the hand-over of a P costs
+// more than the look.
+func (e *epoll) wait(events []event, timeout int64) (int, error) {
+	n, errno := epollLook(e.fd, e.buf[:min(len(events), len(e.buf))])
+	if n == 0 && errno == 0 && timeout != 0 {
+		var err error
+		n, err = unix.EpollWait(e.fd, e.buf[:min(len(events), len(e.buf))], milliseconds(timeout))
+		if err != nil {
+			return 0, err
+		}
+	} else if errno != 0 {
+		return 0, errno
+	}
+	kept := 0
+	for i := range n {
+		tag := uint64(uint32(e.buf[i].Fd)) | uint64(uint32(e.buf[i].Pad))<<32
+		if tag == wakeTag {
+			e.drainWake()
+			continue
+		}
+		events[kept] = event{tag, Events(e.buf[i].Events)}
+		kept++
+	}
+	return kept, nil
+}
+
+func (e *epoll) wake() {
+	var one = [8]byte{1}
+	unix.Write(e.wakeFD, one[:])
+}
+
+func (e *epoll) drainWake() {
+	var count [8]byte
+	unix.Read(e.wakeFD, count[:])
+}
+
+func (e *epoll) close() error {
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	return errors.Join(unix.Close(e.wakeFD), unix.Close(e.fd))
+}
+
+// milliseconds rounds up, so that a timer never fires early.
+func milliseconds(ns int64) int {
+	if ns < 0 {
+		return -1
+	}
+	const perMilli = int64(time.Millisecond)
+	return int(min((ns+perMilli-1)/perMilli, 1<<30))
+}
