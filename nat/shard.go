@@ -1,0 +1,155 @@
+package nat
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+const cacheLine = 64 // bytes; amd64 and most arm64
+
+// shard is one part of the table. Readers use only index; all else needs mu,
+// but for the bounds, which anybody may read. The three are on cache lines of
+// their own: a lookup never waits for the line that an insert has just taken.
+type shard[V any] struct {
+	index atomic.Pointer[index[V]]
+	_     [cacheLine - 8]byte
+
+	mu     sync.Mutex
+	count  int
+	queues []*queue[V] // one per timeout in use and class, in no order
+	_      [cacheLine - 40]byte
+
+	bounds bounds
+	_      [cacheLine - 24]byte
+}
+
+// bounds are the times before which a shard certainly has nothing, never
+// where there is nothing at all.
+type bounds struct {
+	unreplied, replied atomic.Int64 // lowest record of either class
+	due                atomic.Int64 // first end of an entry by its record
+}
+
+func (b *bounds) oldest(replied bool) *atomic.Int64 {
+	if replied {
+		return &b.replied
+	}
+	return &b.unreplied
+}
+
+// publish brings the bounds up to date. Whoever changed a queue calls it
+// before he unlocks.
+func (s *shard[V]) publish() {
+	unreplied, replied, due := int64(never), int64(never), int64(never)
+	for _, q := range s.queues {
+		at := q.oldest()
+		if q.replied {
+			replied = min(replied, at)
+		} else {
+			unreplied = min(unreplied, at)
+		}
+		due = min(due, q.due(at))
+	}
+	raise(&s.bounds.unreplied, unreplied)
+	raise(&s.bounds.replied, replied)
+	raise(&s.bounds.due, due)
+}
+
+// raise stores only news, to leave the cache line with its readers.
+func raise(w *atomic.Int64, v int64) {
+	if w.Load() != v {
+		w.Store(v)
+	}
+}
+
+// queue returns the queue of a timeout, at least 0, and class; it may take
+// over one that has become empty.
+func (s *shard[V]) queue(timeout int64, replied bool) *queue[V] {
+	timeout = max(0, timeout)
+	var empty *queue[V]
+	for _, q := range s.queues {
+		if q.timeout == timeout && q.replied == replied {
+			return q
+		}
+		if len(q.items) == 0 {
+			empty = q
+		}
+	}
+	if empty == nil {
+		empty = new(queue[V])
+		s.queues = append(s.queues, empty)
+	}
+	empty.timeout, empty.replied = timeout, replied
+	return empty
+}
+
+// oldest returns the queue of a class with the lowest record, or nil when the
+// class is empty.
+func (s *shard[V]) oldest(replied bool) *queue[V] {
+	var oldest *queue[V]
+	at := int64(never)
+	for _, q := range s.queues {
+		if q.replied == replied && len(q.items) > 0 && (oldest == nil || q.oldest() < at) {
+			oldest, at = q, q.oldest()
+		}
+	}
+	return oldest
+}
+
+// settle compares what the queue knows of its top with the entry itself, and
+// reports whether it holds. Where it does not, the top goes where it belongs.
+func (s *shard[V]) settle(q *queue[V]) bool {
+	top := q.items[0]
+	if !q.replied && top.e.Replied() {
+		s.move(top.e, s.queue(q.timeout, true))
+		return false
+	}
+	if at := top.e.touched.Load(); at != top.at {
+		q.down(0, item[V]{at, top.e})
+		return false
+	}
+	return true
+}
+
+func (s *shard[V]) move(e *Entry[V], to *queue[V]) {
+	e.queue.remove(e)
+	to.push(e)
+}
+
+// resize replaces the index by one of n buckets. Readers go on in the old one
+// until they are through.
+func (t *Table[V]) resize(s *shard[V], n int) {
+	old, fresh := s.index.Load(), newIndex[V](n)
+	for i := range old.buckets {
+		for j := range old.buckets[i].slots {
+			if e := old.buckets[i].slots[j].Load(); e != nil {
+				fresh.add(t.hash(e.key), e)
+			}
+		}
+	}
+	s.index.Store(fresh)
+}
+
+// link puts an entry into a shard that has a place reserved and no entry of
+// its client. The caller holds the lock.
+func (t *Table[V]) link(s *shard[V], hash uint64, e *Entry[V], timeout int64) {
+	if x := s.index.Load(); s.count == x.limit() {
+		t.resize(s, 2*len(x.buckets))
+	}
+	s.count++
+	s.queue(timeout, false).push(e)
+	s.publish()
+	s.index.Load().add(hash, e)
+}
+
+// unlink takes an entry out of its shard. The caller holds the lock, and
+// publishes.
+func (t *Table[V]) unlink(s *shard[V], hash uint64, e *Entry[V]) {
+	e.flags.Or(flagRemoved)
+	e.queue.remove(e)
+	s.index.Load().drop(hash, e)
+	s.count--
+	if x := s.index.Load(); len(x.buckets) > 1 && s.count < x.limit()/shrinkPart {
+		t.resize(s, len(x.buckets)/2)
+	}
+}

@@ -1,0 +1,147 @@
+package nat
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+)
+
+const (
+	shardsPerCPU = 4   // keeps two reactors' inserts apart three times out of four on one CPU each
+	maxShards    = 128 // a full table reads each shard's bounds once per insert
+)
+
+// Table maps clients to entries. Any goroutine may call any method at any
+// time. Times are ns of one monotonic clock of the caller's.
+type Table[V any] struct {
+	seed   maphash.Seed // random, so that nobody can choose clients that collide
+	shards []shard[V]   // a power of two
+
+	max   atomic.Int64
+	_     [cacheLine]byte
+	count atomic.Int64 // entries, and places that an Insert is about to fill
+	turn  atomic.Uint64
+}
+
+// New returns an empty table for a bound of at least 1 entry, see [Table.SetMax].
+func New[V any](bound int) *Table[V] {
+	n := 1 << bits.Len(uint(shardsPerCPU*runtime.GOMAXPROCS(0)-1))
+	t := &Table[V]{seed: maphash.MakeSeed(), shards: make([]shard[V], min(n, maxShards))}
+	t.SetMax(bound)
+	for i := range t.shards {
+		t.shards[i].index.Store(newIndex[V](1))
+		t.shards[i].publish()
+	}
+	return t
+}
+
+func (t *Table[V]) hash(k Key) uint64 { return maphash.Comparable(t.seed, k) }
+
+// shard returns where a key belongs, and its hash.
+func (t *Table[V]) shard(k Key) (*shard[V], uint64) {
+	hash := t.hash(k)
+	return &t.shards[hash&uint64(len(t.shards)-1)], hash
+}
+
+// Lookup returns the entry of a client, or nil. It takes no lock and
+// allocates nothing.
+func (t *Table[V]) Lookup(k Key) *Entry[V] {
+	s, hash := t.shard(k)
+	e := s.index.Load().find(hash, k)
+	if e == nil || e.Removed() {
+		return nil
+	}
+	return e
+}
+
+// Insert adds an entry that was touched at now and ends after timeout ns
+// without a touch. When the client has an entry already (another reactor was
+// first), that one is e, v is not used, and inserted is false.
+//
+// When the table was full, victim is the entry that was removed for this one:
+// the longest idle one of the whole table that was never replied to, else the
+// longest idle one; of entries that change while it is chosen, one that was
+// so at some moment. The caller ends the victim's flow also when inserted is
+// false: the other reactor may have been first only after the victim was
+// gone.
+func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], inserted bool) {
+	s, hash := t.shard(k)
+	fresh := &Entry[V]{Value: v, key: k}
+	fresh.touched.Store(now)
+
+	s.mu.Lock()
+	if e = s.index.Load().find(hash, k); e != nil {
+		s.mu.Unlock()
+		return e, nil, false
+	}
+	if !t.reserve() {
+		s.mu.Unlock()
+		victim = t.makeRoom()
+		s.mu.Lock()
+		if e = s.index.Load().find(hash, k); e != nil {
+			s.mu.Unlock()
+			t.count.Add(-1)
+			return e, victim, false
+		}
+	}
+	t.link(s, hash, fresh, timeout)
+	s.mu.Unlock()
+	return fresh, victim, true
+}
+
+// Remove takes an entry out. Of all that remove an entry (Remove, Expire, a
+// full Insert), exactly one does: Remove reports whether it was this call.
+func (t *Table[V]) Remove(e *Entry[V]) bool {
+	s, hash := t.shard(e.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.queue == nil {
+		return false
+	}
+	t.unlink(s, hash, e)
+	s.publish()
+	t.count.Add(-1)
+	return true
+}
+
+// SetTimeout gives an entry another timeout (ns), counted from its last touch.
+// It reports whether the entry is in the table. When the timeout is shorter,
+// the next Expire may be due sooner than the last one said.
+func (t *Table[V]) SetTimeout(e *Entry[V], timeout int64) bool {
+	s, _ := t.shard(e.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.queue == nil {
+		return false
+	}
+	s.move(e, s.queue(timeout, e.Replied()))
+	s.publish()
+	return true
+}
+
+// Len returns the number of entries, with those that an Insert is just adding.
+func (t *Table[V]) Len() int { return int(t.count.Load()) }
+
+// Max returns the bound.
+func (t *Table[V]) Max() int { return int(t.max.Load()) }
+
+// SetMax sets the bound, at least 1. What the table holds beyond a lower one,
+// the next calls of Expire remove.
+func (t *Table[V]) SetMax(n int) { t.max.Store(int64(max(1, n))) }
+
+// Range calls fn with each entry until it returns false. An entry that is in
+// the table all the while is seen once; one that comes or goes meanwhile, at
+// most once. No lock is held.
+func (t *Table[V]) Range(fn func(*Entry[V]) bool) {
+	for i := range t.shards {
+		buckets := t.shards[i].index.Load().buckets
+		for b := range buckets {
+			for j := range buckets[b].slots {
+				if e := buckets[b].slots[j].Load(); e != nil && !e.Removed() && !fn(e) {
+					return
+				}
+			}
+		}
+	}
+}
