@@ -1,0 +1,145 @@
+package splice
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Relay joins two connected stream sockets: what one sends, the other receives. It is meant to be embedded in the object of a
+// connection; an idle one holds neither buffer nor pipe. It belongs to the goroutine of its Workspace. It never closes the
+// sockets and never asks the clock.
+type Relay struct {
+	w      *Workspace
+	sides  [2]side
+	dirs   [2]direction // by source
+	failed bool
+	victim Side          // which side failed first
+	errno  syscall.Errno // and how
+}
+
+// side is one socket and what the kernel has told of it since the last call that disproved it.
+type side struct {
+	fd   int32
+	seen Events
+}
+
+// Start begins relaying between two non-blocking stream sockets, each registered once with epoll, edge-triggered, for
+// IN, OUT, RDHUP and PRI, and connected: a HUP that epoll reported of a socket before its connect must not reach Notify.
+// Both sides count as writable and not as readable; a caller that expects bytes at once says Notify(side, In).
+//
+// SO_OOBINLINE should be set on both (accepted sockets inherit it from the listener): without it an urgent byte that arrives
+// in the middle of a read can be skipped by the kernel; with it none is lost. See urgent_linux.go.
+func (r *Relay) Start(w *Workspace, a, b int) {
+	*r = Relay{w: w, sides: [2]side{{fd: int32(a), seen: Out}, {fd: int32(b), seen: Out}}}
+}
+
+// Notify notes an edge of one side. It makes no system call; Pump acts on it.
+func (r *Relay) Notify(s Side, ev Events) {
+	seen := r.sides[s].seen | ev
+	if ev&readEvents != 0 {
+		seen |= In
+	}
+	if ev&writeEvents != 0 {
+		seen |= Out
+	}
+	r.sides[s].seen = seen
+}
+
+// Pump moves what can be moved in both directions and says what the caller is to do next. Once Finished or Broken it
+// stays so.
+//
+// A direction that has ended is passed on with shutdown(SHUT_WR) while the other one lives. The last one needs none: both
+// sockets are about to be closed, both have been read to their end, and close(2) sends a FIN when nothing is unread
+// (tcp_close in Linux's net/ipv4/tcp.c sends a reset only otherwise).
+func (r *Relay) Pump() Status {
+	failedBefore := r.failed
+	again := r.pump(A)
+	again = r.pump(B) || again
+	r.findReset(A)
+	r.findReset(B)
+	if r.failed && !failedBefore {
+		again = r.pump(r.victim) || again // a failed write tells nothing of what its side had sent before
+	}
+	switch {
+	case r.failed && r.dirs[r.victim].over():
+		return Broken
+	case !r.failed && r.dirs[A].over() && r.dirs[B].over():
+		return Finished
+	}
+	if !r.failed {
+		r.passEnd(A)
+		r.passEnd(B)
+	}
+	if again {
+		return Again
+	}
+	return Blocked
+}
+
+// passEnd shuts the other side's writing half once everything from this one is delivered. ENOTCONN means that the other was
+// reset meanwhile; its error comes with an edge of its own.
+func (r *Relay) passEnd(from Side) {
+	if d := &r.dirs[from]; d.over() && !d.passed {
+		d.passed = true
+		shutdownWrite(r.fd(from.other()))
+	}
+}
+
+// findReset asks for the error of a side that has nothing more to read, since no read would report it: after a FIN, recv(2)
+// answers 0 for good (SOCK_DONE is tested before sk_err in tcp_recvmsg_locked) and a reset leaves EPIPE in sk_err (tcp_reset).
+func (r *Relay) findReset(s Side) {
+	side := &r.sides[s]
+	if r.failed || side.seen&Err == 0 || !r.dirs[s].ended {
+		return
+	}
+	side.seen &^= Err
+	if errno, err := unix.GetsockoptInt(int(side.fd), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && errno != 0 {
+		r.fail(s, syscall.Errno(errno))
+	}
+}
+
+// fail notes that a side is dead: nothing reaches it any more, but what it had sent is still read. sk_err is reported once, by
+// whichever call comes first (sock_error), so whatever ends the reading from here on is the failure and never a FIN. Errors that
+// TCP calls soft are no exception: without IP_RECVERR they reach sk_err only once the connection is given up (tcp_write_err).
+func (r *Relay) fail(s Side, errno syscall.Errno) {
+	if !r.failed {
+		r.failed, r.victim, r.errno = true, s, errno
+	}
+	r.sides[s].seen |= In | Err
+	r.drop(&r.dirs[s.other()])
+	r.dirs[s.other()].ended = true
+}
+
+// drop gives back what a direction holds, delivered or not.
+func (r *Relay) drop(d *direction) {
+	if d.rest != nil {
+		r.w.residues.release(d.rest)
+		d.rest = nil
+	}
+	if d.pipe != nil {
+		r.w.pipes.give(d.pipe)
+		d.pipe = nil
+	}
+	d.urgentHeld = false
+}
+
+// Release gives back buffers and pipes, with whatever they hold. It may be called in any state, also twice; the sockets stay
+// the caller's.
+func (r *Relay) Release() {
+	if r.w != nil {
+		r.drop(&r.dirs[A])
+		r.drop(&r.dirs[B])
+	}
+}
+
+// Moved is how many bytes of one side were handed to the other's socket.
+func (r *Relay) Moved(from Side) uint64 { return r.dirs[from].moved }
+
+// HalfClosed tells whether exactly one direction has ended and is delivered.
+func (r *Relay) HalfClosed() bool { return r.dirs[A].over() != r.dirs[B].over() }
+
+// Failed is the side that failed first and how; errno 0 means that none did. A reset after a FIN is EPIPE.
+func (r *Relay) Failed() (Side, syscall.Errno) { return r.victim, r.errno }
+
+func (r *Relay) fd(s Side) int { return int(r.sides[s].fd) }

@@ -1,0 +1,65 @@
+package splice
+
+import "golang.org/x/sys/unix"
+
+// EAGAIN of splice(2) means either "socket has nothing" or "pipe is full", and on the way out either "no room in the socket" or
+// "pipe is empty". Two invariants make it plain: spliceOnce begins with an empty pipe, so that on the way in it is the socket; and
+// pipe.held counts what is inside, so that emptyPipe never reads an empty one and it is the socket again.
+//
+// A short splice proves nothing about the source (a slot of the pipe takes one fragment, however small), so reading goes on
+// until EAGAIN. SPLICE_F_MORE is not given: within one call the kernel sets MSG_MORE itself while the pipe holds more
+// (splice_to_socket), and beyond it nobody knows that more will come, so a tail could be held back.
+
+// wantsPipe tells whether the direction is to be spliced.
+func (r *Relay) wantsPipe(d *direction) bool {
+	switch r.w.mode {
+	case Auto:
+		return d.bulk >= bulkEnough && !d.unsplice
+	case Splice:
+		return !d.unsplice
+	}
+	return false
+}
+
+// takePipe lends the direction a pipe if it has none.
+func (r *Relay) takePipe(d *direction) bool {
+	if d.pipe == nil {
+		d.pipe = r.w.pipes.take()
+	}
+	return d.pipe != nil
+}
+
+// spliceOnce fills the direction's empty pipe and empties it as far as the destination takes it.
+func (r *Relay) spliceOnce(from Side) {
+	d := &r.dirs[from]
+	n, errno := splice(r.fd(from), d.pipe.w, d.pipe.size)
+	switch {
+	case n > 0:
+		d.pipe.held = n
+		r.emptyPipe(from)
+	case errno == unix.EINVAL:
+		d.unsplice = true
+	default:
+		r.readFailed(from, errno)
+	}
+}
+
+// emptyPipe moves what the pipe holds to the other side. It tries once more after a short splice, since the kernel may stop
+// short for reasons of the pipe; only EAGAIN proves that the destination is full.
+func (r *Relay) emptyPipe(from Side) {
+	d, p := &r.dirs[from], r.dirs[from].pipe
+	for p.held > 0 {
+		n, errno := splice(p.r, r.fd(from.other()), p.held)
+		p.held -= n
+		r.w.spliced += uint64(n)
+		if n > 0 {
+			d.moved += uint64(n)
+			continue
+		}
+		if errno == 0 {
+			errno = unix.EPIPE // the pipe cannot be empty, so the socket took nothing and says nothing: it is dead
+		}
+		r.wrote(from, 0, p.held, errno)
+		return
+	}
+}

@@ -1,0 +1,49 @@
+package splice
+
+// Workspace is what one reactor lends to all its relays: the copy buffer, the pipe pool, the free residue buffers and the counters.
+// It belongs to that reactor's goroutine: no locks, and every relay started with it is pumped there.
+type Workspace struct {
+	mode     Mode
+	budget   uint64 // bytes one direction may move per Pump
+	buffer   []byte // every copied byte passes here; holds nothing between two reads
+	residues residuePool
+	pipes    pipePool
+	copied   uint64 // bytes
+	spliced  uint64 // bytes
+}
+
+// NewWorkspace allocates the copy buffer. Pipes and residue buffers come when a relay needs them.
+func NewWorkspace(c Config) *Workspace {
+	c = c.withDefaults()
+	return &Workspace{
+		mode:     c.Mode,
+		budget:   uint64(c.Budget),
+		buffer:   make([]byte, c.BufferSize),
+		residues: residuePool{largest: c.BufferSize},
+		pipes:    pipePool{size: min(c.PipeSize, pipeSizeLimit()), most: c.MaxPipes},
+	}
+}
+
+// Trim closes the pipes and forgets the buffers that were idle since the last Trim. A reactor calls it every few seconds.
+func (w *Workspace) Trim() {
+	w.pipes.trim()
+	w.residues.trim()
+}
+
+// Close closes the idle pipes. Relays that still hold one close it in Release; the Workspace is not to be used for new ones.
+func (w *Workspace) Close() { w.pipes.close() }
+
+// Stats is a snapshot, to be taken on the owner's goroutine.
+func (w *Workspace) Stats() Stats {
+	return Stats{
+		Copied:       w.copied,
+		Spliced:      w.spliced,
+		PipesIdle:    len(w.pipes.idle),
+		PipesHeld:    w.pipes.open - len(w.pipes.idle),
+		PipesEver:    w.pipes.ever,
+		PipesDenied:  w.pipes.denied,
+		PipeMisses:   w.pipes.misses,
+		Residues:     w.residues.lent,
+		ResidueBytes: w.residues.lentBytes,
+	}
+}
