@@ -1,0 +1,116 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Lab is three namespaces that exist. Its methods may be called by several
+// goroutines; Close once nothing else uses it.
+type Lab struct {
+	Name                    string
+	Client, Gateway, Server *Namespace
+
+	mu     sync.Mutex // guards routed, chained and closed
+	routed bool       // policy routing for mark 1 is in place
+	chains bool       // the DIVERT chains are in place
+	closed bool
+}
+
+// labs numbers the labs of this process that were not given a name.
+var labs atomic.Uint32
+
+// namePrefix begins the names that New makes up.
+const namePrefix = "sluicelab-"
+
+// New makes a lab. It needs root, or a user namespace of one's own (Enter). On
+// an error nothing is left behind.
+func New(o Options) (*Lab, error) {
+	if o.Name == "" {
+		o.Name = fmt.Sprintf("%s%d-%d", namePrefix, os.Getpid(), labs.Add(1))
+	}
+	if o.MTU == 0 {
+		o.MTU = 1500
+	}
+	l := &Lab{Name: o.Name}
+	for _, part := range l.parts() {
+		ns, err := createNamespace(o.Name + "-" + part.role)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("lab %s: %w", o.Name, err), l.Close())
+		}
+		*part.ns = ns
+	}
+	if err := l.wire(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("lab %s: %w", o.Name, err), l.Close())
+	}
+	return l, nil
+}
+
+// Open finds a lab that New made earlier, in this process or in another.
+func Open(name string) (*Lab, error) {
+	l := &Lab{Name: name}
+	for _, part := range l.parts() {
+		ns, err := openNamespace(name + "-" + part.role)
+		if err != nil {
+			l.release()
+			return nil, fmt.Errorf("lab %s: %w", name, err)
+		}
+		*part.ns = ns
+	}
+	return l, nil
+}
+
+// Close ends every process inside the lab and removes the namespaces. A second
+// call does nothing.
+func (l *Lab) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	var errs []error
+	for _, part := range l.parts() {
+		if ns := *part.ns; ns != nil {
+			errs = append(errs, ns.endProcesses(), ns.remove())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// release forgets the lab and leaves it standing.
+func (l *Lab) release() {
+	for _, part := range l.parts() {
+		if *part.ns != nil {
+			(*part.ns).handle.Close()
+		}
+	}
+}
+
+type part struct {
+	role string
+	ns   **Namespace
+}
+
+func (l *Lab) parts() []part {
+	return []part{{"client", &l.Client}, {"gateway", &l.Gateway}, {"server", &l.Server}}
+}
+
+// Names lists the labs that exist on this machine, by their client namespace.
+func Names() ([]string, error) {
+	entries, err := os.ReadDir(netnsDir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), "-client"); ok {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
