@@ -1,0 +1,38 @@
+// Package rules puts in place, watches over and takes away what diverts
+// traffic to sluice: one nftables table, a policy rule and a local route.
+//
+//	        Spec  what the operator wants
+//	          |  NewPlan (pure: no kernel is asked)
+//	          v
+//	        Plan  tables, routes and sysctls as data
+//	       /  |  \
+//	 Text /   |   \ Install, Apply
+//	     v    |    v
+//	nft, iptables, |  netlink: route and rule first, then the table in one
+//	shell commands |  batch, then (if asked) sysctls
+//	               v
+//	           Installed -- Watch puts back what a firewall reload wiped
+//	                     -- Replace swaps in another Spec without a gap
+//	                     -- Close leaves the machine as it was
+//
+// The way of a diverted packet (tproxy):
+//
+//	ingress -> prerouting chain of table inet sluice
+//	           tproxy hands the packet to sluice's socket, the mark is set
+//	        -> ip rule: fwmark 0x1/0x1 lookup 100
+//	        -> ip route: local default dev lo table 100   (delivered here)
+//	        -> sluice
+//
+// Glossary:
+//
+//   - fwmark: the bits of the packet's mark (under a mask) that send it to the
+//     routing table in which everything is local.
+//   - own mark: the mark on sluice's own sockets; rules never divert it.
+//   - fact: a comment in the table's facts chain, which no packet visits. The
+//     facts say who installed the table, which routing belongs to it and which
+//     sysctls had which value before, so they survive a kill -9 of sluice.
+//   - owner: the living process that holds the lock, an abstract unix socket
+//     of the network namespace; the kernel drops it with the process.
+//   - leftover: a table, rule or route of ours whose owner is gone.
+//   - foreign: whatever is not ours; it is never changed.
+package rules

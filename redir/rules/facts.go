@@ -1,0 +1,79 @@
+package rules
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// factsChain is the chain whose rules' comments are the facts.
+const factsChain = "facts"
+
+// ownerOperator owns a table that was installed to stay, by Apply or by hand.
+const ownerOperator = "operator"
+
+// Changed is a sysctl that was changed, by its path below /proc/sys.
+type Changed struct{ Name, Was, Now string }
+
+// Facts is what the table itself remembers.
+type Facts struct {
+	Owner   string // "operator" or "pid 1234"
+	Policy  *policy
+	Sysctls []Changed
+}
+
+// chain writes each fact as the comment of a rule. A comment has room for 127
+// bytes (NFTNL_UDATA_COMMENT_MAXLEN); the longest fact takes about 80.
+func (f Facts) chain() chain {
+	c := chain{name: factsChain}
+	fact := func(format string, args ...any) {
+		c.add([]term{goBack, commentTerm(fmt.Sprintf(format, args...))})
+	}
+	fact("owner %s", f.Owner)
+	if f.Policy != nil {
+		fact("policy %#x/%#x table %d", f.Policy.mark, f.Policy.mask, f.Policy.table)
+	}
+	for _, s := range f.Sysctls {
+		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
+	}
+	return c
+}
+
+// parseFacts reads comments back. It reports false when none names an owner,
+// that is, when the table is not ours. Comments of other shapes are passed
+// over; an unreadable fact is never acted upon.
+func parseFacts(comments []string) (Facts, bool) {
+	var facts Facts
+	for _, comment := range comments {
+		words := strings.Fields(comment)
+		switch {
+		case len(words) >= 2 && words[0] == "owner":
+			facts.Owner = strings.Join(words[1:], " ")
+		case len(words) == 4 && words[0] == "policy" && words[2] == "table":
+			facts.Policy = parsePolicy(words[1], words[3])
+		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":
+			if sane(words[1], words[3]) {
+				facts.Sysctls = append(facts.Sysctls, Changed{words[1], words[3], words[5]})
+			}
+		}
+	}
+	return facts, facts.Owner != ""
+}
+
+func parsePolicy(marks, number string) *policy {
+	mark, mask, _ := strings.Cut(marks, "/")
+	m, err1 := strconv.ParseUint(mark, 0, 32)
+	k, err2 := strconv.ParseUint(mask, 0, 32)
+	n, err3 := strconv.Atoi(number)
+	if err1 != nil || err2 != nil || err3 != nil {
+		return nil
+	}
+	return &policy{uint32(m), uint32(k), n}
+}
+
+// sane keeps a comment from having any file written but a network sysctl, or
+// anything but a number put there.
+func sane(name, value string) bool {
+	_, err := strconv.Atoi(value)
+	return err == nil && strings.HasPrefix(name, "net/") && !strings.Contains(name, "..")
+}

@@ -1,0 +1,465 @@
+package rules
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func ptr(n int) *int { return &n }
+
+func prefixes(texts ...string) (all []netip.Prefix) {
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
+}
+
+// specs are one of each kind that differs in the kernel.
+func specs() map[string]Spec {
+	full := Spec{
+		TCPPort: 12345, UDPPort: 12346, Ifaces: []string{"eth1", "br-lan", "eth0.100"},
+		Dports:  []PortRange{{443, 443}, {80, 80}, {81, 90}, {65000, 65535}},
+		Include: prefixes("0.0.0.0/0", "2000::/3"),
+		Exclude: prefixes("10.0.0.0/8", "10.1.0.0/16", "192.0.2.7/32", "11.0.0.0/8", "255.0.0.0/8", "fd00::/8", "2001:db8::1/128"),
+		Output:  true, ExcludeUIDs: []uint32{1000, 33}, Mark: 0x10, Mask: 0xf0, Table: 7777, OwnMark: 0x3, Priority: ptr(-140),
+	}
+	open, divert, sysctl, redirect := full, full, full, full
+	open.Fail = Open
+	divert.Established, divert.Mark, divert.Mask = Divert, 0x5, 0xffffffff
+	sysctl.Sysctl, sysctl.Ifaces = true, []string{"lan"}
+	redirect.Via, redirect.UDPPort, redirect.Priority = Redirect, 0, nil
+	return map[string]Spec{
+		"plain":    {TCPPort: 12345, UDPPort: 12345},
+		"tcp":      {TCPPort: 12345, Ifaces: []string{"lan"}},
+		"udp":      {UDPPort: 53, Ifaces: []string{"lan"}, Established: Divert},
+		"output":   {TCPPort: 12345, UDPPort: 12345, Output: true},
+		"full":     full,
+		"open":     open,
+		"divert":   divert,
+		"sysctl":   sysctl,
+		"redirect": redirect,
+		"nat":      {TCPPort: 12345, Via: Redirect},
+	}
+}
+
+// TestOneSource installs each spec through netlink and, elsewhere, loads its
+// printed text with the real nft; the real nft then lists both alike.
+func TestOneSource(t *testing.T) {
+	for name, spec := range specs() {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := newNetns(t), newNetns(t)
+			spec.Sysctl = false
+			ours.do(func() {
+				if _, err := Apply(spec); err != nil {
+					t.Error(err)
+				}
+			})
+			text := mustText(t, spec, FormatNFT)
+			theirs.sh("nft -f - <<'END'\n" + text + "END")
+			theirs.sh("nft -f - <<'END'\n" + text + "END") // twice is one table
+			got, want := listing(ours), listing(theirs)
+			if got != want {
+				t.Errorf("netlink and text differ:\n%s\ninstalled:\n%s", differ(want, got), got)
+			}
+		})
+	}
+}
+
+func mustText(t *testing.T, spec Spec, format Format) string {
+	t.Helper()
+	plan, err := NewPlan(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := plan.Text(format)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// listing is nft's, with the elements of sets ordered: the kernel's hash
+// tables are seeded.
+func listing(n *netns) string {
+	n.t.Helper()
+	text := n.sh("nft list table inet sluice; nft --debug=netlink list table inet sluice | grep -v element | sed 's/^\\(inet [a-z]* [a-z]*\\) .*/\\1/'")
+	text = regexp.MustCompile(`packets \d+ bytes \d+`).ReplaceAllString(text, "")
+	return regexp.MustCompile(`(?s)\{ ([^{}]*?) \}`).ReplaceAllStringFunc(text, func(list string) string {
+		items := strings.Split(strings.Join(strings.Fields(strings.Trim(list, "{}")), " "), ", ")
+		slices.Sort(items)
+		return strings.Join(items, ", ")
+	})
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	for name, spec := range specs() {
+		t.Run(name, func(t *testing.T) {
+			n := newNetns(t)
+			n.sh("ip link add lan type veth peer name nal; ip link set lan addrgenmode none; ip link set lan up; ip addr add 192.0.2.1/24 dev lan")
+			before := n.state()
+			n.do(func() {
+				i, err := Install(spec)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if status, err := ReadStatus(); err != nil || !status.Complete() || !status.Living {
+					t.Errorf("status while installed: %+v, %v", status, err)
+				}
+				for range 2 {
+					if err := i.Close(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if diff := differ(before, n.state()); diff != "" {
+				t.Errorf("Close left:\n%s", diff)
+			}
+			n.do(func() {
+				for range 2 {
+					if _, err := Apply(spec); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if rules := n.sh("ip rule; ip -6 rule"); strings.Count(rules, "fwmark") > 2 {
+				t.Errorf("twice made two:\n%s", rules)
+			}
+			n.do(func() {
+				for range 2 {
+					if err := Remove(); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+			if diff := differ(before, n.state()); diff != "" {
+				t.Errorf("Remove left:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestCommandsPasted runs the printed shell script and takes it away again.
+func TestCommandsPasted(t *testing.T) {
+	for name, spec := range specs() {
+		t.Run(name, func(t *testing.T) {
+			n := newNetns(t)
+			n.sh("ip link add lan type veth peer name nal")
+			spec.Sysctl = false
+			before := n.state()
+			n.sh(mustText(t, spec, FormatCommands))
+			n.do(func() {
+				if status, err := ReadStatus(); err != nil || !status.Complete() || status.Owner != ownerOperator {
+					t.Errorf("status: %+v, %v", status, err)
+				}
+				if err := Remove(); err != nil {
+					t.Error(err)
+				}
+			})
+			if diff := differ(before, n.state()); diff != "" {
+				t.Errorf("left:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCommandsSetSysctls(t *testing.T) {
+	n := newNetns(t)
+	n.sh("ip link add lan type veth peer name nal; sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.lan.src_valid_mark=1")
+	n.sh(mustText(t, Spec{TCPPort: 1, Ifaces: []string{"lan"}, Sysctl: true}, FormatCommands))
+	if got := n.sh("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.lan.src_valid_mark"); got != "1\n1\n0\n" {
+		t.Errorf("sysctls: %q", got)
+	}
+}
+
+// TestIPTablesPasted runs the printed iptables script with the real tools.
+func TestIPTablesPasted(t *testing.T) {
+	for name, spec := range specs() {
+		if spec.Fail == Open {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			n := newNetns(t)
+			n.sh("ip link add lan type veth peer name nal")
+			n.sh(mustText(t, spec, FormatIPTables))
+			for _, save := range []string{"iptables-save", "ip6tables-save"} {
+				saved := n.sh(save)
+				want := "TPROXY --on-port"
+				if spec.Via == Redirect {
+					want = "REDIRECT --to-ports"
+				}
+				if !strings.Contains(saved, want) {
+					t.Errorf("%s has no %s:\n%s", save, want, saved)
+				}
+			}
+		})
+	}
+}
+
+func TestIPTablesDocumentsForm(t *testing.T) {
+	text := mustText(t, Spec{TCPPort: 12345, UDPPort: 12345}, FormatIPTables)
+	for _, want := range []string{
+		"ip rule add fwmark 0x1/0x1 lookup 100\n", "ip route add local default dev lo table 100\n",
+		"ip -6 rule add fwmark 0x1/0x1 lookup 100\n", "ip -6 route add local default dev lo table 100\n",
+		"iptables -t mangle -N DIVERT\n", "ip6tables -t mangle -A DIVERT -j ACCEPT\n",
+		"-p tcp -m socket --transparent -j DIVERT\n",
+		"-j TPROXY --on-port 12345 --tproxy-mark 0x1/0x1\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func TestForeignIsLeftAlone(t *testing.T) {
+	for name, setup := range map[string]string{
+		"table":      "nft add table inet sluice; nft add chain inet sluice mine",
+		"route":      "ip route add 203.0.113.0/24 dev lo table 100",
+		"ipv6 route": "ip -6 route add 2001:db8::/32 dev lo table 100", // IPv4 is done by then, and undone
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := newNetns(t)
+			n.sh(setup)
+			before := n.state()
+			n.do(func() {
+				if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); err == nil {
+					t.Error("no error")
+				}
+				if err := Remove(); (err == nil) == (name == "table") {
+					t.Errorf("remove: %v", err)
+				}
+			})
+			if diff := differ(before, n.state()); diff != "" {
+				t.Errorf("changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestNeighboursSurvive(t *testing.T) {
+	n := newNetns(t)
+	n.sh(`nft add table inet mine; nft add table ip sluice; ip rule add fwmark 0x1/0x1 lookup 100
+		ip rule add fwmark 0x8 lookup 9 protocol 7; ip route add local default dev lo table 100; ip route add 198.51.100.0/24 dev lo table 9`)
+	before := n.state()
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1, UDPPort: 2}); err != nil {
+			t.Error(err)
+		}
+		if err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("changed:\n%s", diff)
+	}
+}
+
+// TestFailedStepIsUndone fails the last step: a sysctl that takes no such value.
+func TestFailedStepIsUndone(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	n.do(func() {
+		plan, err := NewPlan(Spec{TCPPort: 1, Sysctl: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.sysctls = append(plan.sysctls, Sysctl{Name: "net/ipv4/ip_default_ttl", Want: "no"})
+		i := &Installed{owner: "pid 1", conn: newConn()}
+		if err := i.put(plan, seen{}); err == nil || !strings.Contains(err.Error(), "ip_default_ttl") {
+			t.Errorf("error: %v", err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+	n.sh("ip link set lo down")
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1}); err == nil || !strings.Contains(err.Error(), "ip link set lo up") {
+			t.Errorf("lo down: %v", err)
+		}
+	})
+}
+
+// TestWithoutIPv6 installs where IPv6 is switched off.
+func TestWithoutIPv6(t *testing.T) {
+	n := newNetns(t)
+	n.sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=1")
+	before := n.state()
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1}); err != nil {
+			t.Error(err)
+		}
+		if status, err := ReadStatus(); err != nil || !status.Complete() {
+			t.Errorf("status: %+v, %v", status, err)
+		}
+		if err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestMain lets the test binary play a sluice that dies by kill -9.
+func TestMain(m *testing.M) {
+	if kind := os.Getenv("SLUICE_TEST_OWNER"); kind != "" {
+		spec := Spec{TCPPort: 1, UDPPort: 2, Sysctl: true, Table: 321, Mark: 0x4, Mask: 0x4}
+		if kind == "mortal" {
+			spec = Spec{TCPPort: 1, Via: Redirect, Fail: Open}
+		}
+		_, err := Install(spec)
+		fmt.Println("installed", err)
+		_ = unix.Pause()
+	}
+	os.Exit(m.Run())
+}
+
+// owner starts a process that installs rules in the namespace and stays.
+func (n *netns) owner(kind string) *exec.Cmd {
+	n.t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "SLUICE_TEST_OWNER="+kind)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.do(func() { err = cmd.Start() })
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	if line != "installed <nil>\n" {
+		n.t.Fatalf("owner says %q", line)
+	}
+	return cmd
+}
+
+func TestLeftoversOfTheDead(t *testing.T) {
+	n := newNetns(t)
+	n.sh("sysctl -qw net.ipv4.conf.all.accept_redirects=0") // ip_forward takes it along
+	before := n.state()
+	owner := n.owner("tproxy")
+	n.do(func() {
+		for what, try := range map[string]func() error{
+			"install": func() error { _, err := Install(Spec{TCPPort: 1}); return err },
+			"apply":   func() error { _, err := Apply(Spec{TCPPort: 1}); return err },
+			"remove":  Remove,
+		} {
+			var living *LivingError
+			if err := try(); !errors.As(err, &living) || living.Owner != fmt.Sprintf("pid %d", owner.Process.Pid) {
+				t.Errorf("%s beside a living sluice: %v", what, err)
+			}
+		}
+	})
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	n.do(func() {
+		if status, err := ReadStatus(); err != nil || !status.Installed || status.Living || len(status.Sysctls) == 0 {
+			t.Errorf("status of leftovers: %+v, %v", status, err)
+		}
+		i, err := Install(Spec{TCPPort: 5, Sysctl: true})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if rules := mustRun(t, "ip rule; ip route show table all"); strings.Contains(rules, "321") {
+			t.Errorf("the dead one's routing stays:\n%s", rules)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+func TestRemoveAfterKill(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	owner := n.owner("tproxy")
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	n.do(func() {
+		if err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestMortalTable: REDIRECT that fails open is gone with its process.
+func TestMortalTable(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	owner := n.owner("mortal")
+	if !strings.Contains(n.sh("nft list ruleset"), "redirect to :1") {
+		t.Error("not installed")
+	}
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	wait(t, "the table to go", func() bool { return n.state() == before })
+	n.do(func() {
+		spec := Spec{TCPPort: 1, Via: Redirect, Fail: Open}
+		if _, err := Apply(spec); !errors.Is(err, errHeldOnly) {
+			t.Errorf("apply: %v", err)
+		}
+		i, err := Install(spec)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for _, port := range []uint16{2, 3} {
+			spec.TCPPort = port
+			if err := i.Replace(spec); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := i.Replace(Spec{TCPPort: 4}); err != nil {
+			t.Error(err)
+		}
+		if err := i.Replace(spec); err != nil {
+			t.Error(err)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+func TestHandMadeIsNotTakenOver(t *testing.T) {
+	n := newNetns(t)
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1}); err != nil {
+			t.Error(err)
+		}
+		if _, err := Install(Spec{TCPPort: 1}); !errors.Is(err, errOperator) {
+			t.Errorf("install over apply: %v", err)
+		}
+	})
+}
+
+func mustRun(t *testing.T, script string) string {
+	out, err := exec.Command("sh", "-ec", script).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", script, err, out)
+	}
+	return string(out)
+}

@@ -1,0 +1,97 @@
+package rules
+
+import "fmt"
+
+// TableName is the one nftables table of sluice, in family inet.
+const TableName = "sluice"
+
+// RouteProtocol marks routes and policy rules as ours (rtm_protocol, and
+// FRA_PROTOCOL since Linux 4.17). iproute2's rt_protos lists no 115.
+const RouteProtocol = 115
+
+// Plan is what a Spec comes to, as data: nothing in it was asked of a kernel.
+type Plan struct {
+	Spec    Spec // defaults filled in
+	table   table
+	policy  *policy // nil for Redirect, which needs no routing
+	sysctls []Sysctl
+}
+
+// policy is the policy rule and the local route, alike for both families.
+type policy struct {
+	mark, mask uint32
+	table      int
+}
+
+// table is the nftables table.
+type table struct {
+	counters []string
+	sets     []set
+	chains   []chain
+}
+
+// set is a named set. Elements are disjoint and ordered.
+type set struct {
+	name     string
+	kind     setKind
+	interval bool
+	elements []element
+}
+
+// setKind is nft's name of a set's type.
+type setKind string
+
+const (
+	kindIface setKind = "ifname"
+	kindPort  setKind = "inet_service"
+	kindIPv4  setKind = "ipv4_addr"
+	kindIPv6  setKind = "ipv6_addr"
+	kindUID   setKind = "uid"
+)
+
+// element is one member of a set, or the inclusive interval first to last,
+// both as the kernel's key bytes.
+type element struct {
+	text        string
+	first, last []byte
+}
+
+// chain is a chain; without a hook no packet visits it.
+type chain struct {
+	name     string
+	kind     string // filter, route or nat
+	hook     string // prerouting or output; empty for the facts
+	priority int
+	rules    [][]term
+}
+
+// NewPlan checks the Spec and works out what it comes to. The error names the
+// setting that cannot be and its remedy.
+func NewPlan(spec Spec) (*Plan, error) {
+	spec = spec.withDefaults()
+	if err := spec.validate(); err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
+	if spec.Via == TProxy {
+		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table}
+	}
+	plan.table = table{
+		counters: countersFor(spec),
+		sets:     setsFor(spec),
+		chains:   chainsFor(spec),
+	}
+	return plan, nil
+}
+
+// withFacts is the table with its facts chain filled.
+func (p *Plan) withFacts(facts Facts) table {
+	full := p.table
+	full.chains = append([]chain{facts.chain()}, p.table.chains...)
+	return full
+}
+
+// facts of the plan itself, for an owner and the sysctls it has changed.
+func (p *Plan) facts(owner string, changed []Changed) Facts {
+	return Facts{Owner: owner, Policy: p.policy, Sysctls: changed}
+}

@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Format is a form in which a Plan can be printed.
+type Format string
+
+// The formats.
+const (
+	FormatNFT      Format = "nft"      // a file for nft -f; the routing as comments
+	FormatIPTables Format = "iptables" // a shell script with iptables and ip6tables
+	FormatCommands Format = "commands" // a shell script with nft and ip
+)
+
+// errHeldOnly refuses what only a process can keep: a nat chain cannot ask
+// whether anybody listens, so the table itself has to go with the listener.
+var errHeldOnly = errors.New("rules: via redirect, fail open: the table must end with the process: use sluice run --install-rules, or --via tproxy")
+
+// Text is the Plan as text that works when pasted. An error says that the
+// format cannot express the Plan, and which can.
+func (p *Plan) Text(format Format) (string, error) {
+	if p.Spec.Via == Redirect && p.Spec.Fail == Open {
+		return "", errHeldOnly
+	}
+	body := p.withFacts(p.facts(ownerOperator, nil)).nft()
+	switch format {
+	case FormatNFT:
+		if p.policy == nil {
+			return p.notes() + body, nil
+		}
+		return p.notes() + "# beside it, in a shell:\n#   " +
+			strings.Join(p.policy.commands(RouteProtocol), "\n#   ") + "\n" + body, nil
+	case FormatCommands:
+		script := p.notes() + "nft -f - <<'END'\n" + body + "END\n"
+		if p.policy != nil {
+			script = p.notes() + strings.Join(p.policy.commands(RouteProtocol), "\n") +
+				"\nnft -f - <<'END'\n" + body + "END\n"
+		}
+		return script + p.sysctlText() + "# to undo it: sluice rules remove\n", nil
+	case FormatIPTables:
+		return p.iptables()
+	}
+	return "", fmt.Errorf("rules: format %q: want nft, iptables or commands", format)
+}
+
+// commands are the ip commands for both families. A protocol other than 0
+// marks them as ours.
+func (p policy) commands(protocol int) []string {
+	mine := ""
+	if protocol != 0 {
+		mine = fmt.Sprintf(" protocol %d", protocol)
+	}
+	var lines []string
+	for _, ip := range []string{"ip", "ip -6"} {
+		lines = append(lines,
+			fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d%s", ip, p.mark, p.mask, p.table, mine),
+			fmt.Sprintf("%s route add local default dev lo table %d%s", ip, p.table, mine))
+	}
+	return lines
+}
+
+// notes says what holds for every format.
+func (p *Plan) notes() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# sluice: via %s, fail %s; sluice's own packets bear mark %#x\n", p.Spec.Via, p.Spec.Fail, p.Spec.OwnMark)
+	if !p.Spec.Sysctl {
+		for _, s := range p.sysctls {
+			fmt.Fprintf(&b, "# needs %s=%s: %s\n", sysctlName(s.Name), s.Want, s.Why)
+		}
+	}
+	return b.String()
+}
+
+// sysctlText sets what exists: a kernel without bridges or IPv6 lacks some.
+func (p *Plan) sysctlText() string {
+	if !p.Spec.Sysctl {
+		return ""
+	}
+	var b strings.Builder
+	for _, s := range p.sysctls {
+		fmt.Fprintf(&b, "[ ! -e /proc/sys/%s ] || %s\n", s.Name, s.Command())
+	}
+	return b.String()
+}

@@ -1,0 +1,37 @@
+//go:build !linux
+
+package rules
+
+import (
+	"context"
+	"errors"
+)
+
+var errLinux = errors.New("rules: transparent proxying needs Linux")
+
+// Installed exists on Linux alone.
+type Installed struct{}
+
+// Install needs Linux.
+func Install(Spec) (*Installed, error) { return nil, errLinux }
+
+// Apply needs Linux.
+func Apply(Spec) ([]Sysctl, error) { return nil, errLinux }
+
+// Remove needs Linux.
+func Remove() error { return errLinux }
+
+// ReadStatus needs Linux.
+func ReadStatus() (Status, error) { return Status{}, errLinux }
+
+// Unmet needs Linux.
+func (*Installed) Unmet() []Sysctl { return nil }
+
+// Replace needs Linux.
+func (*Installed) Replace(Spec) error { return errLinux }
+
+// Watch needs Linux.
+func (*Installed) Watch(context.Context, func(string, error)) error { return errLinux }
+
+// Close needs Linux.
+func (*Installed) Close() error { return errLinux }

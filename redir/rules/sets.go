@@ -1,0 +1,117 @@
+package rules
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// setsFor lists the sets that the chains of the Spec name.
+func setsFor(s Spec) []set {
+	var sets []set
+	if len(s.Ifaces) > 0 {
+		ifaces := slices.Clone(s.Ifaces)
+		if s.Output && s.Via == TProxy { // what comes round through lo
+			ifaces = append(ifaces, "lo")
+		}
+		sets = append(sets, ifaceSet(ifaces))
+	}
+	if len(s.Dports) > 0 {
+		sets = append(sets, portSet(s.Dports))
+	}
+	if len(s.Include) > 0 {
+		sets = append(sets, prefixSets(setInclude4, setInclude6, s.Include)...)
+	}
+	if len(s.Exclude) > 0 {
+		sets = append(sets, prefixSets(setExclude4, setExclude6, s.Exclude)...)
+	}
+	if len(s.ExcludeUIDs) > 0 {
+		sets = append(sets, uidSet(s.ExcludeUIDs))
+	}
+	return sets
+}
+
+func ifaceSet(names []string) set {
+	slices.Sort(names)
+	result := set{name: setIfaces, kind: kindIface}
+	for _, name := range slices.Compact(names) {
+		key := make([]byte, 16) // IFNAMSIZ
+		copy(key, name)
+		result.elements = append(result.elements, element{text: fmt.Sprintf("%q", name), first: key})
+	}
+	return result
+}
+
+func uidSet(uids []uint32) set {
+	uids = slices.Clone(uids)
+	slices.Sort(uids)
+	result := set{name: setUIDs, kind: kindUID}
+	for _, uid := range slices.Compact(uids) {
+		key := binary.NativeEndian.AppendUint32(nil, uid)
+		result.elements = append(result.elements, element{text: fmt.Sprint(uid), first: key})
+	}
+	return result
+}
+
+// portSet merges ranges that touch or overlap.
+func portSet(ranges []PortRange) set {
+	ranges = slices.Clone(ranges)
+	slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.Lo, b.Lo) })
+	merged := ranges[:1]
+	for _, next := range ranges[1:] {
+		if last := &merged[len(merged)-1]; int(next.Lo) <= int(last.Hi)+1 {
+			last.Hi = max(last.Hi, next.Hi)
+		} else {
+			merged = append(merged, next)
+		}
+	}
+	result := set{name: setDports, kind: kindPort, interval: true}
+	for _, r := range merged {
+		result.elements = append(result.elements, element{
+			text:  r.String(),
+			first: binary.BigEndian.AppendUint16(nil, r.Lo),
+			last:  binary.BigEndian.AppendUint16(nil, r.Hi),
+		})
+	}
+	return result
+}
+
+// prefixSets sorts prefixes into a set for each family and leaves out those
+// that lie within another: the kernel refuses overlapping intervals.
+func prefixSets(name4, name6 string, prefixes []netip.Prefix) []set {
+	prefixes = slices.Clone(prefixes)
+	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	sets := []set{
+		{name: name4, kind: kindIPv4, interval: true},
+		{name: name6, kind: kindIPv6, interval: true},
+	}
+	var outer netip.Prefix
+	for _, prefix := range prefixes {
+		if outer.IsValid() && outer.Overlaps(prefix) {
+			continue
+		}
+		outer = prefix
+		into := &sets[0]
+		if prefix.Addr().Is6() {
+			into = &sets[1]
+		}
+		into.elements = append(into.elements, prefixElement(prefix))
+	}
+	return sets
+}
+
+func prefixElement(prefix netip.Prefix) element {
+	last := prefix.Addr().AsSlice()
+	for bit := prefix.Bits(); bit < len(last)*8; bit++ {
+		last[bit/8] |= 0x80 >> (bit % 8)
+	}
+	text := prefix.String()
+	if prefix.IsSingleIP() {
+		text = prefix.Addr().String()
+	}
+	return element{text: text, first: prefix.Addr().AsSlice(), last: last}
+}

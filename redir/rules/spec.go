@@ -1,0 +1,124 @@
+package rules
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Via is the way in which netfilter hands traffic over.
+type Via string
+
+// Fail says what becomes of traffic while nobody listens.
+type Fail string
+
+// Established says what becomes of flows that began before the rules came.
+type Established string
+
+// The values of Via, Fail and Established.
+const (
+	TProxy   Via = "tproxy"
+	Redirect Via = "redirect" // TCP only
+
+	Closed Fail = "closed" // dropped (redirect: refused)
+	Open   Fail = "open"   // forwarded without the proxy
+
+	Keep   Established = "keep"   // left alone; needs conntrack
+	Divert Established = "divert" // diverted, which ends them (TCP: by a reset)
+)
+
+// Defaults of Spec's zero values.
+const (
+	DefaultMark    = 0x1
+	DefaultMask    = 0x1
+	DefaultOwnMark = 0x2
+	DefaultTable   = 100
+
+	priorityMangle    = -150 // NF_IP_PRI_MANGLE, linux/netfilter_ipv4.h
+	priorityDstNAT    = -100 // NF_IP_PRI_NAT_DST
+	priorityConntrack = -200 // NF_IP_PRI_CONNTRACK
+)
+
+// PortRange is an inclusive range of destination ports.
+type PortRange struct{ Lo, Hi uint16 }
+
+func (r PortRange) String() string {
+	if r.Lo == r.Hi {
+		return fmt.Sprint(r.Lo)
+	}
+	return fmt.Sprintf("%d-%d", r.Lo, r.Hi)
+}
+
+// ParsePortRange reads "443" or "8000-8999".
+func ParsePortRange(text string) (PortRange, error) {
+	lo, hi, ranged := strings.Cut(text, "-")
+	if !ranged {
+		hi = lo
+	}
+	first, err1 := parsePort(lo)
+	last, err2 := parsePort(hi)
+	if err1 != nil || err2 != nil || first > last {
+		return PortRange{}, fmt.Errorf("destination port %q: want a port or a range, as 443 or 8000-8999", text)
+	}
+	return PortRange{first, last}, nil
+}
+
+// Spec is what the operator wants diverted, and how. Zero values mean the
+// defaults named here. A Spec is never changed by this package.
+type Spec struct {
+	TCPPort, UDPPort uint16 // where sluice listens; 0: this protocol is not diverted
+
+	Via         Via         // TProxy
+	Fail        Fail        // Closed
+	Established Established // Keep
+
+	Ifaces           []string       // ingress; none: every interface but lo
+	Dports           []PortRange    // none: every port
+	Include, Exclude []netip.Prefix // destinations; no Include: every one
+
+	Output        bool     // divert the gateway's own traffic too
+	ExcludeUIDs   []uint32 // of the gateway's own traffic
+	ExcludeCgroup string   // of the gateway's own traffic: a path below the cgroup v2 mount
+
+	Mark, Mask uint32 // fwmark: 0x1/0x1
+	Table      int    // routing table of the local route: 100
+	OwnMark    uint32 // mark on sluice's own sockets: 0x2
+	Priority   *int   // of the table's chains: mangle (-150), or dstnat (-100) for Redirect
+
+	Sysctl bool // change the sysctls that must change, and put them back
+}
+
+// withDefaults fills in the zero values.
+func (s Spec) withDefaults() Spec {
+	if s.Via == "" {
+		s.Via = TProxy
+	}
+	if s.Fail == "" {
+		s.Fail = Closed
+	}
+	if s.Established == "" {
+		s.Established = Keep
+	}
+	if s.Mark == 0 && s.Mask == 0 {
+		s.Mark, s.Mask = DefaultMark, DefaultMask
+	}
+	if s.Table == 0 {
+		s.Table = DefaultTable
+	}
+	if s.OwnMark == 0 {
+		s.OwnMark = DefaultOwnMark
+	}
+	if s.Priority == nil {
+		priority := priorityMangle
+		if s.Via == Redirect {
+			priority = priorityDstNAT
+		}
+		s.Priority = &priority
+	}
+	return s
+}
+
+// usesConntrack tells whether a rule looks at the connection tracker.
+func (s Spec) usesConntrack() bool {
+	return s.Via == Redirect || s.Established == Keep || s.Output || len(s.Ifaces) == 0
+}

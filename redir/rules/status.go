@@ -1,0 +1,61 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Status is what is there of the rules.
+type Status struct {
+	Installed bool      `json:"installed"`
+	Foreign   bool      `json:"foreign"` // a table of this name that is not ours
+	Owner     string    `json:"owner,omitempty"`
+	Living    bool      `json:"living"` // its owner runs
+	Policy    string    `json:"policy,omitempty"`
+	Missing   []string  `json:"missing,omitempty"`  // commands that would add what is not there
+	Leftover  []string  `json:"leftover,omitempty"` // rules and routes without a table
+	Counters  []Counter `json:"counters,omitempty"`
+	Sysctls   []Changed `json:"sysctls,omitempty"`
+}
+
+// Complete tells whether all that should be there is.
+func (s Status) Complete() bool { return s.Installed && len(s.Missing) == 0 }
+
+// String is one line for each thing.
+func (s Status) String() string {
+	var b strings.Builder
+	switch {
+	case s.Foreign:
+		fmt.Fprintf(&b, "table inet %s: there, but not sluice's\n", TableName)
+	case !s.Installed:
+		b.WriteString("not installed\n")
+	default:
+		fmt.Fprintf(&b, "table inet %s: installed by %s\n", TableName, s.who())
+	}
+	if s.Policy != "" {
+		fmt.Fprintf(&b, "routing: %s\n", s.Policy)
+	}
+	for _, line := range s.Missing {
+		fmt.Fprintf(&b, "missing: %s\n", line)
+	}
+	for _, line := range s.Leftover {
+		fmt.Fprintf(&b, "left over: %s (sluice rules remove)\n", line)
+	}
+	for _, c := range s.Counters {
+		fmt.Fprintf(&b, "%s: %d packets, %d bytes\n", c.Name, c.Packets, c.Bytes)
+	}
+	for _, c := range s.Sysctls {
+		fmt.Fprintf(&b, "sysctl %s: was %s, now %s\n", sysctlName(c.Name), c.Was, c.Now)
+	}
+	return b.String()
+}
+
+func (s Status) who() string {
+	switch {
+	case s.Owner == ownerOperator:
+		return "hand, to stay"
+	case s.Living:
+		return "a running sluice (" + s.Owner + ")"
+	}
+	return "a sluice that is gone (" + s.Owner + "): sluice rules remove"
+}

@@ -1,0 +1,47 @@
+package rules
+
+import "strings"
+
+// Sysctl is a kernel setting that the rules need.
+type Sysctl struct {
+	Name string // path below /proc/sys: net/ipv4/ip_forward
+	Want string
+	Why  string
+}
+
+// Command is what an operator types to set it.
+func (s Sysctl) Command() string { return "sysctl -w " + sysctlName(s.Name) + "=" + s.Want }
+
+// sysctlName is sysctl(8)'s dotted form, unless an interface's name has a dot
+// of its own: then the path form, which sysctl(8) takes as well.
+func sysctlName(path string) string {
+	if strings.Contains(path, ".") {
+		return path
+	}
+	return strings.ReplaceAll(path, "/", ".")
+}
+
+// sysctlsFor lists the settings that the Spec needs where they exist.
+func sysctlsFor(s Spec) []Sysctl {
+	const forwards = "what is not diverted is forwarded"
+	needs := []Sysctl{
+		{"net/ipv4/ip_forward", "1", forwards},
+		{"net/ipv6/conf/all/forwarding", "1", forwards},
+	}
+	if s.Via == Redirect {
+		return needs
+	}
+	// With src_valid_mark the check of the source address follows the fwmark
+	// into the local table, where every source is a martian
+	// (__fib_validate_source, net/ipv4/fib_frontend.c).
+	const martian = "otherwise the source check follows the mark and drops diverted packets"
+	for _, where := range append([]string{"all"}, s.Ifaces...) {
+		needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
+	}
+	// br_netfilter runs prerouting on the bridge, before the packet is routed,
+	// and not again when it is, so the socket that TPROXY found is lost.
+	const bridged = "otherwise a bridge runs the rules too early, which undoes TPROXY"
+	return append(needs,
+		Sysctl{"net/bridge/bridge-nf-call-iptables", "0", bridged},
+		Sysctl{"net/bridge/bridge-nf-call-ip6tables", "0", bridged})
+}

@@ -1,0 +1,150 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/userdata"
+	"golang.org/x/sys/unix"
+)
+
+// elementsPerMessage keeps the nested list of a message under the 64 KiB that
+// a netlink attribute can hold; an IPv6 interval takes about 80 bytes.
+const elementsPerMessage = 400
+
+// kernelTable names the table to the library.
+func kernelTable() *nftables.Table {
+	return &nftables.Table{Name: TableName, Family: nftables.TableFamilyINet}
+}
+
+// writeTable replaces the table in one transaction: packets meet either the
+// old one or the new one. Counters start from the values given by name. With
+// exists, the table is there already and empty.
+func writeTable(conn *nftables.Conn, t table, counts map[string]Counter, exists bool) error {
+	e := &encoder{conn: conn, table: kernelTable(), sets: map[string]*nftables.Set{}}
+	if !exists {
+		conn.AddTable(e.table) // so that the deletion finds one
+		conn.DelTable(e.table)
+		conn.AddTable(e.table)
+	}
+	for _, name := range t.counters {
+		conn.AddObj(&nftables.CounterObj{Table: e.table, Name: name, Packets: counts[name].Packets, Bytes: counts[name].Bytes})
+	}
+	for _, s := range t.sets {
+		if err := e.addSet(s); err != nil {
+			return fmt.Errorf("set %s: %w", s.name, err)
+		}
+	}
+	for _, c := range t.chains {
+		if err := e.addChain(c); err != nil {
+			return fmt.Errorf("chain %s: %w", c.name, err)
+		}
+	}
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("table inet %s: %w", TableName, explain(err))
+	}
+	return nil
+}
+
+// deleteTable removes the table; it is no error when there is none.
+func deleteTable(conn *nftables.Conn) error {
+	conn.DelTable(kernelTable())
+	if err := conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("delete table inet %s: %w", TableName, explain(err))
+	}
+	return nil
+}
+
+// explain adds the remedy to errors that an operator can do something about.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w: needs CAP_NET_ADMIN: run it as root", err)
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EPROTONOSUPPORT), errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("%w: the kernel lacks a part of nftables: see sluice doctor", err)
+	}
+	return err
+}
+
+func (e *encoder) addSet(s set) error {
+	made := &nftables.Set{
+		Table: e.table, Name: s.name, Interval: s.interval,
+		KeyType: s.kind.kernelType(), KeyByteOrder: binaryutil.BigEndian,
+	}
+	if s.kind == kindIface || s.kind == kindUID { // host order; nft shows them wrongly otherwise
+		made.KeyByteOrder = binaryutil.NativeEndian
+	}
+	if err := e.conn.AddSet(made, nil); err != nil {
+		return err
+	}
+	e.sets[s.name] = made
+	var keys []nftables.SetElement
+	for _, el := range s.elements {
+		keys = append(keys, nftables.SetElement{Key: el.first})
+		if end, ok := after(el.last); s.interval && ok {
+			keys = append(keys, nftables.SetElement{Key: end, IntervalEnd: true})
+		}
+	}
+	for len(keys) > 0 {
+		n := min(len(keys), elementsPerMessage)
+		if err := e.conn.SetAddElements(made, keys[:n]); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+func (k setKind) kernelType() nftables.SetDatatype {
+	return map[setKind]nftables.SetDatatype{
+		kindIface: nftables.TypeIFName,
+		kindPort:  nftables.TypeInetService,
+		kindIPv4:  nftables.TypeIPAddr,
+		kindIPv6:  nftables.TypeIP6Addr,
+		kindUID:   nftables.TypeUID,
+	}[k]
+}
+
+// after is the key that follows, where the kernel's interval ends. The last
+// key of all has none: its interval is left open.
+func after(key []byte) ([]byte, bool) {
+	next := append([]byte(nil), key...)
+	for i := len(next) - 1; i >= 0; i-- {
+		next[i]++
+		if next[i] != 0 {
+			return next, true
+		}
+	}
+	return nil, false
+}
+
+func (e *encoder) addChain(c chain) error {
+	made := &nftables.Chain{Table: e.table, Name: c.name}
+	if c.hook != "" {
+		policy := nftables.ChainPolicyAccept
+		hook := nftables.ChainHookPrerouting
+		if c.hook == "output" {
+			hook = nftables.ChainHookOutput
+		}
+		made.Type = nftables.ChainType(c.kind)
+		made.Hooknum = hook
+		made.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.priority))
+		made.Policy = &policy
+	}
+	e.conn.AddChain(made)
+	for _, terms := range c.rules {
+		exprs, comment, err := e.rule(terms)
+		if err != nil {
+			return err
+		}
+		e.conn.AddRule(&nftables.Rule{Table: e.table, Chain: made, Exprs: exprs, UserData: comment})
+	}
+	return nil
+}
+
+// commentData is a rule's comment as nft stores it.
+func commentData(text string) []byte {
+	return userdata.AppendString(nil, userdata.TypeComment, text)
+}
