@@ -4,24 +4,24 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// enteredEnv tells the process that Enter re-executed that it is inside.
+// enteredEnv holds the id of the process that Enter re-executed. Its children
+// inherit the variable and have other ids.
 const enteredEnv = "SLUICE_LAB_ENTERED"
 
 // Enter makes labs possible for an ordinary user: it re-executes this process
 // (same arguments, same pid) as root of a user namespace of its own, with its own
 // network and mount namespaces and an empty /run, where `ip netns` keeps its
-// names and iptables its lock. For root it does nothing. Call it first in main:
-// on success as an ordinary user it does not return in the process that called.
+// names and iptables its lock. For root it does nothing. Call it once, first in
+// main: for an ordinary user it does not return on success; the re-executed
+// process calls it again and goes on, inside.
 func Enter() error {
-	if os.Getenv(enteredEnv) != "" {
-		if err := os.Unsetenv(enteredEnv); err != nil {
-			return err
-		}
+	if Entered() {
 		if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
 			return fmt.Errorf("tmpfs on /run: %w", err)
 		}
@@ -45,5 +45,9 @@ func Enter() error {
 		return err
 	}
 	args = append(append(args, self), os.Args[1:]...)
-	return os.NewSyscallError("execve", unix.Exec(unshare, args, append(os.Environ(), enteredEnv+"=1")))
+	return os.NewSyscallError("execve", unix.Exec(unshare, args, append(os.Environ(), enteredEnv+"="+strconv.Itoa(os.Getpid()))))
 }
+
+// Entered tells whether Enter moved this process into a user namespace: nobody
+// outside can reach the labs that it makes.
+func Entered() bool { return os.Getenv(enteredEnv) == strconv.Itoa(os.Getpid()) }

@@ -15,7 +15,7 @@ type Lab struct {
 	Name                    string
 	Client, Gateway, Server *Namespace
 
-	mu     sync.Mutex // guards routed, chained and closed
+	mu     sync.Mutex // guards what follows
 	routed bool       // policy routing for mark 1 is in place
 	chains bool       // the DIVERT chains are in place
 	closed bool
@@ -31,6 +31,7 @@ const namePrefix = "sluicelab-"
 // an error nothing is left behind.
 func New(o Options) (*Lab, error) {
 	if o.Name == "" {
+		removeOrphans()
 		o.Name = fmt.Sprintf("%s%d-%d", namePrefix, os.Getpid(), labs.Add(1))
 	}
 	if o.MTU == 0 {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -17,7 +15,6 @@ import (
 // user call Main from TestMain.
 func For(tb testing.TB, o Options) *Lab {
 	tb.Helper()
-	removeOrphans()
 	l, err := New(o)
 	switch {
 	case err == nil:
@@ -43,24 +40,4 @@ func Main(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "lab:", err) // For tells each test
 	}
 	return m.Run()
-}
-
-// removeOrphans removes the labs of test processes that were killed before they
-// could: the names that New makes up hold the process id.
-func removeOrphans() {
-	names, err := Names()
-	if err != nil {
-		return
-	}
-	for _, name := range names {
-		rest, ok := strings.CutPrefix(name, namePrefix)
-		id, _, _ := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(id)
-		if !ok || err != nil || unix.Kill(pid, 0) != unix.ESRCH {
-			continue
-		}
-		if l, err := Open(name); err == nil {
-			_ = l.Close() // another test may be at the same orphan
-		}
-	}
 }

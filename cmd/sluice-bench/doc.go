@@ -1,0 +1,13 @@
+// Command sluice-bench tries and loads transparent proxies: a lab of network
+// namespaces, a demonstration, a server, and load generators that verify what
+// comes back.
+//
+//	sluice-bench lab up|down|exec|show   namespaces client, gateway, server
+//	sluice-bench demo                    TCP and UDP through sluice, a table of what happened
+//	sluice-bench serve                   what loads are sent to
+//	sluice-bench load TEST               one load, measured and verified
+//
+// Exit status: 0 when all is well, 1 when something is wrong (a failed
+// expectation, a corrupt payload), 2 for a bad command line. `lab exec` exits as
+// the program that it runs.
+package main

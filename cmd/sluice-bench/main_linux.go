@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/sys/unix"
+)
+
+// grammar is the command line.
+type grammar struct {
+	Lab  labCmd  `cmd:"" help:"Namespaces client, gateway and server, by hand."`
+	Demo demoCmd `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
+}
+
+func main() {
+	var g grammar
+	parser := kong.Must(&g,
+		kong.Name("sluice-bench"),
+		kong.Description("Try and load transparent proxies."),
+		kong.UsageOnError(),
+		kong.Exit(exit),
+	)
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "sluice-bench:", err)
+		os.Exit(1)
+	}
+}
+
+// exit maps kong's status for a bad command line to the usual 2.
+func exit(status int) {
+	if status != 0 {
+		status = 2
+	}
+	os.Exit(status)
+}
