@@ -11,20 +11,21 @@ const (
 // long as it likes and call its methods at any time, also after it was
 // removed: an entry is never used for a second client.
 //
-// With a Value of eight bytes (a pointer) an entry is 56 bytes and fills one
-// cache line.
+// With a Value of eight bytes (a pointer) an entry is one cache line of 64
+// bytes.
 type Entry[V any] struct {
 	// Value is what Insert was given. Reactors read it without a lock, so what
 	// changes in it needs synchronisation of its own.
 	Value V
 
 	key     Key
+	shard   *shard[V]
 	touched atomic.Int64  // ns; only grows
 	flags   atomic.Uint32 // flagReplied, flagRemoved
 
 	// Behind the shard's lock:
 	place int32     // where in queue.items
-	queue *queue[V] // nil once removed
+	queue *queue[V] // nil once removed; the one of its class, replied or not
 }
 
 // Key returns the client.
@@ -44,11 +45,12 @@ func (e *Entry[V]) Touch(now int64) {
 	}
 }
 
-// TouchReply is Touch for a datagram that came from a remote.
+// TouchReply is Touch for a datagram that came from a remote. The first one of
+// an entry takes its shard's lock.
 func (e *Entry[V]) TouchReply(now int64) {
 	e.Touch(now)
 	if !e.Replied() {
-		e.flags.Or(flagReplied)
+		e.shard.reply(e)
 	}
 }
 

@@ -2,7 +2,7 @@ package nat
 
 const (
 	expireBatch = 32  // entries that leave a shard in one hold of its lock
-	expireLooks = 256 // entries looked at in one hold of its lock
+	expireLooks = 128 // entries looked at in one hold of its lock
 )
 
 // Expire removes entries that have been idle for their timeout and calls fn
@@ -54,16 +54,15 @@ func (t *Table[V]) Expire(now int64, budget int, fn func(*Entry[V])) (next int64
 func (t *Table[V]) expireFrom(s *shard[V], now int64, most int, gone []*Entry[V]) (n, looks int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := 0; i < len(s.queues); i++ {
-		q := s.queues[i]
+	for _, q := range s.queues {
 		for q.due(q.oldest()) <= now && looks < most && n < len(gone) {
 			looks++
 			if top := q.items[0].e; q.due(top.touched.Load()) <= now {
-				t.unlink(s, t.hash(top.key), top)
+				t.unlink(top)
 				gone[n] = top
 				n++
 			} else {
-				s.settle(q)
+				q.settle()
 			}
 		}
 	}

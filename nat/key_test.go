@@ -49,7 +49,7 @@ func TestSizes(t *testing.T) {
 		got, want uintptr
 	}{
 		{"Key", unsafe.Sizeof(Key{}), 24},
-		{"Entry with a pointer", unsafe.Sizeof(Entry[*int]{}), 56},
+		{"Entry with a pointer", unsafe.Sizeof(Entry[*int]{}), cacheLine},
 		{"bucket", unsafe.Sizeof(bucket[*int]{}), cacheLine},
 		{"item", unsafe.Sizeof(item[*int]{}), cacheLine / arity},
 		{"shard", unsafe.Sizeof(shard[*int]{}), 3 * cacheLine},

@@ -66,6 +66,17 @@ func (q *queue[V]) remove(e *Entry[V]) {
 	}
 }
 
+// settle compares what the queue knows of its top with the entry itself, and
+// reports whether it holds. Where it does not, the top sinks to its place.
+func (q *queue[V]) settle() bool {
+	top := q.items[0]
+	at := top.e.touched.Load()
+	if at != top.at {
+		q.down(0, item[V]{at, top.e})
+	}
+	return at == top.at
+}
+
 // up puts it at i, or as far above as it belongs.
 func (q *queue[V]) up(i int, it item[V]) {
 	for i > 0 {

@@ -96,24 +96,28 @@ func (s *shard[V]) oldest(replied bool) *queue[V] {
 	return oldest
 }
 
-// settle compares what the queue knows of its top with the entry itself, and
-// reports whether it holds. Where it does not, the top goes where it belongs.
-func (s *shard[V]) settle(q *queue[V]) bool {
-	top := q.items[0]
-	if !q.replied && top.e.Replied() {
-		s.move(top.e, s.queue(q.timeout, true))
+// move puts an entry into another queue, and reports whether it is in the
+// table at all. The caller holds the lock.
+func (s *shard[V]) move(e *Entry[V], timeout int64, replied bool) bool {
+	if e.queue == nil {
 		return false
 	}
-	if at := top.e.touched.Load(); at != top.at {
-		q.down(0, item[V]{at, top.e})
-		return false
-	}
+	to := s.queue(timeout, replied)
+	e.queue.remove(e)
+	to.push(e)
+	s.publish()
 	return true
 }
 
-func (s *shard[V]) move(e *Entry[V], to *queue[V]) {
-	e.queue.remove(e)
-	to.push(e)
+// reply moves an entry from the unreplied to the replied ones. That is cheap
+// so soon after it came: it is still near the bottom of its heap.
+func (s *shard[V]) reply(e *Entry[V]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !e.Replied() && e.queue != nil {
+		s.move(e, e.queue.timeout, true)
+	}
+	e.flags.Or(flagReplied)
 }
 
 // resize replaces the index by one of n buckets. Readers go on in the old one
@@ -130,9 +134,10 @@ func (t *Table[V]) resize(s *shard[V], n int) {
 	s.index.Store(fresh)
 }
 
-// link puts an entry into a shard that has a place reserved and no entry of
-// its client. The caller holds the lock.
-func (t *Table[V]) link(s *shard[V], hash uint64, e *Entry[V], timeout int64) {
+// link puts an entry into its shard, which has no other one of its client. The
+// caller has a place reserved and holds the lock.
+func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
+	s := e.shard
 	if x := s.index.Load(); s.count == x.limit() {
 		t.resize(s, 2*len(x.buckets))
 	}
@@ -144,10 +149,11 @@ func (t *Table[V]) link(s *shard[V], hash uint64, e *Entry[V], timeout int64) {
 
 // unlink takes an entry out of its shard. The caller holds the lock, and
 // publishes.
-func (t *Table[V]) unlink(s *shard[V], hash uint64, e *Entry[V]) {
+func (t *Table[V]) unlink(e *Entry[V]) {
+	s := e.shard
 	e.flags.Or(flagRemoved)
 	e.queue.remove(e)
-	s.index.Load().drop(hash, e)
+	s.index.Load().drop(t.hash(e.key), e)
 	s.count--
 	if x := s.index.Load(); len(x.buckets) > 1 && s.count < x.limit()/shrinkPart {
 		t.resize(s, len(x.buckets)/2)

@@ -1,22 +1,22 @@
 package nat
 
 import (
-	"hash/maphash"
 	"math/bits"
 	"runtime"
 	"sync/atomic"
 )
 
 const (
-	shardsPerCPU = 4   // keeps two reactors' inserts apart three times out of four on one CPU each
-	maxShards    = 128 // a full table reads each shard's bounds once per insert
+	shardsPerCPU = 4       // that two reactors seldom want one lock
+	shardEntries = 1 << 14 // that replacing an index holds up inserts for less than 1 ms
+	maxShards    = 256     // that reading all bounds, once per insert into a full table, stays cheap
 )
 
 // Table maps clients to entries. Any goroutine may call any method at any
 // time. Times are ns of one monotonic clock of the caller's.
 type Table[V any] struct {
-	seed   maphash.Seed // random, so that nobody can choose clients that collide
-	shards []shard[V]   // a power of two
+	seed   seed
+	shards []shard[V] // a power of two
 
 	max   atomic.Int64
 	_     [cacheLine]byte
@@ -24,10 +24,16 @@ type Table[V any] struct {
 	turn  atomic.Uint64
 }
 
-// New returns an empty table for a bound of at least 1 entry, see [Table.SetMax].
+// New returns an empty table for a bound of at least 1 entry, see
+// [Table.SetMax].
 func New[V any](bound int) *Table[V] {
-	n := 1 << bits.Len(uint(shardsPerCPU*runtime.GOMAXPROCS(0)-1))
-	t := &Table[V]{seed: maphash.MakeSeed(), shards: make([]shard[V], min(n, maxShards))}
+	n := max(shardsPerCPU*runtime.GOMAXPROCS(0), bound/shardEntries)
+	return newTable[V](bound, min(maxShards, 1<<bits.Len(uint(n-1))))
+}
+
+// newTable is New for a number of shards, a power of two.
+func newTable[V any](bound, shards int) *Table[V] {
+	t := &Table[V]{seed: newSeed(), shards: make([]shard[V], shards)}
 	t.SetMax(bound)
 	for i := range t.shards {
 		t.shards[i].index.Store(newIndex[V](1))
@@ -36,7 +42,7 @@ func New[V any](bound int) *Table[V] {
 	return t
 }
 
-func (t *Table[V]) hash(k Key) uint64 { return maphash.Comparable(t.seed, k) }
+func (t *Table[V]) hash(k Key) uint64 { return t.seed.hash(k) }
 
 // shard returns where a key belongs, and its hash.
 func (t *Table[V]) shard(k Key) (*shard[V], uint64) {
@@ -61,13 +67,13 @@ func (t *Table[V]) Lookup(k Key) *Entry[V] {
 //
 // When the table was full, victim is the entry that was removed for this one:
 // the longest idle one of the whole table that was never replied to, else the
-// longest idle one; of entries that change while it is chosen, one that was
-// so at some moment. The caller ends the victim's flow also when inserted is
+// longest idle one. (After a burst of touches, the longest idle of the
+// [evictLooks] that seemed so.) The caller ends the victim's flow also when inserted is
 // false: the other reactor may have been first only after the victim was
 // gone.
 func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], inserted bool) {
 	s, hash := t.shard(k)
-	fresh := &Entry[V]{Value: v, key: k}
+	fresh := &Entry[V]{Value: v, key: k, shard: s}
 	fresh.touched.Store(now)
 
 	s.mu.Lock()
@@ -85,7 +91,7 @@ func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], 
 			return e, victim, false
 		}
 	}
-	t.link(s, hash, fresh, timeout)
+	t.link(fresh, hash, timeout)
 	s.mu.Unlock()
 	return fresh, victim, true
 }
@@ -93,14 +99,13 @@ func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], 
 // Remove takes an entry out. Of all that remove an entry (Remove, Expire, a
 // full Insert), exactly one does: Remove reports whether it was this call.
 func (t *Table[V]) Remove(e *Entry[V]) bool {
-	s, hash := t.shard(e.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	e.shard.mu.Lock()
+	defer e.shard.mu.Unlock()
 	if e.queue == nil {
 		return false
 	}
-	t.unlink(s, hash, e)
-	s.publish()
+	t.unlink(e)
+	e.shard.publish()
 	t.count.Add(-1)
 	return true
 }
@@ -109,15 +114,9 @@ func (t *Table[V]) Remove(e *Entry[V]) bool {
 // It reports whether the entry is in the table. When the timeout is shorter,
 // the next Expire may be due sooner than the last one said.
 func (t *Table[V]) SetTimeout(e *Entry[V], timeout int64) bool {
-	s, _ := t.shard(e.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.queue == nil {
-		return false
-	}
-	s.move(e, s.queue(timeout, e.Replied()))
-	s.publish()
-	return true
+	e.shard.mu.Lock()
+	defer e.shard.mu.Unlock()
+	return e.shard.move(e, timeout, e.Replied())
 }
 
 // Len returns the number of entries, with those that an Insert is just adding.

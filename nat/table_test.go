@@ -83,10 +83,11 @@ func TestExpireTimes(t *testing.T) {
 	if next := expire(129, 9); next != 130 || len(gone) != 0 {
 		t.Errorf("at 129: next %d, gone %v", next, gone)
 	}
-	e.TouchReply(31)
-	if next := expire(130, 0); next != 130 {
-		t.Errorf("without budget: next %d", next)
+	e.Touch(31)
+	if next := expire(130, 0); next != 130 || len(gone) != 0 {
+		t.Errorf("at 130 without budget: next %d, gone %v", next, gone)
 	}
+	e.TouchReply(31)
 	if next := expire(131, 9); next != math.MaxInt64 || len(gone) != 1 || gone[0] != 1 {
 		t.Errorf("at 131: next %d, gone %v", next, gone)
 	}
@@ -126,6 +127,34 @@ func TestVictim(t *testing.T) {
 		}
 		if c.reply {
 			e[c.insert].TouchReply(now)
+		}
+	}
+}
+
+// After a burst of touches no look may take long, and yet the victim is one
+// that is idle for long.
+func TestVictimAfterBurst(t *testing.T) {
+	const entries = 10 * evictLooks
+	for shards := 1; shards <= 16; shards *= 4 {
+		tb := newTable[int](entries, shards)
+		for n := range entries {
+			e, _ := insert(t, tb, n, 0, 100)
+			e.TouchReply(1)
+			e.Touch(2 + int64(n*7919%entries))
+		}
+		_, victim := insert(t, tb, entries, entries+2, 100)
+		var looked, older int
+		tb.Range(func(e *Entry[int]) bool {
+			if e.queue.items[e.place].at == e.touched.Load() {
+				looked++
+			}
+			if e.touched.Load() < victim.touched.Load() {
+				older++
+			}
+			return true
+		})
+		if looked > evictLooks+1 || older > entries/100 {
+			t.Errorf("%d shards: %d looks, %d of %d are longer idle than the victim", shards, looked, older, entries)
 		}
 	}
 }
