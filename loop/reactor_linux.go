@@ -81,7 +81,7 @@ func (r *Reactor) Add(fd int, interest Events, h Handler) error {
 // Close ends fd's registration, if it has one, and closes it.
 func (r *Reactor) Close(fd int) {
 	r.slots.drop(fd)
-	unix.Close(fd)
+	closeFD(fd)
 }
 
 // Forget ends fd's registration and leaves it open.

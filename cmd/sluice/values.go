@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// listenAddr is ADDR on the command line: :PORT (both families), IPV4:PORT or
+// [IPV6]:PORT.
+type listenAddr struct{ netip.AddrPort }
+
+func (a *listenAddr) UnmarshalText(text []byte) error {
+	s := string(text)
+	const want = "want :PORT, IPV4:PORT or [IPV6]:PORT, such as :12345"
+	if port, ok := strings.CutPrefix(s, ":"); ok {
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q: %q is no port from 1 to 65535; %s", s, port, want)
+		}
+		a.AddrPort = netip.AddrPortFrom(netip.Addr{}, uint16(n))
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(s)
+	if err != nil || ap.Port() == 0 {
+		return fmt.Errorf("%q is no address to listen on; %s", s, want)
+	}
+	if ap.Addr().Zone() != "" {
+		return fmt.Errorf("%q: an address with a zone cannot be listened on; leave %%%s out", s, ap.Addr().Zone())
+	}
+	a.AddrPort = ap
+	return nil
+}
+
+func (a listenAddr) String() string {
+	if !a.Addr().IsValid() {
+		return ":" + strconv.Itoa(int(a.Port()))
+	}
+	return a.AddrPort.String()
+}
+
+// size is a number of bytes: 65536, 64KiB, 1MiB.
+type size int
+
+var sizeUnits = []struct {
+	suffix string
+	bytes  int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}}
+
+func (z *size) UnmarshalText(text []byte) error {
+	number, unit := strings.TrimSpace(string(text)), 1
+	for _, u := range sizeUnits {
+		if head, ok := strings.CutSuffix(number, u.suffix); ok {
+			number, unit = head, u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 31)
+	if err != nil || n > (1<<40)/uint64(unit) {
+		return fmt.Errorf("%q is no size; want bytes, or a number with KiB or MiB, such as 256KiB", text)
+	}
+	*z = size(int(n) * unit)
+	return nil
+}

@@ -1,0 +1,239 @@
+package loop
+
+import (
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Envelope is where a datagram goes, and whence.
+type Envelope struct {
+	Dest      netip.AddrPort
+	DestScope uint32 // interface index of a link-local destination, else 0
+	// Source is the address that the datagram bears, not valid for the socket's
+	// own. Another one than the machine's needs a transparent socket (ip(7)).
+	Source netip.Addr
+	// SourceScope is the interface to send by, which a link-local source needs.
+	SourceScope uint32
+}
+
+// SendBatch gathers datagrams and sends them by one system call. Consecutive
+// ones to one destination leave as one message, which the kernel cuts
+// (UDP_SEGMENT): no payload is copied, so each must stay as it is until Send.
+// It belongs to one reactor.
+type SendBatch struct {
+	headers   []mmsghdr
+	runs      []run
+	envelopes []Envelope
+	names     [][SockaddrSize]byte
+	control   [][sendControl]byte
+	firstIov  []int // of each message
+	iovs      []unix.Iovec
+	n, iovn   int
+
+	single   mmsghdr // scratch of resend
+	scrap    unix.Iovec
+	sendmmsg func(fd int, headers []mmsghdr) (int, syscall.Errno)
+}
+
+// SendResult is what became of a batch.
+type SendResult struct {
+	Datagrams, Bytes int // handed to the kernel
+	Dropped          int // datagrams
+	// Errno is why the first dropped one was, and Failed where it should have
+	// gone; 0 when none was dropped.
+	Errno  syscall.Errno
+	Failed Envelope
+}
+
+// NewSendBatch makes a batch of up to n messages of up to n payloads in all.
+func NewSendBatch(n int) *SendBatch {
+	b := &SendBatch{
+		headers:   make([]mmsghdr, n),
+		runs:      make([]run, n),
+		envelopes: make([]Envelope, n),
+		names:     make([][SockaddrSize]byte, n),
+		control:   make([][sendControl]byte, n),
+		firstIov:  make([]int, n),
+		iovs:      make([]unix.Iovec, n+1), // a payload may have a prefix
+		sendmmsg:  sendmmsg,
+	}
+	for i := range b.headers {
+		b.headers[i].header.Name = &b.names[i][0]
+	}
+	return b
+}
+
+// Len is the number of messages that wait to be sent.
+func (b *SendBatch) Len() int { return b.n }
+
+// Push adds the datagrams of payload, of segment bytes each (the last may be
+// shorter), to go as e says, in runs where gso allows. It returns what did not
+// fit: nil for nothing, or else the batch must be sent before the rest is
+// pushed. whole tells the rest of nothing from a datagram of 0 bytes.
+func (b *SendBatch) Push(e *Envelope, payload []byte, segment int, gso *GSO) (rest []byte, whole bool) {
+	most := maxRun6
+	if e.Dest.Addr().Is4() {
+		most = maxRun4
+	}
+	runs := gso.allows(segment)
+	if runs && b.join(e, payload, segment) {
+		return nil, true
+	}
+	for {
+		if b.n == len(b.headers) || b.iovn+1 >= len(b.iovs) {
+			return payload, false
+		}
+		part := min(segment, len(payload))
+		if runs {
+			part = cut(len(payload), segment, most)
+		}
+		b.start(e, payload[:part], min(segment, part), most)
+		if !runs {
+			b.runs[b.n-1].closed = true
+		}
+		payload = payload[part:]
+		if len(payload) == 0 {
+			return nil, true
+		}
+	}
+}
+
+// PushPrefixed adds one datagram of a prefix, which must not be empty, and a
+// payload.
+func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
+	if b.n == len(b.headers) || b.iovn+2 > len(b.iovs) {
+		return false
+	}
+	b.start(e, prefix, len(prefix), len(prefix))
+	b.runs[b.n-1].bytes = len(payload)
+	b.runs[b.n-1].closed = true
+	b.gather(payload)
+	return true
+}
+
+// join adds payload to the last run, if it may follow there.
+func (b *SendBatch) join(e *Envelope, payload []byte, segment int) bool {
+	if b.n == 0 || b.iovn+1 >= len(b.iovs) {
+		return false
+	}
+	last := &b.runs[b.n-1]
+	if !last.takes(len(payload), segment) || b.envelopes[b.n-1] != *e {
+		return false
+	}
+	last.add(len(payload))
+	b.gather(payload)
+	return true
+}
+
+// start begins a message.
+func (b *SendBatch) start(e *Envelope, payload []byte, segment, most int) {
+	b.runs[b.n] = startRun(len(payload), segment, most)
+	b.envelopes[b.n] = *e
+	b.firstIov[b.n] = b.iovn
+	b.n++
+	b.gather(payload)
+}
+
+func (b *SendBatch) gather(payload []byte) {
+	iov := &b.iovs[b.iovn]
+	iov.Base = baseOf(payload)
+	iov.SetLen(len(payload))
+	b.iovn++
+}
+
+// encode writes the headers and control messages of what was planned.
+func (b *SendBatch) encode() {
+	end := b.iovn
+	for i := b.n - 1; i >= 0; i-- {
+		h, e := &b.headers[i].header, &b.envelopes[i]
+		h.Namelen = uint32(PutSockaddr(b.names[i][:], e.Dest, e.DestScope))
+		first := b.firstIov[i]
+		h.Iov = &b.iovs[first]
+		h.SetIovlen(end - first)
+		end = first
+		rest := b.control[i][:]
+		if e.Source.IsValid() {
+			rest = putSource(rest, e.Source, e.SourceScope)
+		}
+		if b.runs[i].datagrams > 1 {
+			rest = putSegment(rest, b.runs[i].segment)
+		}
+		h.Control = &b.control[i][0]
+		h.SetControllen(sendControl - len(rest))
+		if len(rest) == sendControl {
+			h.Control = nil
+		}
+	}
+}
+
+// Send sends what was pushed through fd, and empties the batch. A message that
+// fails is left out and the rest goes on, but when the socket's buffer is full
+// the rest is dropped: a datagram does not wait. gso, which was given to Push,
+// learns what the kernel refuses.
+func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
+	b.encode()
+	for at := 0; at < b.n; {
+		sent, errno := b.sendmmsg(fd, b.headers[at:b.n])
+		for i := at; i < at+sent; i++ {
+			result.Datagrams += b.runs[i].datagrams
+			result.Bytes += b.runs[i].bytes
+		}
+		at += sent
+		switch {
+		case sent > 0 || errno == unix.EINTR:
+		case errno == unix.EAGAIN:
+			for ; at < b.n; at++ {
+				result.drop(b.runs[at].datagrams, errno, &b.envelopes[at])
+			}
+		case b.runs[at].datagrams > 1 && refusesRun(errno):
+			b.resend(fd, at, gso, &result)
+			at++
+		default:
+			result.drop(b.runs[at].datagrams, errno, &b.envelopes[at])
+			at++
+		}
+	}
+	b.n, b.iovn = 0, 0
+	return result
+}
+
+func (r *SendResult) drop(datagrams int, errno syscall.Errno, e *Envelope) {
+	if r.Dropped == 0 {
+		r.Errno, r.Failed = errno, *e
+	}
+	r.Dropped += datagrams
+}
+
+// resend sends the datagrams of message i one by one, since the kernel refused
+// them as a run. When the first goes, the run was at fault, and gso learns it.
+func (b *SendBatch) resend(fd, i int, gso *GSO, result *SendResult) {
+	e, segment := &b.envelopes[i], b.runs[i].segment
+	b.single.header = b.headers[i].header
+	h := &b.single.header
+	if !e.Source.IsValid() {
+		h.Control = nil
+		h.SetControllen(0)
+	} else {
+		h.SetControllen(sendControl - len(putSource(b.control[i][:], e.Source, e.SourceScope)))
+	}
+	h.Iov = &b.scrap
+	h.SetIovlen(1)
+	first := b.firstIov[i]
+	for _, iov := range b.iovs[first : first+int(b.headers[i].header.Iovlen)] {
+		for payload := bytesOf(iov); len(payload) > 0; {
+			part := payload[:min(segment, len(payload))]
+			payload = payload[len(part):]
+			b.scrap.Base = baseOf(part)
+			b.scrap.SetLen(len(part))
+			if _, errno := b.sendmmsg(fd, singleton(&b.single)); errno != 0 {
+				result.drop(1, errno, e)
+				continue
+			}
+			gso.refuse(segment)
+			result.Datagrams++
+			result.Bytes += len(part)
+		}
+	}
+}

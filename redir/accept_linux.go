@@ -1,0 +1,101 @@
+package redir
+
+import (
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+)
+
+const (
+	// acceptsPerTurn bounds how many connections one listener takes in a
+	// turn, so that a burst of them does not hold up those that run.
+	acceptsPerTurn = 64
+	// Accepting pauses for pauseFirst when a resource has run out, and twice
+	// as long each time that it still is, up to pauseMost.
+	pauseFirst = 10 * time.Millisecond
+	pauseMost  = time.Second
+)
+
+// tcpListener is one worker's socket of an inbound.
+type tcpListener struct {
+	w      *worker
+	in     *inbound
+	fd     int
+	pause  time.Duration // 0: accepting
+	resume loop.Timer
+}
+
+// listenTCP takes over a listening socket.
+func (w *worker) listenTCP(fd int, in *inbound) error {
+	l := &tcpListener{w: w, in: in, fd: fd}
+	if err := w.r.Add(fd, loop.Readable, l); err != nil {
+		return err
+	}
+	w.listeners = append(w.listeners, l)
+	return nil
+}
+
+// Ready accepts until the queue is empty, the turn's share is taken, or
+// something has run out.
+func (l *tcpListener) Ready(loop.Events) {
+	if l.fd < 0 || l.resume.Armed() {
+		return
+	}
+	for range acceptsPerTurn {
+		if l.w.shared.conns.Load() >= l.w.maxConns.Load() {
+			l.pauseFor(RefusedMaxConns, nil)
+			return
+		}
+		fd, from, errno := accept(l.fd)
+		switch errno {
+		case 0:
+			l.pause = 0
+			l.w.startConn(l.in, fd, from)
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			l.pauseFor(AcceptPaused, errno)
+			return
+		default:
+			// The connection ended before it was accepted, or a network error
+			// is passed on (accept(2)): take the next.
+		}
+	}
+	l.w.r.Again(l)
+}
+
+// pauseFor stops accepting for a while; clients wait in the kernel's queue.
+func (l *tcpListener) pauseFor(cause Counter, why error) {
+	l.pause = min(max(2*l.pause, pauseFirst), pauseMost)
+	l.w.counters.add(cause, 1)
+	l.w.log.warn(cause, l.w.r.Now()).Str("inbound", l.in.Tag).Err(why).Dur("pause", l.pause).
+		Int64("conns", l.w.shared.conns.Load()).Msg("accepting paused")
+	l.w.r.Arm(&l.resume, l, l.pause)
+}
+
+// Expired ends a pause.
+func (l *tcpListener) Expired(int64) { l.Ready(0) }
+
+// close stops accepting. Connections in the kernel's queue are reset by it.
+func (l *tcpListener) close() {
+	if l.fd < 0 {
+		return
+	}
+	l.w.r.Cancel(&l.resume)
+	l.w.r.Close(l.fd)
+	l.fd = -1
+}
+
+// errnoOf finds the errno in err.
+func errnoOf(err error) (syscall.Errno, bool) {
+	switch e := err.(type) {
+	case syscall.Errno:
+		return e, true
+	case interface{ Unwrap() error }:
+		return errnoOf(e.Unwrap())
+	}
+	return 0, false
+}

@@ -1,0 +1,87 @@
+package redir
+
+import (
+	"net/netip"
+	"sync/atomic"
+)
+
+// admission decides which destinations may be reached. Shared by all workers;
+// decisions read an immutable set, which the watcher of addresses replaces.
+type admission struct {
+	own        atomic.Pointer[ownAddrs]
+	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
+	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
+	allowLocal atomic.Bool
+}
+
+// ownAddrs are the addresses that the kernel delivers locally.
+type ownAddrs struct {
+	local     map[netip.Addr]struct{}
+	prefixes  []netip.Prefix // local routes wider than a host: 127.0.0.0/8, AnyIP
+	broadcast map[netip.Addr]struct{}
+}
+
+func (o *ownAddrs) has(a netip.Addr) bool {
+	if _, ok := o.local[a]; ok {
+		return true
+	}
+	for _, p := range o.prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// check returns the reason to refuse dest, or 0 to admit it. dest is unmapped.
+func (a *admission) check(dest netip.AddrPort) Counter {
+	addr := dest.Addr()
+	switch {
+	case dest.Port() == 0:
+		return RefusedPortZero
+	case addr.IsUnspecified():
+		return RefusedUnspecified
+	case addr.IsMulticast():
+		return RefusedMulticast
+	case addr == limitedBroadcast:
+		return RefusedBroadcast
+	}
+	own := a.own.Load()
+	if _, ok := own.broadcast[addr]; ok {
+		return RefusedBroadcast
+	}
+	local := own.has(addr)
+	if a.isListener(dest, local) {
+		return RefusedListener
+	}
+	if local && !a.allowLocal.Load() {
+		return RefusedOwnAddress
+	}
+	return 0
+}
+
+// isListener reports whether a connection to dest would come back to sluice.
+func (a *admission) isListener(dest netip.AddrPort, local bool) bool {
+	if _, ok := (*a.listeners.Load())[dest]; ok {
+		return true
+	}
+	_, ok := (*a.ports.Load())[dest.Port()]
+	return ok && local
+}
+
+// setListeners tells which addresses sluice itself listens on.
+func (a *admission) setListeners(inbounds []Inbound) {
+	exact := map[netip.AddrPort]struct{}{}
+	ports := map[uint16]struct{}{}
+	for _, in := range inbounds {
+		if in.Listen.Addr().IsValid() && !in.Listen.Addr().IsUnspecified() {
+			exact[in.Listen] = struct{}{}
+		} else {
+			ports[in.Listen.Port()] = struct{}{}
+		}
+	}
+	a.listeners.Store(&exact)
+	a.ports.Store(&ports)
+}

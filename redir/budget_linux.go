@@ -1,0 +1,94 @@
+package redir
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// reservedFDs are for listeners, engines, netlink, logs and the runtime.
+	reservedFDs = 256
+	// fdsPerConn are a connection's two sockets.
+	fdsPerConn = 2
+	// fdsPerPipe are a pipe's two ends.
+	fdsPerPipe = 2
+	// mostWriteBacks bounds the write-back sockets of one worker: one for each
+	// source port of the replies that it sends at a time.
+	mostWriteBacks = 1024
+	pageSize       = 4096
+)
+
+// budget shares out the fds that the process may have.
+type budget struct {
+	fds        int
+	conns      int
+	flows      int
+	pipes      int // per worker
+	writeBacks int // per worker
+}
+
+// raiseFDLimit raises RLIMIT_NOFILE to its hard limit, and returns it.
+func raiseFDLimit() (int, error) {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0, os.NewSyscallError("getrlimit", err)
+	}
+	lim.Cur = lim.Max
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0, os.NewSyscallError("setrlimit", err)
+	}
+	return int(min(lim.Max, 1<<30)), nil
+}
+
+// plan shares out limit fds. UDP sessions have one each and may take a third
+// of them where there is TCP too; pipes as many as the kernel lends an
+// unprivileged user (pipe(7), pipe-user-pages-soft), or an eighth.
+func plan(o *Options, limit, workers int) (budget, error) {
+	tcp, udp := false, false
+	for _, in := range o.Inbounds {
+		tcp, udp = tcp || in.TCP, udp || in.UDP
+	}
+	left := limit - reservedFDs - 16*workers
+	if left < 64 {
+		return budget{}, fmt.Errorf("the fd limit is %d: too low; raise it (ulimit -Hn, LimitNOFILE=)", limit)
+	}
+	b := budget{fds: limit}
+	b.writeBacks = max(8, min(mostWriteBacks, left/16/workers))
+	b.pipes = max(1, min(left/8/fdsPerPipe, pipeQuota()*pageSize/max(o.PipeSize, pageSize))/workers)
+	if udp {
+		left -= b.writeBacks * workers
+		share := left
+		if tcp {
+			share = left / 3
+		}
+		b.flows = min(o.UDPSessions, share)
+		left -= b.flows
+	}
+	if tcp {
+		left -= b.pipes * workers * fdsPerPipe
+		b.conns = left / fdsPerConn
+		if o.MaxConns > 0 {
+			b.conns = min(b.conns, o.MaxConns)
+		}
+	}
+	return b, nil
+}
+
+// pipeQuota is how many pages of pipe buffer one user may have before the
+// kernel hands out pipes of two pages only.
+func pipeQuota() int {
+	const unlimited = 1 << 20
+	text, err := os.ReadFile("/proc/sys/fs/pipe-user-pages-soft")
+	if err != nil {
+		return unlimited
+	}
+	pages, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pages == 0 {
+		return unlimited
+	}
+	return pages
+}

@@ -1,0 +1,146 @@
+package redir
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// inbound is an Inbound that is open, as its listeners on all reactors see it.
+type inbound struct {
+	Inbound
+	id         uint16 // part of the NAT key
+	udpTimeout int64  // ns
+	sockets    []listenSocket
+}
+
+// listenSocket is one bound socket, made for the worker of an index.
+type listenSocket struct {
+	worker  int
+	network int // SOCK_STREAM or SOCK_DGRAM
+	addr    netip.AddrPort
+	fd      int // -1 once a worker has it
+}
+
+// openInbounds opens the listeners of all inbounds, or none.
+func (s *Server) openInbounds(inbounds []Inbound) ([]*inbound, error) {
+	var opened []*inbound
+	for _, in := range inbounds {
+		state, err := s.openInbound(in)
+		if err != nil {
+			closeSockets(opened)
+			return nil, err
+		}
+		opened = append(opened, state)
+	}
+	return opened, nil
+}
+
+func (s *Server) openInbound(in Inbound) (*inbound, error) {
+	timeout := in.UDPTimeout
+	if timeout == 0 {
+		timeout = s.opts.UDPTimeout
+	}
+	s.lastID++
+	state := &inbound{Inbound: in, id: s.lastID, udpTimeout: int64(timeout)}
+	addrs := listenAddrs(in.Listen)
+	for _, addr := range addrs {
+		err := s.openAddr(state, addr)
+		if len(addrs) > 1 && errors.Is(err, unix.EAFNOSUPPORT) {
+			continue // a kernel without IPv6
+		}
+		if err != nil {
+			closeSockets([]*inbound{state})
+			return nil, err
+		}
+	}
+	return state, nil
+}
+
+// openAddr opens a socket for each network and worker.
+func (s *Server) openAddr(in *inbound, addr netip.AddrPort) error {
+	for _, n := range []struct {
+		wanted  bool
+		network int
+		name    string
+	}{{in.TCP, unix.SOCK_STREAM, "tcp"}, {in.UDP, unix.SOCK_DGRAM, "udp"}} {
+		if !n.wanted {
+			continue
+		}
+		if err := probeBind(addr, in.Kind, n.network); err != nil {
+			return explainListen(n.name, in.Kind, addr, err)
+		}
+		for i := range s.workers {
+			fd, err := openListener(addr, in.Kind, n.network)
+			if err != nil {
+				return explainListen(n.name, in.Kind, addr, err)
+			}
+			in.sockets = append(in.sockets, listenSocket{i, n.network, addr, fd})
+		}
+	}
+	return nil
+}
+
+// closeSockets closes what no worker has taken over.
+func closeSockets(inbounds []*inbound) {
+	for _, in := range inbounds {
+		for i := range in.sockets {
+			if fd := in.sockets[i].fd; fd >= 0 {
+				unix.Close(fd)
+				in.sockets[i].fd = -1
+			}
+		}
+	}
+}
+
+// attach takes over this worker's sockets of the inbounds. On the reactor's
+// thread, or before it starts.
+func (w *worker) attach(inbounds []*inbound, index int) error {
+	for _, in := range inbounds {
+		for i := range in.sockets {
+			socket := &in.sockets[i]
+			if socket.worker != index {
+				continue
+			}
+			take := w.listenTCP
+			if socket.network == unix.SOCK_DGRAM {
+				take = w.udp.listen
+			}
+			if err := take(socket.fd, in); err != nil {
+				return fmt.Errorf("listen %s on %s: %w", in.Kind, socket.addr, err)
+			}
+			socket.fd = -1
+		}
+	}
+	return nil
+}
+
+// detach closes this worker's listeners of in. Running connections and flows
+// go on.
+func (w *worker) detach(in *inbound) {
+	kept := w.listeners[:0]
+	for _, l := range w.listeners {
+		if l.in != in {
+			kept = append(kept, l)
+			continue
+		}
+		l.Ready(0) // what waits in the queue would be reset by the close
+		l.close()
+	}
+	w.listeners = kept
+	w.udp.unlisten(in)
+}
+
+// listenAddrs are the addresses of an inbound's sockets: one for each family
+// where it listens for both.
+func listenAddrs(a netip.AddrPort) []netip.AddrPort {
+	if a.Addr().IsValid() && a.Addr() != netip.IPv6Unspecified() {
+		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
+	}
+	return []netip.AddrPort{
+		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
+		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port()),
+	}
+}

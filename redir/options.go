@@ -1,0 +1,126 @@
+package redir
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sluice/splice"
+)
+
+// Kind is how netfilter hands traffic to an inbound.
+type Kind uint8
+
+const (
+	// Redirect is TCP from the REDIRECT target; conntrack knows where it was
+	// going.
+	Redirect Kind = iota
+	// TProxy is TCP and UDP from the TPROXY target; the socket's own address
+	// is where it was going.
+	TProxy
+)
+
+func (k Kind) String() string {
+	if k == Redirect {
+		return "redirect"
+	}
+	return "tproxy"
+}
+
+// Inbound is one place where diverted traffic arrives.
+type Inbound struct {
+	Kind Kind
+	Tag  string // names the inbound in logs
+	// Listen is the address. An unspecified IPv6 address, or an invalid one,
+	// listens for both families.
+	Listen netip.AddrPort
+	TCP    bool
+	UDP    bool // TProxy only
+	// UDPTimeout is the idle time after which a UDP session ends; 0 takes
+	// Options.UDPTimeout.
+	UDPTimeout time.Duration
+}
+
+// Options is all that a Server needs to know.
+type Options struct {
+	Inbounds []Inbound
+
+	UDPTimeout  time.Duration
+	UDPSessions int // upper bound of the NAT table
+
+	ConnectTimeout   time.Duration
+	IdleTimeout      time.Duration
+	HalfCloseTimeout time.Duration // without traffic, once one side has ended
+	DrainTimeout     time.Duration
+	MaxConns         int // 0: as many as the fd limit carries
+
+	Mark       uint32 // SO_MARK of every socket that sends; 0 sets none
+	AllowLocal bool   // permit the gateway's own addresses as destinations
+
+	Reactors   int // 0: one per CPU that the process may use
+	Relay      splice.Mode
+	PipeSize   int // bytes
+	BufferSize int // bytes
+	Batch      int // datagrams per recvmmsg and sendmmsg
+
+	Log zerolog.Logger
+}
+
+// ErrNoInbound says that there is nothing to listen on.
+var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR")
+
+// Validate reports the first setting that makes no sense, and what would.
+func (o *Options) Validate() error {
+	if len(o.Inbounds) == 0 {
+		return ErrNoInbound
+	}
+	for _, in := range o.Inbounds {
+		if err := in.validate(); err != nil {
+			return err
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"--udp-timeout", o.UDPTimeout}, {"--connect-timeout", o.ConnectTimeout},
+		{"--idle-timeout", o.IdleTimeout}, {"--half-close-timeout", o.HalfCloseTimeout},
+	} {
+		if d.value <= 0 {
+			return fmt.Errorf("%s %v: must be more than 0", d.name, d.value)
+		}
+	}
+	if o.DrainTimeout < 0 {
+		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
+	}
+	for _, n := range []struct {
+		name             string
+		value, low, high int
+	}{
+		{"--udp-sessions", o.UDPSessions, 1, 1 << 24}, {"--max-conns", o.MaxConns, 0, 1 << 24},
+		{"--reactors", o.Reactors, 0, 1024}, {"--pipe-size", o.PipeSize, 4096, 1 << 30},
+		{"--buffer-size", o.BufferSize, 1024, 16 << 20}, {"--batch", o.Batch, 1, 1024},
+	} {
+		if n.value < n.low || n.value > n.high {
+			return fmt.Errorf("%s %d: must be between %d and %d", n.name, n.value, n.low, n.high)
+		}
+	}
+	return nil
+}
+
+func (in *Inbound) validate() error {
+	switch {
+	case in.Listen.Port() == 0:
+		return fmt.Errorf("%s %s: the port must be 1 to 65535", in.Kind, in.Listen)
+	case in.Kind == Redirect && in.UDP:
+		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", in.Listen)
+	case !in.TCP && !in.UDP:
+		return fmt.Errorf("%s %s: no network; name tcp, udp or both", in.Kind, in.Listen)
+	case in.UDPTimeout < 0:
+		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", in.Kind, in.Listen, in.UDPTimeout)
+	}
+	return nil
+}

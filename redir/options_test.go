@@ -1,0 +1,46 @@
+package redir
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+func testOptions() Options {
+	return Options{
+		Inbounds:   []Inbound{{Kind: TProxy, Tag: "t", Listen: netip.AddrPortFrom(netip.Addr{}, 12345), TCP: true, UDP: true}},
+		UDPTimeout: 5 * time.Minute, UDPSessions: 65536,
+		ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour, HalfCloseTimeout: time.Minute,
+		PipeSize: 256 << 10, BufferSize: 64 << 10, Batch: 64,
+	}
+}
+
+func TestValidateNamesWhatIsWrong(t *testing.T) {
+	for want, change := range map[string]func(*Options){
+		"nothing to listen on":     func(o *Options) { o.Inbounds = nil },
+		"the port must be":         func(o *Options) { o.Inbounds[0].Listen = netip.AddrPort{} },
+		"no network":               func(o *Options) { o.Inbounds[0].TCP, o.Inbounds[0].UDP = false, false },
+		"REDIRECT carries TCP":     func(o *Options) { o.Inbounds[0].Kind = Redirect },
+		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
+		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
+		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },
+		"--drain-timeout -1s":      func(o *Options) { o.DrainTimeout = -time.Second },
+		"--udp-sessions 0":         func(o *Options) { o.UDPSessions = 0 },
+		"--pipe-size 1":            func(o *Options) { o.PipeSize = 1 },
+		"--batch 0: must be":       func(o *Options) { o.Batch = 0 },
+		"--reactors -1: must be":   func(o *Options) { o.Reactors = -1 },
+		"--buffer-size 12: must":   func(o *Options) { o.BufferSize = 12 },
+		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
+	} {
+		o := testOptions()
+		change(&o)
+		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	o := testOptions()
+	if err := o.Validate(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,55 @@
+package redir
+
+import (
+	"sync/atomic"
+	"time"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/splice"
+)
+
+// settings is what may change while running. A worker's copy is replaced
+// whole, on its reactor's thread.
+type settings struct {
+	connectTimeout   time.Duration
+	idleTimeout      time.Duration
+	halfCloseTimeout time.Duration
+}
+
+func (o *Options) settings() *settings {
+	return &settings{
+		connectTimeout:   o.ConnectTimeout,
+		idleTimeout:      o.IdleTimeout,
+		halfCloseTimeout: o.HalfCloseTimeout,
+	}
+}
+
+// shared is what all workers see.
+type shared struct {
+	admission admission
+	flows     *nat.Table[*flow]
+	conns     atomic.Int64 // TCP connections now
+	maxConns  atomic.Int64
+	mark      uint32
+	batch     int
+	// writeBacks bounds the write-back sockets of one worker.
+	writeBacks int
+}
+
+// worker is one reactor and what only it touches.
+type worker struct {
+	*shared
+	r        *loop.Reactor
+	set      *settings
+	log      causeLog
+	counters counters
+
+	workspace *splice.Workspace
+	udp       *udpRelay
+	listeners []*tcpListener
+	conns     connList
+
+	beat     loop.Timer
+	lastBeat atomic.Int64 // ns of Reactor.Now
+}
