@@ -1,0 +1,146 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/redir"
+)
+
+// Config is all that decides how sluice runs, wherever each part of it came
+// from.
+type Config struct {
+	Inbounds []redir.Inbound
+	Settings []Setting // those of one object stand together
+}
+
+// Setting is a key and its value, as the texts of File.Setting. Without a text
+// it is not set, or an empty list.
+type Setting struct {
+	Key
+	Texts []string
+}
+
+// Print is the file that gives this Config again.
+func (c Config) Print() []byte {
+	var b bytes.Buffer
+	b.WriteString("{\n  \"inbounds\": [")
+	for i, in := range c.Inbounds {
+		fmt.Fprintf(&b, "%s\n    %s", separator(i == 0), inboundJSON(in))
+	}
+	b.WriteString("\n  ]")
+	object := ""
+	for _, s := range c.Settings {
+		if len(s.Texts) == 0 && !s.List || len(s.Texts) == 1 && s.Texts[0] == "" {
+			continue
+		}
+		first := s.Object != object
+		if first && object != "" {
+			b.WriteString("\n  }")
+		}
+		if first && s.Object != "" {
+			fmt.Fprintf(&b, ",\n  %q: {", s.Object)
+		}
+		object = s.Object
+		indent := strings.Repeat("  ", 1+min(1, len(object)))
+		fmt.Fprintf(&b, "%s\n%s%q: %s", separator(first && object != ""), indent, s.Name, s.json())
+	}
+	if object != "" {
+		b.WriteString("\n  }")
+	}
+	b.WriteString("\n}\n")
+	return b.Bytes()
+}
+
+func separator(first bool) string {
+	if first {
+		return ""
+	}
+	return ","
+}
+
+// json is the value in JSON.
+func (s Setting) json() string {
+	if !s.List {
+		return s.element(s.Texts[0])
+	}
+	var elements []string
+	for _, text := range s.Texts {
+		elements = append(elements, s.element(text))
+	}
+	return "[" + strings.Join(elements, ", ") + "]"
+}
+
+func (s Setting) element(text string) string {
+	if s.Kind == Bool || s.Kind == Integer {
+		return text
+	}
+	return quote(text)
+}
+
+func inboundJSON(in redir.Inbound) string {
+	fields := []string{
+		`"type": ` + quote(in.Kind.String()), `"tag": ` + quote(in.Tag),
+		`"listen": ` + quote(in.Listen.Addr().String()),
+		fmt.Sprintf(`"listen_port": %d`, in.Listen.Port()),
+		`"network": [` + strings.Join(networks(in), ", ") + `]`,
+	}
+	if in.UDPTimeout != 0 {
+		fields = append(fields, `"udp_timeout": `+quote(durationText(in.UDPTimeout)))
+	}
+	return "{" + strings.Join(fields, ", ") + "}"
+}
+
+func networks(in redir.Inbound) (quoted []string) {
+	if in.TCP {
+		quoted = append(quoted, `"tcp"`)
+	}
+	if in.UDP {
+		quoted = append(quoted, `"udp"`)
+	}
+	return quoted
+}
+
+// quote is the text as a JSON string.
+func quote(text string) string {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // a string can always be encoded
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Changes says what is different in next, a phrase for each difference.
+func (c Config) Changes(next Config) (phrases []string) {
+	for _, in := range c.Inbounds {
+		if !slices.Contains(next.Inbounds, in) {
+			phrases = append(phrases, "closed "+inboundJSON(in))
+		}
+	}
+	for _, in := range next.Inbounds {
+		if !slices.Contains(c.Inbounds, in) {
+			phrases = append(phrases, "opened "+inboundJSON(in))
+		}
+	}
+	for i, now := range next.Settings {
+		if before := c.Settings[i]; !slices.Equal(before.Texts, now.Texts) {
+			phrases = append(phrases, fmt.Sprintf("%s %s -> %s", now.Path(), before.brief(), now.brief()))
+		}
+	}
+	return phrases
+}
+
+// brief is the value in a line for people; long lists only by their length.
+func (s Setting) brief() string {
+	const few = 5
+	switch {
+	case len(s.Texts) == 0:
+		return "none"
+	case len(s.Texts) > few:
+		return fmt.Sprintf("%d entries", len(s.Texts))
+	}
+	return strings.Join(s.Texts, ",")
+}

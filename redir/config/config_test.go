@@ -1,0 +1,116 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/redir"
+)
+
+func testConfig() Config {
+	values := map[string][]string{
+		"udp_timeout": {"5m"}, "udp_sessions": {"65536"}, "allow_local": {"false"}, "relay": {"auto"},
+		"user": {`a "quoted" <name>`}, "rules.iface": {"lan0", "lan1"}, "rules.dport": {"443"},
+	}
+	c := Config{Inbounds: []redir.Inbound{
+		{Kind: redir.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour},
+		{Kind: redir.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
+	}}
+	for _, k := range testKeys() {
+		c.Settings = append(c.Settings, Setting{k, values[k.Path()]})
+	}
+	return c
+}
+
+func TestPrint(t *testing.T) {
+	const want = `{
+  "inbounds": [
+    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h"},
+    {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]}
+  ],
+  "udp_timeout": "5m",
+  "udp_sessions": 65536,
+  "allow_local": false,
+  "relay": "auto",
+  "user": "a \"quoted\" <name>",
+  "rules": {
+    "iface": ["lan0", "lan1"],
+    "dport": ["443"],
+    "proto": []
+  }
+}
+`
+	if got := string(testConfig().Print()); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestPrintedFileGivesTheSame(t *testing.T) {
+	c := testConfig()
+	f, err := Parse("printed", c.Print(), testKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := f.config(); string(again.Print()) != string(c.Print()) {
+		t.Errorf("got\n%s\nwant\n%s", again.Print(), c.Print())
+	}
+}
+
+// config is what the file alone says.
+func (f *File) config() Config {
+	c := Config{Inbounds: f.Inbounds}
+	for _, k := range testKeys() {
+		texts, _ := f.Setting(k)
+		c.Settings = append(c.Settings, Setting{k, texts})
+	}
+	return c
+}
+
+func TestChanges(t *testing.T) {
+	before, after := testConfig(), testConfig()
+	if got := before.Changes(after); got != nil {
+		t.Errorf("nothing changed, and yet: %q", got)
+	}
+	after.Inbounds = after.Inbounds[:1]
+	after.Inbounds[0].UDP = false
+	after.Settings[0].Texts = []string{"10m"}
+	after.Settings[6].Texts = nil
+	after.Settings[7].Texts = strings.Fields("1 2 3 4 5 6")
+	want := []string{
+		`closed {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h"}`,
+		`closed {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]}`,
+		`opened {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp"], "udp_timeout": "2h"}`,
+		`udp_timeout 5m -> 10m`,
+		`rules.iface lan0,lan1 -> none`,
+		`rules.dport 443 -> 6 entries`,
+	}
+	if got := before.Changes(after); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestDurationText(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 5 * time.Minute: "5m", 124 * time.Minute: "2h4m", 2 * time.Hour: "2h", 10 * time.Second: "10s",
+		90 * time.Second: "1m30s", time.Hour + time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 10 * time.Minute: "10m",
+		20 * time.Hour: "20h",
+	} {
+		if got := durationText(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"listen", "listen_port", "network", "tag", "type", "udp_timeout"}
+	for text, want := range map[string]string{
+		"port": "listen_port", "listenport": "listen_port", "Listen": "listen", "udp-timeout": "udp_timeout",
+		"": "tag", "net": "network", "networks": "network",
+	} {
+		if got := nearest(text, known); got != want {
+			t.Errorf("%q: %q (%d), want %q (%d)", text, got, distance(text, got), want, distance(text, want))
+		}
+	}
+}

@@ -1,0 +1,35 @@
+// Package config reads and prints sluice's configuration file: JSON, the
+// inbounds in the form that sing-box documents, and beside them one key for
+// each further setting.
+//
+//	{
+//	  "inbounds": [
+//	    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345,
+//	     "network": ["tcp", "udp"], "udp_timeout": "5m"}
+//	  ],
+//	  "mark": 2,
+//	  "udp_sessions": 65536,
+//	  "rules": {"iface": ["lan0"]}
+//	}
+//
+//	     bytes ──► tree of nodes, each with its place ──► File ──► what starts sluice
+//	                                   ▲                                  │
+//	                  Keys: which settings there are                      ▼
+//	     bytes ◄── Print ◄──────────────────────────────────────────── Config
+//
+// A file may also be one inbound alone. It is plain JSON: no comments. What is
+// not right is an *Error that says where: unknown keys and keys that come
+// twice are not right.
+//
+// Which settings exist is not known here: the program hands in a Key for each,
+// made from its flags, so that a flag, its environment variable and its key in
+// the file cannot drift apart.
+//
+// Glossary:
+//
+//   - node: one JSON value and its place. place: an offset in the file's
+//     bytes; line and column (both from 1, columns in characters) come from it.
+//   - key: a setting that a file may hold. path: where it stands, as errors
+//     name it: inbounds[0].listen_port, rules.iface.
+//   - text: a setting's value as it would be given to the flag.
+package config

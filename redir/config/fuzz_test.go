@@ -1,0 +1,39 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"testing"
+)
+
+// FuzzParse: a text is taken or refused with a place inside it; what is taken
+// is valid JSON, and printed and read again it stays the same.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"type": "tproxy", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "5m"}`))
+	f.Add([]byte(`{"inbounds": [{"type": "redirect", "tag": "r", "listen_port": 1}], "udp_timeout": 1.5, "rules": {"dport": [1, "2-3"]}}`))
+	f.Add([]byte("{\"user\": \"\\ud800\xff\", \"pipe_size\": 1E2}// x"))
+	f.Add(testConfig().Print())
+	f.Fuzz(func(t *testing.T, text []byte) {
+		file, err := Parse("f", text, testKeys())
+		if err != nil {
+			var place *Error
+			if !errors.As(err, &place) || place.Line < 1 || place.Line > 1+bytes.Count(text, []byte{'\n'}) ||
+				place.Column < 1 || place.Column > 1+len(text) {
+				t.Fatalf("%v", err)
+			}
+			return
+		}
+		if !json.Valid(text) {
+			t.Fatal("taken, and yet not JSON")
+		}
+		first := file.config().Print()
+		again, err := Parse("printed", first, testKeys())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, first)
+		}
+		if second := again.config().Print(); !bytes.Equal(first, second) {
+			t.Fatalf("printed\n%s\nthen\n%s", first, second)
+		}
+	})
+}

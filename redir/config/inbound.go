@@ -1,0 +1,202 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"sluice/redir"
+)
+
+// inboundKeys are the keys of one inbound.
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout"}
+
+// inbounds reads each node as an inbound; path is that of their list, empty
+// for one that stands alone.
+func (d *document) inbounds(path string, nodes []node) ([]redir.Inbound, error) {
+	var all []redir.Inbound
+	for i, n := range nodes {
+		r := inboundReader{document: d, node: n}
+		if path != "" {
+			r.path = fmt.Sprintf("%s[%d]", path, i)
+		}
+		in, err := r.read()
+		if err != nil {
+			return nil, err
+		}
+		for j, other := range all {
+			if _, tagged := r.members.find("tag"); tagged && in.Tag == other.Tag {
+				return nil, d.errorf(n.offset, r.path, "its tag %q is that of inbounds[%d]", in.Tag, j)
+			}
+			if collide(in, other) {
+				return nil, d.errorf(n.offset, r.path, "listens where inbounds[%d] does: %s", j, Listen(in))
+			}
+		}
+		all = append(all, in)
+	}
+	return all, nil
+}
+
+// collide tells whether both want one socket: the same port, address and
+// network. The address :: stands for both families.
+func collide(a, b redir.Inbound) bool {
+	families := func(addr netip.Addr) []netip.Addr {
+		if addr == netip.IPv6Unspecified() {
+			return []netip.Addr{addr, netip.IPv4Unspecified()}
+		}
+		return []netip.Addr{addr}
+	}
+	shared := slices.ContainsFunc(families(a.Listen.Addr()), func(addr netip.Addr) bool {
+		return slices.Contains(families(b.Listen.Addr()), addr)
+	})
+	return shared && a.Listen.Port() == b.Listen.Port() && (a.TCP && b.TCP || a.UDP && b.UDP)
+}
+
+// inboundReader reads one inbound.
+type inboundReader struct {
+	*document
+	node    node
+	path    string
+	members members
+}
+
+func (r *inboundReader) read() (in redir.Inbound, err error) {
+	if r.members, err = r.document.members(r.node, r.path, inboundKeys); err != nil {
+		return in, err
+	}
+	kind, err := r.kind()
+	if err != nil {
+		return in, err
+	}
+	addr, err := r.addr()
+	if err != nil {
+		return in, err
+	}
+	port, err := r.port()
+	if err != nil {
+		return in, err
+	}
+	in = redir.Inbound{Kind: kind, Listen: netip.AddrPortFrom(addr, port)}
+	if err := r.network(&in); err != nil {
+		return in, err
+	}
+	if in.UDPTimeout, err = r.udpTimeout(); err != nil {
+		return in, err
+	}
+	in.Tag, err = r.tag(Listen(in))
+	return in, err
+}
+
+// fault is an error about the value of a key.
+func (r *inboundReader) fault(key string, n node, format string, args ...any) error {
+	path := key
+	if r.path != "" {
+		path = r.path + "." + key
+	}
+	return r.errorf(n.offset, path, format, args...)
+}
+
+func (r *inboundReader) kind() (redir.Kind, error) {
+	n, ok := r.members.find("type")
+	switch {
+	case !ok:
+		return 0, r.errorf(r.node.offset, r.path, `has no "type": want "redirect" or "tproxy"`)
+	case n.value == "redirect":
+		return redir.Redirect, nil
+	case n.value == "tproxy":
+		return redir.TProxy, nil
+	}
+	return 0, r.fault("type", n, `want "redirect" or "tproxy", not %s`, n)
+}
+
+// addr is that of "listen"; without one, :: and so both families.
+func (r *inboundReader) addr() (netip.Addr, error) {
+	n, ok := r.members.find("listen")
+	if !ok {
+		return netip.IPv6Unspecified(), nil
+	}
+	text, _ := n.value.(string)
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return addr, r.fault("listen", n, `want an IP address, as "::" for both families, not %s`, n)
+	}
+	if addr.Zone() != "" {
+		return addr, r.fault("listen", n, "an address with a zone cannot be listened on; leave %%%s out", addr.Zone())
+	}
+	return addr.Unmap(), nil
+}
+
+func (r *inboundReader) port() (uint16, error) {
+	n, ok := r.members.find("listen_port")
+	if !ok {
+		return 0, r.errorf(r.node.offset, r.path, `has no "listen_port"`)
+	}
+	text, isNumber := Integer.text(n)
+	port, err := strconv.ParseUint(text, 10, 16)
+	if !isNumber || err != nil || port == 0 {
+		return 0, r.fault("listen_port", n, "want a number from 1 to 65535, not %s", n)
+	}
+	return uint16(port), nil
+}
+
+// network sets in's networks; without the key, all that its kind carries.
+func (r *inboundReader) network(in *redir.Inbound) error {
+	n, ok := r.members.find("network")
+	if !ok {
+		in.TCP, in.UDP = true, in.Kind == redir.TProxy
+		return nil
+	}
+	for _, element := range n.elements() {
+		switch {
+		case element.value == "tcp":
+			in.TCP = true
+		case element.value == "udp" && in.Kind == redir.Redirect:
+			return r.fault("network", element, "REDIRECT carries TCP only; use a tproxy inbound for UDP")
+		case element.value == "udp":
+			in.UDP = true
+		default:
+			return r.fault("network", element, `want "tcp", "udp" or a list of both, not %s`, element)
+		}
+	}
+	if !in.TCP && !in.UDP {
+		return r.fault("network", n, `want "tcp", "udp" or a list of both, not an empty list`)
+	}
+	return nil
+}
+
+// udpTimeout is 0 without the key.
+func (r *inboundReader) udpTimeout() (time.Duration, error) {
+	n, ok := r.members.find("udp_timeout")
+	if !ok {
+		return 0, nil
+	}
+	text, ok := Duration.text(n)
+	timeout, err := time.ParseDuration(text)
+	if !ok || err != nil {
+		return 0, r.fault("udp_timeout", n, "want %s, not %s", Key{Kind: Duration}.wanted(), n)
+	}
+	if timeout <= 0 {
+		return 0, r.fault("udp_timeout", n, "must be more than 0, not %s", n)
+	}
+	return timeout, nil
+}
+
+// tag names the inbound; without the key, by where it listens.
+func (r *inboundReader) tag(otherwise string) (string, error) {
+	n, ok := r.members.find("tag")
+	if !ok {
+		return otherwise, nil
+	}
+	tag, _ := n.value.(string)
+	if tag == "" {
+		return "", r.fault("tag", n, "want a name, not %s", n)
+	}
+	return tag, nil
+}
+
+// Listen says where an inbound listens: tproxy [::]:12345.
+func Listen(in redir.Inbound) string {
+	return in.Kind.String() + " " + in.Listen.String()
+}

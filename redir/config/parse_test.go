@@ -1,0 +1,213 @@
+package config
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/redir"
+)
+
+// testKeys stand for the program's: one of each kind.
+func testKeys() []Key {
+	return []Key{
+		{Name: "udp_timeout", Kind: Duration},
+		{Name: "udp_sessions", Kind: Integer},
+		{Name: "allow_local", Kind: Bool},
+		{Name: "relay", Kind: String, Enum: []string{"auto", "copy", "splice"}},
+		{Name: "user", Kind: String},
+		{Name: "pipe_size", Kind: Text, Check: func(text string) error {
+			if strings.Contains(text, "elephant") {
+				return errors.New(`"elephant" is no size`)
+			}
+			return nil
+		}},
+		{Object: "rules", Name: "iface", Kind: String, List: true},
+		{Object: "rules", Name: "dport", Kind: Text, List: true},
+		{Object: "rules", Name: "proto", Kind: String, List: true, Enum: []string{"tcp", "udp"}},
+	}
+}
+
+func addrPort(text string) netip.AddrPort { return netip.MustParseAddrPort(text) }
+
+func TestParseInbounds(t *testing.T) {
+	both := addrPort("[::]:12345")
+	for name, c := range map[string]struct {
+		text string
+		want []redir.Inbound
+	}{
+		"the documents' tproxy": {
+			`{"inbounds": [{"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345,
+			  "network": ["tcp", "udp"], "udp_timeout": "5m"}]}`,
+			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy-in", Listen: both, TCP: true, UDP: true, UDPTimeout: 5 * time.Minute}},
+		},
+		"one inbound alone": {
+			`{"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12345}`,
+			[]redir.Inbound{{Kind: redir.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12345"), TCP: true}},
+		},
+		"only what must be": {
+			`{"inbounds": [{"type": "tproxy", "listen_port": 12345}]}`,
+			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true}},
+		},
+		"network as a string, timeout in seconds": {
+			`{"type": "tproxy", "listen_port": 12345, "network": "udp", "udp_timeout": 90}`,
+			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true, UDPTimeout: 90 * time.Second}},
+		},
+		"a fraction of a second": {
+			`{"type": "tproxy", "listen_port": 12345, "udp_timeout": 1.5}`,
+			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
+		},
+		"one port, a network each": {
+			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "network": "udp"},
+			               {"type": "redirect", "listen_port": 12345}]}`,
+			[]redir.Inbound{
+				{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true},
+				{Kind: redir.Redirect, Tag: "redirect [::]:12345", Listen: both, TCP: true},
+			},
+		},
+		"v4-mapped": {
+			`{"type": "redirect", "listen": "::ffff:10.0.0.1", "listen_port": 1}`,
+			[]redir.Inbound{{Kind: redir.Redirect, Tag: "redirect 10.0.0.1:1", Listen: addrPort("10.0.0.1:1"), TCP: true}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, err := Parse("f.json", []byte(c.text), testKeys())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(f.Inbounds, c.want) {
+				t.Errorf("got  %+v\nwant %+v", f.Inbounds, c.want)
+			}
+		})
+	}
+}
+
+func TestParseSettings(t *testing.T) {
+	text := `{
+	"udp_timeout": 300, "udp_sessions": 1000, "allow_local": true, "relay": "copy", "pipe_size": 65536,
+	"rules": {"iface": "lan0", "dport": [443, "8000-8999"], "proto": []}}`
+	f, err := Parse("f.json", []byte(text), testKeys())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{
+		"udp_timeout": {"5m"}, "udp_sessions": {"1000"}, "allow_local": {"true"}, "relay": {"copy"},
+		"pipe_size": {"65536"}, "rules.iface": {"lan0"}, "rules.dport": {"443", "8000-8999"}, "rules.proto": {},
+	}
+	for _, k := range testKeys() {
+		texts, ok := f.Setting(k)
+		if wanted, given := want[k.Path()]; ok != given || !reflect.DeepEqual(texts, wanted) {
+			t.Errorf("%s: %q, %v, want %q, %v", k.Path(), texts, ok, wanted, given)
+		}
+	}
+}
+
+// TestErrors has every error text; the place is where an editor should jump.
+func TestErrors(t *testing.T) {
+	inbound := func(members string) string {
+		return `{"inbounds": [` + "\n" + `{"listen_port": 12345, ` + members + `}]}`
+	}
+	for _, c := range []struct{ text, want string }{
+		// not JSON
+		{"", `1:1: the file is empty`},
+		{" \n ", `1:1: the file is empty`},
+		{`{"inbounds": [`, `1:15: the file ends in the middle of a value`},
+		{"{\n  // mark of upstream sockets\n}", `2:3: the file is plain JSON, which has no comments`},
+		{"# sluice\n{}", `1:1: the file is plain JSON, which has no comments`},
+		{"{} // end", `1:4: the file is plain JSON, which has no comments`},
+		{"{\"udp_sessions\": 5,\n}", `1:19: a comma after the last element`},
+		{`{"rules": {"dport": [1, 2,]}}`, `1:26: a comma after the last element`},
+		{`{"udp_sessions" 5}`, `1:17: invalid character '5' after object key`},
+		{"{\"user\": \"\t\"}", `1:11: invalid character '\t' in string literal`},
+		{"{}\n{}", `2:1: more text after the end of the configuration`},
+		{`{}}`, `1:3: more text after the end of the configuration`},
+
+		// objects and keys
+		{`[]`, `1:1: want an object, not a list`},
+		{`"x"`, `1:1: want an object, not "x"`},
+		{`{"udp_timeot": 5}`, `1:2: unknown key "udp_timeot"; the nearest known one is "udp_timeout"`},
+		{`{"outbounds": []}`, `1:2: unknown key "outbounds"; the nearest known one is "inbounds"`},
+		{`{"rules":` + "\n\t" + `{"ifaces": 5}}`, `2:3: rules: unknown key "ifaces"; the nearest known one is "iface"`},
+		{`{"rules": "lan0"}`, `1:11: rules: want an object, not "lan0"`},
+		{`{"user": "ü", "usr": 1}`, `1:15: unknown key "usr"; the nearest known one is "user"`},
+		{`{"udp_sessions": 5, "udp_sessions": 6}`, `1:21: key "udp_sessions" comes twice in one object`},
+		{inbound(`"type": "tproxy", "type": "tproxy"`), `2:42: key "type" comes twice in one object`},
+
+		// settings
+		{`{"udp_timeout": "5x"}`, `1:17: udp_timeout: want a time as "5m", or a number of seconds, not "5x"`},
+		{`{"udp_timeout": true}`, `1:17: udp_timeout: want a time as "5m", or a number of seconds, not true`},
+		{`{"udp_timeout": 1e300}`, `1:17: udp_timeout: want a time as "5m", or a number of seconds, not 1e300`},
+		{`{"udp_sessions": "5"}`, `1:18: udp_sessions: want a whole number, not "5"`},
+		{`{"udp_sessions": 1.5}`, `1:18: udp_sessions: want a whole number, not 1.5`},
+		{`{"udp_sessions": [5]}`, `1:18: udp_sessions: want a whole number, not a list`},
+		{`{"allow_local": "yes"}`, `1:17: allow_local: want true or false, not "yes"`},
+		{`{"allow_local": null}`, `1:17: allow_local: want true or false, not null`},
+		{`{"relay": "fast"}`, `1:11: relay: want "auto", "copy" or "splice", not "fast"`},
+		{`{"user": 5}`, `1:10: user: want a string, not 5`},
+		{`{"pipe_size": {}}`, `1:15: pipe_size: want a string or a number, not an object`},
+		{`{"pipe_size": "elephant"}`, `1:15: pipe_size: "elephant" is no size`},
+		{`{"rules": {"iface": ["a", 5]}}`, `1:27: rules.iface: want a string, or a list of them, not 5`},
+		{`{"rules": {"proto": ["tcp", "icmp"]}}`, `1:29: rules.proto: want "tcp" or "udp", or a list of them, not "icmp"`},
+
+		// inbounds
+		{`{"inbounds": {}}`, `1:14: inbounds: want a list of objects, not an object`},
+		{`{"inbounds": ["x"]}`, `1:15: inbounds[0]: want an object, not "x"`},
+		{inbound(`"port": 1`), `2:24: inbounds[0]: unknown key "port"; the nearest known one is "listen_port"`},
+		{inbound(`"tag": "x"`), `2:1: inbounds[0]: has no "type": want "redirect" or "tproxy"`},
+		{inbound(`"type": "mixed"`), `2:32: inbounds[0].type: want "redirect" or "tproxy", not "mixed"`},
+		{`{"type": "tproxy", "listen": "::"}`, `1:1: has no "listen_port"`},
+		{`{"type": "tproxy", "listen_port": 0}`, `1:35: listen_port: want a number from 1 to 65535, not 0`},
+		{`{"type": "tproxy", "listen_port": 65536}`, `1:35: listen_port: want a number from 1 to 65535, not 65536`},
+		{`{"type": "tproxy", "listen_port": "1"}`, `1:35: listen_port: want a number from 1 to 65535, not "1"`},
+		{inbound(`"type": "tproxy", "listen": "localhost"`), `2:52: inbounds[0].listen: want an IP address, as "::" for both families, not "localhost"`},
+		{inbound(`"type": "tproxy", "listen": 5`), `2:52: inbounds[0].listen: want an IP address, as "::" for both families, not 5`},
+		{inbound(`"type": "tproxy", "listen": "fe80::1%eth0"`), `2:52: inbounds[0].listen: an address with a zone cannot be listened on; leave %eth0 out`},
+		{inbound(`"type": "tproxy", "network": "tcp,udp"`), `2:53: inbounds[0].network: want "tcp", "udp" or a list of both, not "tcp,udp"`},
+		{inbound(`"type": "tproxy", "network": []`), `2:53: inbounds[0].network: want "tcp", "udp" or a list of both, not an empty list`},
+		{inbound(`"type": "redirect", "network": ["tcp", "udp"]`), `2:63: inbounds[0].network: REDIRECT carries TCP only; use a tproxy inbound for UDP`},
+		{inbound(`"type": "tproxy", "udp_timeout": 0`), `2:57: inbounds[0].udp_timeout: must be more than 0, not 0`},
+		{inbound(`"type": "tproxy", "udp_timeout": "soon"`), `2:57: inbounds[0].udp_timeout: want a time as "5m", or a number of seconds, not "soon"`},
+		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
+		{
+			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,
+			`2:2: inbounds[1]: its tag "a" is that of inbounds[0]`,
+		},
+		{
+			`{"inbounds": [{"type": "tproxy", "listen_port": 1},` + "\n" + ` {"type": "redirect", "listen": "0.0.0.0", "listen_port": 1}]}`,
+			`2:2: inbounds[1]: listens where inbounds[0] does: redirect 0.0.0.0:1`,
+		},
+	} {
+		f, err := Parse("f.json", []byte(c.text), testKeys())
+		if err == nil {
+			t.Errorf("%s\ngave %+v", c.text, f)
+		} else if got := err.Error(); got != "f.json:"+c.want {
+			t.Errorf("%s\ngot  %s\nwant f.json:%s", c.text, got, c.want)
+		}
+		if place := new(Error); err != nil && !errors.As(err, &place) {
+			t.Errorf("%s: %T", c.text, err)
+		}
+	}
+}
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "none.json")
+	if _, err := Read(missing, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+		t.Errorf("missing file: %v", err)
+	}
+	if _, err := Read("/dev/zero", nil); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+		t.Errorf("endless file: %v", err)
+	}
+	path := filepath.Join(dir, "f.json")
+	if err := os.WriteFile(path, []byte(`{"inbounds": []}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := Read(path, testKeys()); err != nil || len(f.Inbounds) != 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
