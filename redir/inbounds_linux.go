@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +17,19 @@ type inbound struct {
 	sockets    []listenSocket
 }
 
+// newInbound is in, not open yet; udpTimeout is for one that names none.
+func newInbound(in Inbound, id uint16, udpTimeout time.Duration) *inbound {
+	if in.UDPTimeout != 0 {
+		udpTimeout = in.UDPTimeout
+	}
+	return &inbound{Inbound: in, id: id, udpTimeout: int64(udpTimeout)}
+}
+
+// sameSockets reports whether other needs just the sockets that in has.
+func (in *inbound) sameSockets(other Inbound) bool {
+	return in.Kind == other.Kind && in.Listen == other.Listen && in.TCP == other.TCP && in.UDP == other.UDP
+}
+
 // listenSocket is one bound socket, made for the worker of an index.
 type listenSocket struct {
 	worker  int
@@ -25,10 +39,11 @@ type listenSocket struct {
 }
 
 // openInbounds opens the listeners of all inbounds, or none.
-func (s *Server) openInbounds(inbounds []Inbound) ([]*inbound, error) {
+func (s *Server) openInbounds(inbounds []Inbound, udpTimeout time.Duration) ([]*inbound, error) {
 	var opened []*inbound
 	for _, in := range inbounds {
-		state, err := s.openInbound(in)
+		s.lastID++
+		state, err := s.openInbound(newInbound(in, s.lastID, udpTimeout))
 		if err != nil {
 			closeSockets(opened)
 			return nil, err
@@ -38,14 +53,8 @@ func (s *Server) openInbounds(inbounds []Inbound) ([]*inbound, error) {
 	return opened, nil
 }
 
-func (s *Server) openInbound(in Inbound) (*inbound, error) {
-	timeout := in.UDPTimeout
-	if timeout == 0 {
-		timeout = s.opts.UDPTimeout
-	}
-	s.lastID++
-	state := &inbound{Inbound: in, id: s.lastID, udpTimeout: int64(timeout)}
-	addrs := listenAddrs(in.Listen)
+func (s *Server) openInbound(state *inbound) (*inbound, error) {
+	addrs := listenAddrs(state.Listen)
 	for _, addr := range addrs {
 		err := s.openAddr(state, addr)
 		if len(addrs) > 1 && errors.Is(err, unix.EAFNOSUPPORT) {
@@ -131,6 +140,20 @@ func (w *worker) detach(in *inbound) {
 	}
 	w.listeners = kept
 	w.udp.unlisten(in)
+}
+
+// relabel gives the listeners of from a new name and timeout.
+func (w *worker) relabel(from, to *inbound) {
+	for _, l := range w.listeners {
+		if l.in == from {
+			l.in = to
+		}
+	}
+	for _, l := range w.udp.listeners {
+		if l.in == from {
+			l.in = to
+		}
+	}
 }
 
 // listenAddrs are the addresses of an inbound's sockets: one for each family

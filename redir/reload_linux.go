@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // errStopped answers a reload that came too late.
@@ -13,8 +12,7 @@ var errStopped = errors.New("the server has stopped")
 // Reload makes o the server's options without touching running connections
 // and sessions: inbounds that o does not name are closed, new ones opened, the
 // rest left alone; limits, timeouts, the mark and AllowLocal hold for what
-// comes. It changes everything or, with an error, nothing. Inbounds are the
-// same when all their fields are.
+// comes. It changes everything or, with an error, nothing.
 func (s *Server) Reload(o Options) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -31,22 +29,22 @@ func (s *Server) Reload(o Options) error {
 	if err := checkMark(o.Mark); err != nil {
 		return err
 	}
-	stay, gone, fresh := s.compareInbounds(o)
-	before := s.opts.UDPTimeout
-	s.opts.UDPTimeout = o.UDPTimeout
-	opened, err := s.openInbounds(fresh)
+	diff := s.compareInbounds(&o)
+	opened, err := s.openInbounds(diff.fresh, o.UDPTimeout)
 	if err != nil {
-		s.opts.UDPTimeout = before
 		return err
 	}
 	o.Log = s.opts.Log
 	s.opts, s.budget = o, b
-	s.inbounds = append(stay, opened...)
+	s.inbounds = append(diff.stay, opened...)
 	s.admission.setListeners(o.Inbounds)
 	s.share()
 	return s.onWorkers(func(w *worker, index int) error {
 		w.set = o.settings()
-		for _, in := range gone {
+		for from, to := range diff.changed {
+			w.relabel(from, to)
+		}
+		for _, in := range diff.gone {
 			w.detach(in)
 		}
 		return w.attach(opened, index)
@@ -71,28 +69,31 @@ func (o *Options) sameFixed(to *Options) error {
 	return nil
 }
 
-// compareInbounds sorts the open inbounds and those of o into what stays, what
-// goes and what is new. A UDP timeout that comes from Options counts as the
-// inbound's own.
-func (s *Server) compareInbounds(o Options) (stay, gone []*inbound, fresh []Inbound) {
-	fresh = slices.Clone(o.Inbounds)
+// inboundDiff is what a reload does to the open inbounds.
+type inboundDiff struct {
+	stay    []*inbound            // with their sockets
+	changed map[*inbound]*inbound // those of stay with a new tag or timeout: from, to
+	gone    []*inbound
+	fresh   []Inbound
+}
+
+func (s *Server) compareInbounds(o *Options) inboundDiff {
+	diff := inboundDiff{changed: map[*inbound]*inbound{}, fresh: slices.Clone(o.Inbounds)}
 	for _, in := range s.inbounds {
-		i := slices.IndexFunc(fresh, func(f Inbound) bool {
-			timeout := f.UDPTimeout
-			if timeout == 0 {
-				timeout = o.UDPTimeout
-			}
-			f.UDPTimeout = in.UDPTimeout
-			return f == in.Inbound && timeout == time.Duration(in.udpTimeout)
-		})
+		i := slices.IndexFunc(diff.fresh, in.sameSockets)
 		if i < 0 {
-			gone = append(gone, in)
+			diff.gone = append(diff.gone, in)
 			continue
 		}
-		stay = append(stay, in)
-		fresh = slices.Delete(fresh, i, i+1)
+		to := newInbound(diff.fresh[i], in.id, o.UDPTimeout)
+		if to.Inbound != in.Inbound || to.udpTimeout != in.udpTimeout {
+			diff.changed[in] = to
+			in = to
+		}
+		diff.stay = append(diff.stay, in)
+		diff.fresh = slices.Delete(diff.fresh, i, i+1)
 	}
-	return stay, gone, fresh
+	return diff
 }
 
 // onWorkers runs f on each worker's thread and waits for all.

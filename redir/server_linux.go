@@ -56,6 +56,9 @@ func (s *Server) open() (err error) {
 	if err := checkMark(s.opts.Mark); err != nil {
 		return err
 	}
+	s.flows = nat.New[*flow](max(1, s.budget.flows))
+	s.batch, s.writeBacks = s.opts.Batch, s.budget.writeBacks
+	s.admission.setListeners(s.opts.Inbounds)
 	s.share()
 	if s.watch, err = watchAddrs(&s.admission, s.watchFailed); err != nil {
 		return err
@@ -70,7 +73,7 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	opened, err := s.openInbounds(s.opts.Inbounds)
+	opened, err := s.openInbounds(s.opts.Inbounds, s.opts.UDPTimeout)
 	if err != nil {
 		return err
 	}
@@ -83,15 +86,11 @@ func (s *Server) open() (err error) {
 	return nil
 }
 
-// share sets up what all workers see.
+// share tells all workers of the limits that may change while running.
 func (s *Server) share() {
-	s.flows = nat.New[*flow](max(1, s.budget.flows))
+	s.flows.SetMax(max(1, s.budget.flows))
 	s.maxConns.Store(int64(s.budget.conns))
-	s.mark = s.opts.Mark
-	s.batch = s.opts.Batch
-	s.writeBacks = s.budget.writeBacks
 	s.admission.allowLocal.Store(s.opts.AllowLocal)
-	s.admission.setListeners(s.opts.Inbounds)
 }
 
 func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
