@@ -82,12 +82,12 @@ func (r *udpRelay) open(key nat.Key, in *inbound, m *loop.Received) *nat.Entry[*
 // it gives up a write-back socket for it, and the longest idle session for the
 // next.
 func (r *udpRelay) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
-	fd, errno := openUpstream(client, r.w.mark)
+	fd, errno := openUpstream(client, r.w.set.mark)
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		r.evictOne()
 		if r.toClient.giveUpOne() {
-			fd, errno = openUpstream(client, r.w.mark)
+			fd, errno = openUpstream(client, r.w.set.mark)
 		}
 	}
 	return fd, errno

@@ -93,7 +93,7 @@ func (w *worker) startConn(in *inbound, fd int, from netip.AddrPort) {
 
 // dial opens the upstream socket and starts its handshake.
 func (c *conn) dial() {
-	fd, err := dialTCP(c.dest, c.w.mark)
+	fd, err := dialTCP(c.dest, c.w.set.mark)
 	if err != nil {
 		c.fail(causeOf(err), err)
 		return

@@ -15,6 +15,7 @@ type settings struct {
 	connectTimeout   time.Duration
 	idleTimeout      time.Duration
 	halfCloseTimeout time.Duration
+	mark             uint32 // SO_MARK of upstream sockets, 0 for none
 }
 
 func (o *Options) settings() *settings {
@@ -22,6 +23,7 @@ func (o *Options) settings() *settings {
 		connectTimeout:   o.ConnectTimeout,
 		idleTimeout:      o.IdleTimeout,
 		halfCloseTimeout: o.HalfCloseTimeout,
+		mark:             o.Mark,
 	}
 }
 
@@ -31,7 +33,6 @@ type shared struct {
 	flows     *nat.Table[*flow]
 	conns     atomic.Int64 // TCP connections now
 	maxConns  atomic.Int64
-	mark      uint32
 	batch     int
 	// writeBacks bounds the write-back sockets of one worker.
 	writeBacks int

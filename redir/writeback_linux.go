@@ -114,15 +114,15 @@ func (w *writeBacks) open(key backKey) (*writeBack, error) {
 // holds that without SO_REUSEADDR (EADDRINUSE) or it is a privileged one
 // (EACCES), a raw one.
 func (w *writeBacks) openSocket(b *writeBack) (err error) {
-	b.fd, err = openWriteBack(b.key, unix.SOCK_DGRAM, 0, w.relay.w.mark)
+	b.fd, err = openWriteBack(b.key, unix.SOCK_DGRAM, 0)
 	if errno, ok := errnoOf(err); ok && (errno == unix.EADDRINUSE || errno == unix.EACCES) {
-		b.fd, err = openWriteBack(b.key, unix.SOCK_RAW, unix.IPPROTO_UDP, w.relay.w.mark)
+		b.fd, err = openWriteBack(b.key, unix.SOCK_RAW, unix.IPPROTO_UDP)
 		b.raw = err == nil
 	}
 	return err
 }
 
-func openWriteBack(key backKey, kind, protocol int, mark uint32) (int, error) {
+func openWriteBack(key backKey, kind, protocol int) (int, error) {
 	addr := netip.AddrPortFrom(documentation4, key.port)
 	if key.v6 {
 		addr = netip.AddrPortFrom(documentation6, key.port)
@@ -140,9 +140,6 @@ func openWriteBack(key backKey, kind, protocol int, mark uint32) (int, error) {
 		{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUF, 0}, // the least; nothing is ever read
 		transparent(addr.Addr()),
 	})
-	if err == nil && mark != 0 {
-		err = setOptions(fd, []option{{"SO_MARK", unix.SOL_SOCKET, unix.SO_MARK, int(mark)}})
-	}
 	if err == nil {
 		setBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, bulkBuffer)
 		err = bind(fd, addr)
