@@ -45,8 +45,27 @@ func newNetns(t *testing.T) *netns {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { close(n.calls); unix.Close(n.fd) })
-	n.sh("ip link set lo up")
+	n.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0; ip link set lo up")
 	return n
+}
+
+// thread is another thread in the same namespace.
+func (n *netns) thread() *netns {
+	n.t.Helper()
+	other := &netns{t: n.t, calls: make(chan func())}
+	ready := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		ready <- unix.Setns(n.fd, unix.CLONE_NEWNET)
+		for call := range other.calls {
+			call()
+		}
+	}()
+	if err := <-ready; err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { close(other.calls) })
+	return other
 }
 
 // do runs f on the namespace's thread; f may end the test.

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/vishvananda/netlink"
 )
 
 const procSys = "/proc/sys/"
@@ -27,11 +30,37 @@ func writeSysctl(name, value string) error {
 func (p *Plan) unmet() []Sysctl {
 	var unmet []Sysctl
 	for _, s := range p.sysctls {
+		if strings.HasPrefix(s.Name, "net/bridge/") && !bridged(p.Spec.Ifaces) {
+			continue
+		}
 		if value, ok := readSysctl(s.Name); ok && value != s.Want {
 			unmet = append(unmet, s)
 		}
 	}
 	return unmet
+}
+
+// bridged tells whether one of the interfaces is a bridge or a VLAN on one;
+// with none named, whether there is a bridge at all.
+func bridged(ifaces []string) bool {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return false
+	}
+	bridges := map[int]bool{}
+	for _, link := range links {
+		if link.Type() == "bridge" {
+			bridges[link.Attrs().Index] = true
+		}
+	}
+	for _, link := range links {
+		attrs := link.Attrs()
+		named := len(ifaces) == 0 || slices.Contains(ifaces, attrs.Name)
+		if named && (bridges[attrs.Index] || bridges[attrs.ParentIndex]) {
+			return true
+		}
+	}
+	return false
 }
 
 // changes lists what to change for the plan, beside what an earlier

@@ -17,6 +17,9 @@ import (
 // firewall that flushes and loads in steps has finished.
 const settle = 50 * time.Millisecond
 
+// retry is how long after a failure, as while lo is down, it is tried again.
+const retry = time.Second
+
 // Watch blocks until the context ends and puts back what others take away:
 // the table or parts of it, the policy rule, the local route. It reports each
 // time what was missing, with an error when it could not be put back. Any
@@ -56,6 +59,9 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 		case <-timer.C:
 			if missing, err := i.putBackMissing(); missing != "" || err != nil {
 				report(missing, err)
+				if err != nil {
+					timer.Reset(retry)
+				}
 			}
 		}
 	}

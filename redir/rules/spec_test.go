@@ -1,0 +1,107 @@
+package rules
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+// TestBadSpecs: each error names the thing and what to do about it.
+func TestBadSpecs(t *testing.T) {
+	for want, spec := range map[string]Spec{
+		"no port: say where":                      {},
+		"via \"x\"":                               {TCPPort: 1, Via: "x"},
+		"fail \"x\": want open":                   {TCPPort: 1, Fail: "x"},
+		"established \"x\"":                       {TCPPort: 1, Established: "x"},
+		"use --proto tcp":                         {UDPPort: 1, Via: Redirect},
+		"use --established keep":                  {TCPPort: 1, Via: Redirect, Established: Divert},
+		"interface lo: the gateway's own":         {TCPPort: 1, Ifaces: []string{"lo"}},
+		"interface \"eth*\": name each":           {TCPPort: 1, Ifaces: []string{"eth*"}},
+		"interface \"a;reboot\"":                  {TCPPort: 1, Ifaces: []string{"a;reboot"}},
+		"1 to 15 characters":                      {TCPPort: 1, Ifaces: []string{"sixteencharacter"}},
+		"ports 9-1: want a range":                 {TCPPort: 1, Dports: []PortRange{{9, 1}}},
+		"write 10.0.0.0/8":                        {TCPPort: 1, Exclude: prefixes("10.1.0.0/8")},
+		"write the IPv4 network":                  {TCPPort: 1, Include: prefixes("::ffff:10.0.0.0/104")},
+		"exclude uid 7: only the":                 {TCPPort: 1, ExcludeUIDs: []uint32{7}},
+		"exclude cgroup \"a\": only":              {TCPPort: 1, ExcludeCgroup: "a"},
+		"path below the cgroup":                   {TCPPort: 1, Output: true, ExcludeCgroup: "/"},
+		"within its mask":                         {TCPPort: 1, Mark: 2, Mask: 1},
+		"own mark 0x3: falls under":               {TCPPort: 1, OwnMark: 3},
+		"routing table 254: is the system's own":  {TCPPort: 1, Table: 254},
+		"routing table -1: want a number":         {TCPPort: 1, Table: -1},
+		"priority -200: the connection tracker":   {TCPPort: 1, Priority: ptr(-200)},
+		"priority -300: the connection tracker":   {TCPPort: 1, Via: Redirect, Priority: ptr(-300)},
+		"destination: not a network: write it as": {TCPPort: 1, Include: make([]netip.Prefix, 1)},
+	} {
+		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, have %v", want, err)
+		}
+	}
+	if _, err := NewPlan(Spec{UDPPort: 1, Ifaces: []string{"lan"}, Established: Divert, Priority: ptr(-300)}); err != nil {
+		t.Errorf("early priority without conntrack: %v", err)
+	}
+}
+
+func TestParsePortRange(t *testing.T) {
+	for text, want := range map[string]PortRange{"443": {443, 443}, "1-65535": {1, 65535}} {
+		if got, err := ParsePortRange(text); got != want || err != nil {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "0", "x", "2-1", "1-", "65536", "1-2-3", "-1"} {
+		if got, err := ParsePortRange(text); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+func TestPrintRefusals(t *testing.T) {
+	for want, print := range map[string]struct {
+		spec   Spec
+		format Format
+	}{
+		"use --format nft":  {Spec{TCPPort: 1, Fail: Open}, FormatIPTables},
+		"--install-rules":   {Spec{TCPPort: 1, Via: Redirect, Fail: Open}, FormatNFT},
+		"want nft, iptable": {Spec{TCPPort: 1}, "json"},
+	} {
+		plan, err := NewPlan(print.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := plan.Text(print.format); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, have %v", want, err)
+		}
+	}
+}
+
+// FuzzFacts: comments come from whoever wrote the table; none makes us touch
+// a file outside of /proc/sys/net.
+func FuzzFacts(f *testing.F) {
+	f.Add("owner pid 1", "sysctl net/ipv4/ip_forward was 0 now 1", "policy 0x1/0x1 table 100")
+	f.Add("owner operator", "sysctl ../etc/passwd was 0 now 1", "policy x table")
+	f.Fuzz(func(t *testing.T, a, b, c string) {
+		facts, _ := parseFacts([]string{a, b, c})
+		for _, s := range facts.Sysctls {
+			if !strings.HasPrefix(s.Name, "net/") || strings.Contains(s.Name, "..") {
+				t.Errorf("takes %q", s.Name)
+			}
+		}
+	})
+}
+
+func TestFactsRoundTrip(t *testing.T) {
+	want := Facts{Owner: "pid 7", Policy: &policy{1, 3, 100}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
+	var comments []string
+	for _, rule := range want.chain().rules {
+		comments = append(comments, comment(commentData(string(rule[1].(commentTerm)))))
+	}
+	got, ok := parseFacts(comments)
+	if !ok || got.Owner != want.Owner || *got.Policy != *want.Policy || got.Sysctls[0] != want.Sysctls[0] {
+		t.Errorf("%+v", got)
+	}
+	for _, bad := range [][]byte{{0}, {0, 5}, {0, 5, 'a'}, {0, 255, 1}} {
+		if comment(bad) != "" {
+			t.Errorf("%v read", bad)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package rules
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestWatchPutsBack wipes the rules in the ways in which a firewall does.
+func TestWatchPutsBack(t *testing.T) {
+	n := newNetns(t)
+	n.sh("nft add table ip other; sysctl -qw net.ipv4.ip_forward=0")
+	before := n.state()
+	var i *Installed
+	n.do(func() {
+		var err error
+		if i, err = Install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	installed := listing(n)
+	ctx, cancel := context.WithCancel(context.Background())
+	var mu sync.Mutex
+	var reports []string
+	watched := make(chan error)
+	ready := make(chan struct{})
+	watcher := n.thread()
+	go func() {
+		watcher.calls <- func() {
+			close(ready)
+			watched <- i.Watch(ctx, func(missing string, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				reports = append(reports, missing)
+			})
+		}
+	}()
+	<-ready
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(reports)
+	}
+	for _, wipe := range []struct{ script, report string }{
+		{"nft flush ruleset; nft add table ip other", "table inet sluice"},
+		{"nft delete table inet sluice", "table inet sluice"},
+		{"nft flush chain inet sluice prerouting", "parts of table inet sluice"},
+		{"nft flush set inet sluice exclude4", "parts of table inet sluice"},
+		{"nft insert rule inet sluice prerouting drop", "parts of table inet sluice"},
+		{"ip rule del fwmark 0x1/0x1", "ip rule add fwmark 0x1/0x1 lookup 100"},
+		{"ip -6 route flush table 100", "ip -6 route add local default dev lo table 100"},
+	} {
+		had := count()
+		n.sh(wipe.script)
+		wait(t, "the rules to come back after "+wipe.script, func() bool { return count() > had })
+		mu.Lock()
+		if last := reports[len(reports)-1]; !strings.Contains(last, wipe.report) {
+			t.Errorf("%s: reported %q", wipe.script, last)
+		}
+		mu.Unlock()
+		if diff := differ(installed, listing(n)); diff != "" {
+			t.Errorf("%s: came back otherwise:\n%s", wipe.script, diff)
+		}
+	}
+	had := count()
+	n.sh("nft add table ip noise; nft add chain ip noise c; nft delete table ip noise; ip link set lo down; ip link set lo up")
+	wait(t, "the route that lo took along", func() bool { return count() > had })
+	cancel()
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+	n.do(func() {
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestReplaceKeepsWhatItCan: our own changes are no news, counters go on, and a spec
+// that cannot be leaves the old rules.
+func TestReplaceKeepsWhatItCan(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	n.do(func() {
+		i, err := Install(Spec{TCPPort: 1, UDPPort: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustRun(t, "ip route add 203.0.113.0/24 dev lo table 55")
+		old := mustRun(t, "nft list ruleset; ip rule; ip route show table all")
+		for _, bad := range []Spec{{}, {TCPPort: 1, Table: 55}} {
+			if err := i.Replace(bad); err == nil {
+				t.Error("no error")
+			}
+		}
+		if diff := differ(old, mustRun(t, "nft list ruleset; ip rule; ip route show table all")); diff != "" {
+			t.Errorf("a refused spec changed:\n%s", diff)
+		}
+		if err := i.Replace(Spec{TCPPort: 3, Table: 200, Mark: 8, Mask: 8}); err != nil {
+			t.Error(err)
+		}
+		if missing, err := i.putBackMissing(); missing != "" || err != nil {
+			t.Errorf("after Replace: %q, %v", missing, err)
+		}
+		now := mustRun(t, "nft list ruleset; ip rule; ip route show table all")
+		if !strings.Contains(now, "fwmark 0x8/0x8 lookup 200") || strings.Contains(now, "lookup 100") || !strings.Contains(now, "tproxy to :3") {
+			t.Errorf("replaced:\n%s", now)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+		mustRun(t, "ip route flush table 55")
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
