@@ -30,6 +30,9 @@ func (r *Relay) takePipe(d *direction) bool {
 }
 
 // spliceOnce fills the direction's empty pipe and empties it as far as the destination takes it.
+//
+// A splice of 0 bytes is not yet the end: tcp_splice_read answers so too before an urgent mark that a FIN follows (it tests
+// SOCK_DONE). So the edge that brings both is waited for, and where it brought no urgent mark, recv has the last word.
 func (r *Relay) spliceOnce(from Side) {
 	d := &r.dirs[from]
 	n, errno := splice(r.fd(from), d.pipe.w, d.pipe.size)
@@ -39,8 +42,12 @@ func (r *Relay) spliceOnce(from Side) {
 		r.emptyPipe(from)
 	case errno == unix.EINVAL:
 		d.unsplice = true
-	default:
+	case errno != 0:
 		r.readFailed(from, errno)
+	case r.sides[from].seen&(InHangUp|HangUp|Err) == 0:
+		r.sides[from].seen &^= In
+	default:
+		r.copyOnce(from)
 	}
 }
 

@@ -1,10 +1,6 @@
 package splice
 
-import (
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // TCP urgent data: one byte of the stream that the sender marked (tcp(7), RFC 6093). splice(2) stops at the mark and answers
 // EAGAIN for good, although bytes wait behind it (tcp_read_sock). So a direction whose source has shown EPOLLPRI is copied from
@@ -14,6 +10,9 @@ import (
 // byte at the mark gets just that one. Without it the byte would be skipped, and lost when a second mark replaces the first.
 
 // copyUrgent is copyOnce for such a source. False means that it has bytes that cannot be read in this turn.
+//
+// The order of the two questions matters: bytes that were queued before the mark was looked for, and not found, begin with an
+// ordinary one. The other way round, an urgent byte could arrive in between and be read as part of the rest.
 func (r *Relay) copyUrgent(from Side) bool {
 	d, src := &r.dirs[from], &r.sides[from]
 	fd := int(src.fd)
@@ -21,26 +20,28 @@ func (r *Relay) copyUrgent(from Side) bool {
 		d.inline = true
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	}
-	if ioctlInt(fd, unix.SIOCATMARK) != 0 {
-		return r.moveUrgent(from)
+	queued := ioctlInt(fd, unix.SIOCINQ)
+	if queued == 0 && src.seen&(InHangUp|HangUp|Err) == 0 {
+		src.seen &^= In
+		return true
 	}
-	n, errno := recv(fd, r.w.buffer)
-	if n == 0 {
-		return r.urgentReadFailed(from, errno)
+	into := r.w.buffer
+	atMark := ioctlInt(fd, unix.SIOCATMARK) != 0
+	if atMark {
+		into = d.urgent[:]
 	}
-	r.deliver(from, r.w.buffer[:n])
-	return true
-}
-
-// moveUrgent reads the byte at the mark and sends it on.
-func (r *Relay) moveUrgent(from Side) bool {
-	d := &r.dirs[from]
-	n, errno := recv(r.fd(from), d.urgent[:])
-	if n == 0 {
-		return r.urgentReadFailed(from, errno)
+	n, errno := recv(fd, into)
+	switch {
+	case n == 0 && errno == unix.EAGAIN && queued > 0:
+		return false // a pending signal, such as the Go runtime's preemption, makes recv answer so at the mark; no edge follows
+	case n == 0:
+		r.readFailed(from, errno)
+	case atMark:
+		d.urgentHeld = true
+		r.sendUrgent(from)
+	default:
+		r.deliver(from, into[:n])
 	}
-	d.urgentHeld = true
-	r.sendUrgent(from)
 	return true
 }
 
@@ -50,14 +51,4 @@ func (r *Relay) sendUrgent(from Side) {
 	n, errno := send(r.fd(from.other()), d.urgent[:], unix.MSG_OOB)
 	r.w.copied += uint64(n)
 	d.urgentHeld = r.wrote(from, n, 1, errno)
-}
-
-// urgentReadFailed is readFailed for a read that may have stood at the mark, where a pending signal makes recv answer EAGAIN
-// although bytes wait (tcp_recvmsg_locked; the Go runtime's preemption is such a signal). No edge would follow.
-func (r *Relay) urgentReadFailed(from Side, errno syscall.Errno) bool {
-	if errno == unix.EAGAIN && ioctlInt(r.fd(from), unix.SIOCINQ) > 0 {
-		return false
-	}
-	r.readFailed(from, errno)
-	return true
 }
