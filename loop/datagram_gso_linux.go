@@ -13,8 +13,7 @@ type GSO struct {
 	refused atomic.Uint32 // length of the shortest datagrams refused in a run; 0: none
 }
 
-// all is shorter than any datagram in a run of more than one, nearly: runs of
-// one byte each are not worth their while.
+// all refuses runs of one byte each, and so every run.
 const all = 1
 
 func (g *GSO) allows(segment int) bool {

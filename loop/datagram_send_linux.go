@@ -34,7 +34,7 @@ type SendBatch struct {
 
 	single   mmsghdr // scratch of resend
 	scrap    unix.Iovec
-	sendmmsg func(fd int, headers []mmsghdr) (int, syscall.Errno)
+	transmit func(fd int, headers []mmsghdr) (int, syscall.Errno)
 }
 
 // SendResult is what became of a batch.
@@ -57,7 +57,7 @@ func NewSendBatch(n int) *SendBatch {
 		control:   make([][sendControl]byte, n),
 		firstIov:  make([]int, n),
 		iovs:      make([]unix.Iovec, n+1), // a payload may have a prefix
-		sendmmsg:  sendmmsg,
+		transmit:  sendDatagrams,
 	}
 	for i := range b.headers {
 		b.headers[i].header.Name = &b.names[i][0]
@@ -175,7 +175,7 @@ func (b *SendBatch) encode() {
 func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
 	b.encode()
 	for at := 0; at < b.n; {
-		sent, errno := b.sendmmsg(fd, b.headers[at:b.n])
+		sent, errno := b.transmit(fd, b.headers[at:b.n])
 		for i := at; i < at+sent; i++ {
 			result.Datagrams += b.runs[i].datagrams
 			result.Bytes += b.runs[i].bytes
@@ -227,7 +227,7 @@ func (b *SendBatch) resend(fd, i int, gso *GSO, result *SendResult) {
 			payload = payload[len(part):]
 			b.scrap.Base = baseOf(part)
 			b.scrap.SetLen(len(part))
-			if _, errno := b.sendmmsg(fd, singleton(&b.single)); errno != 0 {
+			if _, errno := b.transmit(fd, singleton(&b.single)); errno != 0 {
 				result.drop(1, errno, e)
 				continue
 			}

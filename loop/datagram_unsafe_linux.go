@@ -25,12 +25,20 @@ func recvmmsg(fd int, headers []mmsghdr) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// sendmmsg sends all headers, or those before the first that fails. It fails
-// itself only where that is the first.
-func sendmmsg(fd int, headers []mmsghdr) (int, syscall.Errno) {
-	if len(headers) == 1 {
-		return sendmsg(fd, &headers[0].header)
+// sendDatagrams sends all headers, or those before the first that fails. It
+// fails itself only where that is the first. One header takes the call that is
+// cheapest for it.
+func sendDatagrams(fd int, headers []mmsghdr) (int, syscall.Errno) {
+	if len(headers) > 1 {
+		return sendmmsg(fd, headers)
 	}
+	if h := &headers[0].header; h.Controllen == 0 && h.Iovlen == 1 {
+		return sendto(fd, h)
+	}
+	return sendmsg(fd, &headers[0].header)
+}
+
+func sendmmsg(fd int, headers []mmsghdr) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(headers))), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
@@ -39,11 +47,7 @@ func sendmmsg(fd int, headers []mmsghdr) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-// sendmsg sends one message, for less than sendmmsg takes.
 func sendmsg(fd int, header *unix.Msghdr) (int, syscall.Errno) {
-	if header.Controllen == 0 && header.Iovlen == 1 {
-		return sendto(fd, header)
-	}
 	_, _, errno := unix.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(header)), unix.MSG_DONTWAIT)
 	if errno != 0 {
 		return 0, errno

@@ -51,15 +51,21 @@ func (e *epoll) disarm(fd int) error {
 	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_DEL, fd, &none))
 }
 
-// wait looks first without blocking, by a raw system call that keeps the P:
-// under load there is nearly always something, and the hand-over of a P costs
-// more than the look.
+// shortWait is how long a wait keeps its P, in ms.
+const shortWait = 1
+
+// wait waits at first for shortWait by a raw system call, which the Go
+// scheduler does not see: no hand-over of the P, no sysmon that takes it away,
+// no futex to win it back. Under load that is where all waits end. Only a
+// longer one tells the scheduler. A stop of the world interrupts the raw wait
+// by a signal (EINTR), or waits a millisecond.
 func (e *epoll) wait(events []event, timeout int64) (int, error) {
-	n, errno := epollLook(e.fd, e.buf[:min(len(events), len(e.buf))])
-	if n == 0 && errno == 0 && timeout != 0 {
+	buf := e.buf[:min(len(events), len(e.buf))]
+	ms := milliseconds(timeout)
+	n, errno := epollWait(e.fd, buf, min(uint(ms), shortWait))
+	if n == 0 && errno == 0 && uint(ms) > shortWait {
 		var err error
-		n, err = unix.EpollWait(e.fd, e.buf[:min(len(events), len(e.buf))], milliseconds(timeout))
-		if err != nil {
+		if n, err = unix.EpollWait(e.fd, buf, ms); err != nil {
 			return 0, err
 		}
 	} else if errno != 0 {

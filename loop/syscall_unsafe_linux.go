@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls in this file cannot block, so they go to the kernel without
-// telling the scheduler (RawSyscall).
+// The calls in this file block for a millisecond at most, so they go to the
+// kernel without telling the scheduler (RawSyscall).
 
-// epollLook is epoll_pwait(2) with timeout 0.
-func epollLook(epfd int, events []unix.EpollEvent) (int, syscall.Errno) {
+// epollWait is epoll_pwait(2); timeout in milliseconds.
+func epollWait(epfd int, events []unix.EpollEvent, timeout uint) (int, syscall.Errno) {
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epfd),
-		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), 0, 0, 0)
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(timeout), 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
