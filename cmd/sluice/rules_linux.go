@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/redir/rules"
+)
+
+// RulesCmd is `sluice rules`.
+type RulesCmd struct {
+	Print   rulesPrintCmd   `cmd:"" help:"Print what install would do, as text to paste. Changes nothing."`
+	Install rulesInstallCmd `cmd:"" help:"Install the rules, to stay until remove. Doing it again replaces them."`
+	Remove  rulesRemoveCmd  `cmd:"" help:"Take away what install, pasted text or a killed sluice left, and put sysctls back."`
+	Status  rulesStatusCmd  `cmd:"" help:"Say what is there, what is missing, and how much was diverted. Exit status 1 unless all is there."`
+}
+
+// rulesTarget is what `sluice run` knows by itself: the inbounds and the mark.
+type rulesTarget struct {
+	Port  uint16   `required:"" placeholder:"PORT" help:"Where sluice listens."`
+	Proto []string `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
+	Mark  uint32   `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
+}
+
+func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
+	protos := t.Proto
+	if len(protos) == 0 {
+		protos = []string{"tcp", "udp"}
+		if flags.Via == string(rules.Redirect) {
+			protos = protos[:1]
+		}
+	}
+	var tcp, udp uint16
+	for _, proto := range protos {
+		if proto == "udp" {
+			udp = t.Port
+		} else {
+			tcp = t.Port
+		}
+	}
+	return flags.Spec(tcp, udp, t.Mark)
+}
+
+type rulesPrintCmd struct {
+	Target rulesTarget `embed:""`
+	Flags  RuleFlags   `embed:""`
+	Format string      `enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
+}
+
+// Run prints the plan.
+func (c *rulesPrintCmd) Run(ctx *kong.Context) error {
+	spec, err := c.Target.spec(c.Flags)
+	if err != nil {
+		return err
+	}
+	plan, err := rules.NewPlan(spec)
+	if err != nil {
+		return err
+	}
+	text, err := plan.Text(rules.Format(c.Format))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(ctx.Stdout, text)
+	return err
+}
+
+type rulesInstallCmd struct {
+	Target rulesTarget `embed:""`
+	Flags  RuleFlags   `embed:""`
+}
+
+// Run installs and names the sysctls that should change.
+func (c *rulesInstallCmd) Run(ctx *kong.Context) error {
+	spec, err := c.Target.spec(c.Flags)
+	if err != nil {
+		return err
+	}
+	unmet, err := rules.Apply(spec)
+	if err != nil {
+		return err
+	}
+	for _, s := range unmet {
+		fmt.Fprintf(ctx.Stderr, "needed, or give --sysctl: %s  # %s\n", s.Command(), s.Why)
+	}
+	return nil
+}
+
+type rulesRemoveCmd struct{}
+
+// Run removes.
+func (*rulesRemoveCmd) Run() error { return rules.Remove() }
+
+type rulesStatusCmd struct {
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+var errIncomplete = errors.New("rules: not all is there")
+
+// Run prints the status.
+func (c *rulesStatusCmd) Run(ctx *kong.Context) error {
+	status, err := rules.ReadStatus()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		encoder := json.NewEncoder(ctx.Stdout)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(status)
+	} else {
+		_, err = fmt.Fprint(ctx.Stdout, status)
+	}
+	if err == nil && !status.Complete() {
+		err = errIncomplete
+	}
+	return err
+}

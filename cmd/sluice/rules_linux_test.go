@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// rulesLine runs a command line and returns what it prints.
+func rulesLine(t *testing.T, line string) (string, error) {
+	t.Helper()
+	var c struct {
+		Rules RulesCmd `cmd:""`
+	}
+	var out bytes.Buffer
+	parser, err := kong.New(&c, kong.Writers(&out, &out), kong.Exit(func(int) { t.Error("exit") }), kong.DefaultEnvars("SLUICE"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := parser.Parse(strings.Fields(line))
+	if err == nil {
+		err = ctx.Run()
+	}
+	return out.String(), err
+}
+
+func TestRulesPrint(t *testing.T) {
+	for line, want := range map[string]string{
+		"rules print --port 12345":                                         "ip rule add fwmark 0x1/0x1 lookup 100",
+		"rules print --port 12345 --format iptables --iface lan":           "-A PREROUTING -i lan -j SLUICE",
+		"rules print --port 7 --via redirect --format nft":                 "meta l4proto tcp counter name diverted redirect to :7",
+		"rules print --port 7 --proto udp --format nft --dport 53,400-500": "elements = { 53, 400-500 }",
+		"rules print --port 7 --exclude 10.0.0.0/8 --exclude ::1":          "elements = { ::1 }",
+		"rules print --port 7 --fwmark 0x40 --priority=-1 --output":        "meta mark set 0x00000040",
+	} {
+		if got, err := rulesLine(t, line); err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %v\n%s", line, err, got)
+		}
+	}
+	for line, want := range map[string]string{
+		"rules print":                                     "--port",
+		"rules print --port 0":                            "no port: say where",
+		"rules print --port 1 --exclude x":                `--exclude "x": want a network`,
+		"rules print --port 1 --dport 9-1":                "--dport",
+		"rules print --port 1 --fwmark 0":                 "--fwmark",
+		"rules print --port 1 --mark 3":                   "own mark 0x3",
+		"rules print --port 1 --via redirect --fail open": "--install-rules",
+		"rules print --port 1 --via redirect --proto udp": "carries TCP alone",
+		"rules print --port 1 --proto sctp":               "--proto",
+	} {
+		if _, err := rulesLine(t, line); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+}
