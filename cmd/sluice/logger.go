@@ -10,7 +10,8 @@ import (
 )
 
 // newLogger writes to standard error: lines for people on a terminal, JSON
-// elsewhere, unless format says which.
+// elsewhere, unless format says which. The level is the library's global one,
+// so that a reload can change it under every copy of the logger.
 func newLogger(format, level string) (zerolog.Logger, error) {
 	least, err := zerolog.ParseLevel(level)
 	if err != nil {
@@ -22,5 +23,6 @@ func newLogger(format, level string) (zerolog.Logger, error) {
 		log = zerolog.New(zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly,
 			NoColor: os.Getenv("NO_COLOR") != "" || !term.IsTerminal(int(os.Stderr.Fd()))})
 	}
-	return log.Level(least).With().Timestamp().Logger(), nil
+	zerolog.SetGlobalLevel(least)
+	return log.With().Timestamp().Logger(), nil
 }

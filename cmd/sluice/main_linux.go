@@ -1,45 +1,75 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
 
 // cli is the command line.
 type cli struct {
-	Run     runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
-	Version kong.VersionFlag `help:"Print the version and leave."`
+	Run        runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
+	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
+	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
+	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
+	Version    kong.VersionFlag `env:"-" help:"Print the version and leave."`
 }
 
 func main() {
-	var c cli
-	parser := kong.Must(&c,
+	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))))
+}
+
+// exitStatus runs the command that was parsed, or says what is wrong: 0 when
+// all is well, 1 when something failed, 2 for a command line that cannot be.
+func exitStatus(ctx *kong.Context, err error) int {
+	if err == nil {
+		err = ctx.Run()
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, "sluice:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	var usage *kong.ParseError
+	if !errors.As(err, &usage) || errors.As(err, new(fileError)) {
+		return 1
+	}
+	command := "sluice"
+	if usage.Context != nil && usage.Context.Selected() != nil {
+		command = usage.Context.Selected().FullPath()
+	}
+	fmt.Fprintf(os.Stderr, "Run %q for what there is.\n", command+" --help")
+	return 2
+}
+
+// parse reads a command line into a cli of its own.
+func parse(args []string, more ...kong.Option) (*kong.Context, error) {
+	options := append([]kong.Option{
 		kong.Name("sluice"),
-		kong.Description("A transparent proxy for Linux gateways: carries the TCP and UDP that netfilter "+
+		kong.Description("A transparent proxy for Linux gateways: carries the TCP and UDP that netfilter " +
 			"diverts to it (REDIRECT, TPROXY) to where it was going."),
-		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.DefaultEnvars("SLUICE"),
 		kong.Vars{"version": version()},
-		kong.ShortUsageOnError(),
-		groups,
-	)
-	ctx, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
-	ctx.FatalIfErrorf(ctx.Run())
+		kong.ExplicitGroups(groups()),
+	}, more...)
+	return kong.Must(&cli{}, options...).Parse(args)
 }
 
 // groups are the subjects that help sorts the flags by.
-var groups = kong.ExplicitGroups([]kong.Group{
-	{Key: "listen", Title: "Listen"},
-	{Key: "tcp", Title: "TCP"},
-	{Key: "udp", Title: "UDP"},
-	{Key: "admission", Title: "Where traffic may go"},
-	{Key: "path", Title: "Data path"},
-	{Key: "process", Title: "Process and log"},
-})
+func groups() []kong.Group {
+	return []kong.Group{
+		{Key: "listen", Title: "Listen"},
+		{Key: "tcp", Title: "TCP"},
+		{Key: "udp", Title: "UDP"},
+		{Key: "admission", Title: "Where traffic may go"},
+		{Key: "path", Title: "Data path"},
+		{Key: "process", Title: "Process and log"},
+		{Key: "config", Title: "Configuration"},
+	}
+}
 
 // release is set by the linker (Makefile).
 var release string

@@ -1,24 +1,28 @@
 package main
 
 import (
-	"context"
+	"errors"
+	"net/netip"
 	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
 	"sluice/redir"
+	"sluice/redir/config"
 	"sluice/splice"
 )
 
+// Each flag is also an environment variable (SLUICE_MARK) and, but for those
+// with file:"-", a key in the file (mark).
+
 // runCmd is `sluice run`.
 type runCmd struct {
-	Redirect      []listenAddr  `group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
-	TProxy        []listenAddr  `name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
-	TProxyNetwork []string      `name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
+	Redirect      []listenAddr  `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
+	TProxy        []listenAddr  `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
+	TProxyNetwork []string      `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
 	UDPTimeout    time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
 	UDPSessions   int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit is lower."`
 
@@ -39,107 +43,72 @@ type runCmd struct {
 	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
 	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
+	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
+
+	Config      string `group:"config" file:"-" placeholder:"FILE" help:"Read settings from this JSON file; flags and environment come before it. SIGHUP rereads it."`
+	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
+
+	file *config.File // of Config; nil: none
 }
 
 // Run carries traffic until SIGTERM or SIGINT.
-func (cmd *runCmd) Run() error {
+func (cmd *runCmd) Run(ctx *kong.Context) error {
+	if cmd.PrintConfig {
+		options := cmd.options(zerolog.Nop())
+		if err := options.Validate(); err != nil {
+			return err
+		}
+		_, err := os.Stdout.Write(cmd.config(ctx).Print())
+		return err
+	}
 	log, err := newLogger(cmd.LogFormat, cmd.LogLevel)
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
-	server, err := redir.New(cmd.options(log))
-	if err != nil {
-		return err
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log}
+	if err := p.start(); err != nil {
+		return errors.Join(err, p.close())
 	}
-	server.Start()
-	cmd.logReady(log, server)
-	waitForStop(signals, log, server)
-	drain(signals, log, server, cmd.DrainTimeout)
-	err = server.Close()
-	logStats(log, server, "stopped")
-	return err
+	p.run()
+	return p.close()
 }
 
 func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
-	o := redir.Options{
+	return redir.Options{
+		Inbounds:   cmd.inbounds(),
 		UDPTimeout: cmd.UDPTimeout, UDPSessions: cmd.UDPSessions,
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		Mark: cmd.Mark, AllowLocal: cmd.AllowLocal,
-		Reactors: cmd.Reactors, Relay: relayModes[cmd.Relay],
+		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch,
 		Log: log,
 	}
+}
+
+func relayModes() map[string]splice.Mode {
+	return map[string]splice.Mode{"auto": splice.Auto, "copy": splice.Copy, "splice": splice.Splice}
+}
+
+// inbounds are those of the flags or, without any, those of the file.
+func (cmd *runCmd) inbounds() []redir.Inbound {
+	if len(cmd.Redirect)+len(cmd.TProxy) == 0 && cmd.file != nil {
+		return cmd.file.Inbounds
+	}
+	var all []redir.Inbound
+	add := func(kind redir.Kind, a listenAddr, tcp, udp bool) {
+		in := redir.Inbound{Kind: kind, Listen: a.AddrPort, TCP: tcp, UDP: udp}
+		if !a.Addr().IsValid() {
+			in.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())
+		}
+		in.Tag = config.Listen(in)
+		all = append(all, in)
+	}
 	for _, a := range cmd.Redirect {
-		o.Inbounds = append(o.Inbounds, redir.Inbound{Kind: redir.Redirect, Tag: "redirect " + a.String(), Listen: a.AddrPort, TCP: true})
+		add(redir.Redirect, a, true, false)
 	}
 	for _, a := range cmd.TProxy {
-		o.Inbounds = append(o.Inbounds, redir.Inbound{Kind: redir.TProxy, Tag: "tproxy " + a.String(), Listen: a.AddrPort,
-			TCP: slices.Contains(cmd.TProxyNetwork, "tcp"), UDP: slices.Contains(cmd.TProxyNetwork, "udp")})
+		add(redir.TProxy, a, slices.Contains(cmd.TProxyNetwork, "tcp"), slices.Contains(cmd.TProxyNetwork, "udp"))
 	}
-	return o
-}
-
-var relayModes = map[string]splice.Mode{"auto": splice.Auto, "copy": splice.Copy, "splice": splice.Splice}
-
-func (cmd *runCmd) logReady(log zerolog.Logger, server *redir.Server) {
-	conns, flows, fds := server.Limits()
-	line := log.Info().Int("reactors", server.Reactors()).Int("max_conns", conns).
-		Int("udp_sessions", flows).Int("fd_limit", fds)
-	if len(cmd.Redirect) > 0 {
-		line = line.Strs("redirect", texts(cmd.Redirect))
-	}
-	if len(cmd.TProxy) > 0 {
-		line = line.Strs("tproxy", texts(cmd.TProxy))
-	}
-	line.Msg("ready")
-}
-
-func texts(addrs []listenAddr) []string {
-	var out []string
-	for _, a := range addrs {
-		out = append(out, a.String())
-	}
-	return out
-}
-
-// waitForStop returns at the first signal that ends the program.
-func waitForStop(signals <-chan os.Signal, log zerolog.Logger, server *redir.Server) {
-	for s := range signals {
-		if s != syscall.SIGUSR1 {
-			log.Info().Stringer("signal", s).Msg("draining")
-			return
-		}
-		logStats(log, server, "counters")
-	}
-}
-
-// drain lets running connections finish, until the time is over or a second
-// signal comes.
-func drain(signals <-chan os.Signal, log zerolog.Logger, server *redir.Server, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case s := <-signals:
-				if s != syscall.SIGUSR1 {
-					cancel()
-					return
-				}
-				logStats(log, server, "counters")
-			}
-		}
-	}()
-	server.Drain(ctx)
-}
-
-func logStats(log zerolog.Logger, server *redir.Server, message string) {
-	stats := server.Stats()
-	log.Info().Uint64("conns_now", stats.ConnsNow()).Uint64("udp_sessions_now", stats.FlowsNow()).
-		EmbedObject(stats).Msg(message)
+	return all
 }

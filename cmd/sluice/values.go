@@ -48,6 +48,16 @@ var sizeUnits = []struct {
 	bytes  int
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}}
 
+// String is the size in the largest unit that leaves a whole number.
+func (z size) String() string {
+	for _, u := range sizeUnits[:3] {
+		if z != 0 && int(z)%u.bytes == 0 {
+			return strconv.Itoa(int(z)/u.bytes) + u.suffix
+		}
+	}
+	return strconv.Itoa(int(z))
+}
+
 func (z *size) UnmarshalText(text []byte) error {
 	number, unit := strings.TrimSpace(string(text)), 1
 	for _, u := range sizeUnits {

@@ -89,7 +89,7 @@ func inboundJSON(in redir.Inbound) string {
 		`"network": [` + strings.Join(networks(in), ", ") + `]`,
 	}
 	if in.UDPTimeout != 0 {
-		fields = append(fields, `"udp_timeout": `+quote(durationText(in.UDPTimeout)))
+		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
 	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }

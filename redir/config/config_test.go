@@ -97,7 +97,7 @@ func TestDurationText(t *testing.T) {
 		90 * time.Second: "1m30s", time.Hour + time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 10 * time.Minute: "10m",
 		20 * time.Hour: "20h",
 	} {
-		if got := durationText(d); got != want {
+		if got := DurationText(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,9 +42,6 @@ func Read(path string, keys []Key) (*File, error) {
 	}
 	return Parse(path, text, keys)
 }
-
-// ErrNoInbounds says that a file cannot be run from as it is.
-var ErrNoInbounds = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
 
 // Parse reads a file's text; name is what errors call the file. It may hold
 // the inbounds and the keys, or be one inbound alone. Errors are *Error.

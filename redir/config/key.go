@@ -68,7 +68,7 @@ func (k Kind) text(n node) (string, bool) {
 	case string:
 		if k == Duration {
 			d, err := time.ParseDuration(value)
-			return durationText(d), err == nil
+			return DurationText(d), err == nil
 		}
 		return value, k == String || k == Text
 	case bool:
@@ -76,7 +76,7 @@ func (k Kind) text(n node) (string, bool) {
 	case json.Number:
 		if k == Duration {
 			d, err := time.ParseDuration(value.String() + "s")
-			return durationText(d), err == nil
+			return DurationText(d), err == nil
 		}
 		whole := !strings.ContainsAny(value.String(), ".eE")
 		return value.String(), k == Text || k == Integer && whole
@@ -112,8 +112,8 @@ func oneOf(choices []string) string {
 	return fmt.Sprintf("%s or %s", strings.Join(quoted[:last], ", "), quoted[last])
 }
 
-// durationText is 5m where Duration.String says 5m0s.
-func durationText(d time.Duration) string {
+// DurationText is how a file and a flag give a time: 5m where Duration.String says 5m0s.
+func DurationText(d time.Duration) string {
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {
 		text = strings.TrimSuffix(text, "0s")

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"sluice/redir"
+)
+
+// checkCmd is `sluice check`.
+type checkCmd struct {
+	File string `arg:"" help:"The configuration file."`
+}
+
+// Run judges the file as `sluice run --config FILE` would, without other flags
+// and without the environment.
+func (cmd *checkCmd) Run() error {
+	ctx, err := parse([]string{"run", "--config=" + cmd.File})
+	if err != nil {
+		return fileError{err}
+	}
+	options := runOf(ctx).options(zerolog.Nop())
+	err = options.Validate()
+	if errors.Is(err, redir.ErrNoInbound) {
+		err = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", cmd.File, err)
+	}
+	fmt.Println(cmd.File + ": ok")
+	return nil
+}

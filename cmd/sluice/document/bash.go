@@ -1,0 +1,76 @@
+package document
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Bash writes a completion for bash 4 and later. It needs nothing of the
+// bash-completion package.
+func Bash(w io.Writer, app *kong.Application) error {
+	var paths, values, words strings.Builder
+	walk(app.Node, nil, func(node *kong.Node, path []string) {
+		at := strings.Join(path, " ")
+		if at != "" {
+			fmt.Fprintf(&paths, "\t\t%q) path=%q ;;\n", at, at)
+		}
+		offer := []string{}
+		for _, child := range commands(node) {
+			offer = append(offer, child.Name)
+		}
+		for _, flag := range flags(node) {
+			offer = append(offer, spellings(flag)...)
+			if !flag.IsBool() {
+				fmt.Fprintf(&values, "\t%q) %s ;;\n", strings.TrimSpace(at+" --"+flag.Name), bashValue(flag.Value))
+			}
+		}
+		positional := ""
+		for _, value := range node.Positional {
+			offer = append(offer, choices(value)...)
+			if isFile(value) {
+				positional = "; files"
+			}
+		}
+		fmt.Fprintf(&words, "\t%q) words %q%s ;;\n", at, strings.Join(offer, " "), positional)
+	})
+	_, err := fmt.Fprintf(w, bashScript, app.Name, paths.String(), values.String(), words.String())
+	return err
+}
+
+// bashValue is the command that offers what the value may be.
+func bashValue(value *kong.Value) string {
+	switch {
+	case isFile(value):
+		return "files"
+	case value.Enum != "":
+		return fmt.Sprintf("words %q", strings.Join(choices(value), " "))
+	}
+	return ":"
+}
+
+// bashScript takes the name, the known paths, the values of flags and the words
+// of each path. bash splits --flag=value at the = (COMP_WORDBREAKS).
+const bashScript = `# bash completion for %[1]s
+_%[1]s() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i
+	[[ $current == = ]] && current=
+	[[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD-2]}
+	words() { COMPREPLY+=($(compgen -W "$1" -- "$current")); }
+	files() { compopt -o filenames 2>/dev/null; local IFS=$'\n'; COMPREPLY+=($(compgen -f -- "$current")); }
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case "${path:+$path }${COMP_WORDS[i]}" in
+%[2]s		esac
+	done
+	case "${path:+$path }$previous" in
+%[3]s	*)
+	case "$path" in
+%[4]s	esac ;;
+	esac
+	unset -f words files
+}
+complete -F _%[1]s %[1]s
+`

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/cmd/sluice/document"
+)
+
+// completionCmd is `sluice completion`.
+type completionCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Run prints the script, for the shell to read or for the directory where it
+// looks for completions.
+func (cmd *completionCmd) Run(ctx *kong.Context) error {
+	write := map[string]func(io.Writer, *kong.Application) error{
+		"bash": document.Bash, "zsh": document.Zsh, "fish": document.Fish,
+	}[cmd.Shell]
+	return write(os.Stdout, ctx.Model)
+}
+
+// manCmd is `sluice man`.
+type manCmd struct{}
+
+// Run prints the manual page in roff.
+func (manCmd) Run(ctx *kong.Context) error {
+	return document.Man(os.Stdout, ctx.Model, version(), "transparent proxy for Linux gateways", manual())
+}
+
+// manual is what the page says beside commands and flags.
+func manual() []document.Section {
+	return []document.Section{
+		{Title: "Configuration file", Text: `
+The file is plain JSON, without comments. Inbounds stand in a list; an inbound alone is a file too:
+
+  {
+    "inbounds": [
+      {
+        "type": "tproxy",
+        "tag": "tproxy-in",
+        "listen": "::",
+        "listen_port": 12345,
+        "network": ["tcp", "udp"],
+        "udp_timeout": "5m"
+      }
+    ],
+    "max_conns": 10000,
+    "mark": 2
+  }
+
+An inbound has type (redirect or tproxy), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default) and udp_timeout.
+
+Every other flag of run, but for the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
+
+A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect or --tproxy is given, the file's inbounds are left out. run --print-config prints what comes of it.`},
+		{Title: "Environment", Text: `
+Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT.
+
+NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3). NO_COLOR turns colours off.`},
+		{Title: "Signals", Text: `
+SIGTERM, SIGINT: accept nothing more, let running connections finish for --drain-timeout, then end. A second one ends at once.
+
+SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
+
+SIGUSR1: log the counters.`},
+		{Title: "Exit status", Text: `
+0: all went well. 1: something failed; one line on standard error, or the log, says what. 2: the command line is wrong.`},
+		{Title: "Files", Text: `
+/etc/sluice/sluice.json is what the service of the Debian package reads.`},
+		{Title: "See also", Text: `
+nft(8), ip-rule(8), ip-route(8), systemd.service(5)`},
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// reload rereads the file, with the same flags and environment before it, and
+// changes what is different: everything or nothing.
+func (p *process) reload() {
+	if p.cmd.Config == "" {
+		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
+		return
+	}
+	p.notify.Reloading()
+	changes, err := p.reread()
+	status := p.status()
+	switch {
+	case err != nil:
+		p.log.Error().Err(err).Msg("reload refused, nothing changed")
+		status += "; reload refused: " + err.Error()
+	case len(changes) == 0:
+		p.log.Info().Msg("reloaded, nothing is different")
+	default:
+		p.log.Info().Strs("changes", changes).Msg("reloaded")
+	}
+	p.notify.Ready(status)
+}
+
+// reread returns what changed.
+func (p *process) reread() (changes []string, err error) {
+	ctx, err := parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))
+	if err != nil {
+		return nil, err
+	}
+	next := runOf(ctx)
+	for _, f := range []struct {
+		flag    string
+		differs bool
+	}{
+		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
+	} {
+		if f.differs {
+			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
+		}
+	}
+	if err := p.server.Reload(next.options(p.log)); err != nil {
+		return nil, err
+	}
+	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
+		return nil, err
+	}
+	config := next.config(ctx)
+	changes = p.config.Changes(config)
+	p.cmd, p.config = next, config
+	return changes, nil
+}

@@ -1,0 +1,18 @@
+// Package service is how sluice lives as a service: what it tells the service
+// manager, and what it gives up once it is ready.
+//
+//	start (root, or the unit's capabilities)
+//	  │  listeners open, rules installed
+//	  ▼
+//	Account.Become: every thread another user, three capabilities, no way back
+//	  ▼
+//	READY=1 ──► WATCHDOG=1 while the reactors turn ──► STOPPING=1
+//	                 │ SIGHUP: RELOADING=1 … READY=1
+//
+// Glossary:
+//
+//   - notifier: the sender of sd_notify(3) messages. The protocol is a few
+//     lines of text in one datagram; no library is needed.
+//   - account: the user that sluice becomes.
+//   - kept capabilities: CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE.
+package service

@@ -1,0 +1,80 @@
+package service
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Notifier tells the service manager how things stand; without a manager,
+// its methods do nothing. One goroutine uses it. A manager that does not
+// listen is no reason to fail, so nothing here returns its errors.
+type Notifier struct {
+	conn *net.UnixConn // nil: no manager
+	// Watchdog is the time within which the manager wants to hear Alive
+	// again; 0: it does not ask.
+	Watchdog time.Duration
+}
+
+// NewNotifier finds the manager in the environment: NOTIFY_SOCKET,
+// WATCHDOG_USEC and WATCHDOG_PID (sd_notify(3), sd_watchdog_enabled(3)).
+func NewNotifier() (*Notifier, error) {
+	n := &Notifier{}
+	path := os.Getenv("NOTIFY_SOCKET")
+	if path == "" {
+		return n, nil
+	}
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
+	}
+	n.conn = conn
+	pid := os.Getenv("WATCHDOG_PID")
+	if usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil &&
+		(pid == "" || pid == strconv.Itoa(os.Getpid())) {
+		n.Watchdog = time.Duration(usec) * time.Microsecond
+	}
+	return n, nil
+}
+
+// Ready says that all listeners are open, at the start or after Reloading.
+func (n *Notifier) Ready(status string) { n.send("READY=1", "STATUS="+status) }
+
+// Reloading says that the configuration is being reread, until Ready. The
+// time lets Type=notify-reload tell it from an earlier one (systemd 253).
+func (n *Notifier) Reloading() {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return
+	}
+	n.send("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
+}
+
+// Stopping says that the end has begun.
+func (n *Notifier) Stopping(status string) { n.send("STOPPING=1", "STATUS="+status) }
+
+// Alive answers the watchdog.
+func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
+
+// send sends one message; a line break in a value would begin another.
+func (n *Notifier) send(lines ...string) {
+	if n.conn == nil {
+		return
+	}
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(line, "\n", " ")
+	}
+	_, _ = n.conn.Write([]byte(strings.Join(lines, "\n")))
+}
+
+// Close gives the socket back.
+func (n *Notifier) Close() {
+	if n.conn != nil {
+		n.conn.Close()
+	}
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"sluice/redir/config"
+)
+
+// setting is a flag of `sluice run` that a file may set as well.
+type setting struct {
+	config.Key
+	flag *kong.Flag
+}
+
+// rulesGroup is the group of the flags that stand in an object of its own in
+// the file, by that name.
+const rulesGroup = "rules"
+
+// settings are the run command's, those of the rules at the end. A flag's key
+// is its name with _ for -.
+func settings(run *kong.Node) []setting {
+	var own, rules []setting
+	for _, flag := range run.Flags {
+		if flag.Tag.Get("file") == "-" {
+			continue
+		}
+		s := setting{keyOf(flag), flag}
+		s.Check = s.check
+		if s.Object == rulesGroup {
+			rules = append(rules, s)
+		} else {
+			own = append(own, s)
+		}
+	}
+	return append(own, rules...)
+}
+
+func keyOf(flag *kong.Flag) config.Key {
+	k := config.Key{Name: keyName(flag.Name), List: flag.IsSlice()}
+	if flag.Group != nil && flag.Group.Key == rulesGroup && flag.Tag.Get("file") != "top" {
+		k.Object = rulesGroup
+	}
+	if flag.Enum != "" {
+		k.Enum = flag.EnumSlice()
+	}
+	value := flag.Target.Type()
+	for value.Kind() == reflect.Pointer || value.Kind() == reflect.Slice {
+		value = value.Elem()
+	}
+	k.Kind = kindOf(value)
+	return k
+}
+
+func kindOf(value reflect.Type) config.Kind {
+	if reflect.PointerTo(value).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return config.Text
+	}
+	if value == reflect.TypeFor[time.Duration]() {
+		return config.Duration
+	}
+	switch value.Kind() {
+	case reflect.Bool:
+		return config.Bool
+	case reflect.Int, reflect.Int64, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return config.Integer
+	case reflect.String:
+		return config.String
+	}
+	return config.Text
+}
+
+func keyName(flag string) string {
+	name := []byte(flag)
+	for i, c := range name {
+		if c == '-' {
+			name[i] = '_'
+		}
+	}
+	return string(name)
+}
+
+// check lets the flag find fault with a text, without setting it.
+func (s setting) check(text string) error {
+	scratch := reflect.New(s.flag.Target.Type()).Elem()
+	return s.flag.Mapper.Decode(&kong.DecodeContext{
+		Value: s.flag.Value, Scan: kong.Scan().PushTyped(s.token([]string{text}), kong.FlagValueToken),
+	}, scratch)
+}
+
+// token is the texts as the command line would give them.
+func (s setting) token(texts []string) string {
+	if s.List {
+		return kong.JoinEscaped(texts, s.flag.Tag.Sep)
+	}
+	return texts[0]
+}
+
+// texts are the values that the flag has, from wherever.
+func texts(v reflect.Value) []string {
+	switch value := v.Interface().(type) {
+	case time.Duration:
+		return []string{config.DurationText(value)}
+	case fmt.Stringer:
+		return []string{value.String()}
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return texts(v.Elem())
+	case reflect.Slice:
+		all := []string{}
+		for i := range v.Len() {
+			all = append(all, texts(v.Index(i))...)
+		}
+		return all
+	case reflect.Bool:
+		return []string{strconv.FormatBool(v.Bool())}
+	}
+	return []string{fmt.Sprint(v.Interface())}
+}
+
+// config is what is in effect.
+func (cmd *runCmd) config(ctx *kong.Context) config.Config {
+	c := config.Config{Inbounds: cmd.inbounds()}
+	for _, s := range settings(ctx.Selected()) {
+		c.Settings = append(c.Settings, config.Setting{Key: s.Key, Texts: texts(s.flag.Target)})
+	}
+	return c
+}
+
+// fileError is a fault of the file, not of the command line.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() error { return e.error }
+
+// BeforeResolve reads the file, if one is named, and puts what it says below
+// flags and environment.
+func (cmd *runCmd) BeforeResolve(ctx *kong.Context) error {
+	run := ctx.Selected()
+	var path string
+	byFlag := map[*kong.Flag]setting{}
+	var keys []config.Key
+	for _, flag := range run.Flags {
+		if flag.Target == reflect.ValueOf(&cmd.Config).Elem() {
+			path = ctx.FlagValue(flag).(string)
+		}
+	}
+	if path == "" {
+		return nil
+	}
+	for _, s := range settings(run) {
+		byFlag[s.flag] = s
+		keys = append(keys, s.Key)
+	}
+	file, err := config.Read(path, keys)
+	if err != nil {
+		return fileError{err}
+	}
+	cmd.file = file
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		s, known := byFlag[flag]
+		texts, given := file.Setting(s.Key)
+		if !known || !given || inEnvironment(flag) {
+			return nil, nil
+		}
+		return s.token(texts), nil
+	}))
+	return nil
+}
+
+func inEnvironment(flag *kong.Flag) bool {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return true
+		}
+	}
+	return false
+}
