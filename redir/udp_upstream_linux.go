@@ -92,6 +92,7 @@ func (l *udpListener) Ready(loop.Events) {
 	}
 	q.used += n
 	for i := first; i < q.used; i++ {
+		q.slots.Message(i, &q.messages[i])
 		r.takeFromClient(l.in, int32(i))
 	}
 	if q.used == q.slots.Len() {
@@ -105,7 +106,6 @@ func (l *udpListener) Ready(loop.Events) {
 func (r *udpRelay) takeFromClient(in *inbound, slot int32) {
 	q := &r.toUpstream
 	m := &q.messages[slot]
-	q.slots.Message(int(slot), m)
 	switch {
 	case m.Truncated:
 		r.w.counters.add(DroppedTruncated, 1)

@@ -1,0 +1,109 @@
+package redir
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/nat"
+)
+
+// clientAt is one of many clients that need not exist.
+func clientAt(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(i >> 8), byte(i)}), 4000)
+}
+
+func TestFlowsExpire(t *testing.T) {
+	remote := newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 2, 100, 8, 30*time.Millisecond)
+	for i := range 20 {
+		s.inject(i%2, clientAt(i), remote.addr, []byte("x"))
+	}
+	eventually(t, "all flows expire", func() bool {
+		st := s.stats()
+		return st[FlowsOpened] == 20 && st[FlowsClosed] == 20
+	})
+}
+
+// TestFlowsAreEvicted fills the table from two workers, so that victims belong
+// to both; cleaning up finds each fd closed.
+func TestFlowsAreEvicted(t *testing.T) {
+	remote := newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 2, 4, 8, time.Minute)
+	replied := clientAt(0)
+	s.inject(0, replied, remote.addr, []byte("x"))
+	_, port := remote.take()
+	remote.give(port, []byte("y"))
+	eventually(t, "the reply passes", func() bool { st := s.stats(); return st[DatagramsToClient] == 1 })
+	for i := range 50 {
+		s.inject(i%2, clientAt(1+i), remote.addr, []byte("x"))
+	}
+	st := s.stats()
+	if st.FlowsNow() != 4 || st[FlowsEvicted] != 47 {
+		t.Errorf("%d flows, %d evicted", st.FlowsNow(), st[FlowsEvicted])
+	}
+	s.inject(1, replied, remote.addr, []byte("x"))
+	if again := s.stats(); again[FlowsOpened] != st[FlowsOpened] {
+		t.Error("the flow that had a reply was evicted before those that had none")
+	}
+}
+
+// TestFlowsWithoutFDs takes away all fds and gives them back.
+func TestFlowsWithoutFDs(t *testing.T) {
+	remote := newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 1, 100, 8, time.Minute)
+	s.inject(0, clientAt(0), remote.addr, []byte("x"))
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	s.on(0, func() {
+		none := limit
+		none.Cur = 3
+		unix.Setrlimit(unix.RLIMIT_NOFILE, &none)
+		for i := range 5 {
+			s.workers[0].udp.put(&s.in, receivedFrom(clientAt(1+i), remote.addr))
+		}
+		unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)
+	})
+	if st := s.stats(); st[FlowsOpened] != 1 || st[DroppedNoSession] != 5 || st[FlowsEvicted] != 1 {
+		t.Errorf("opened %d, dropped %d, evicted %d", st[FlowsOpened], st[DroppedNoSession], st[FlowsEvicted])
+	}
+	s.inject(0, clientAt(9), remote.addr, []byte("again"))
+	for got := ""; got != "again"; {
+		b, _ := remote.take()
+		got = string(b)
+	}
+}
+
+// entryFor is an entry of a flow with an id.
+func entryFor(id uint32) *nat.Entry[*flow] { return &nat.Entry[*flow]{Value: &flow{id: id}} }
+
+// TestGroupsKeepOrder appends slots of flows whose ids collide.
+func TestGroupsKeepOrder(t *testing.T) {
+	var q upstreamQueue
+	if err := q.init(8); err != nil {
+		t.Fatal(err)
+	}
+	defer q.slots.Close()
+	a, b := entryFor(1), entryFor(1+uint32(len(q.groupOf)))
+	c := entryFor(2)
+	var order = map[uint32][]int32{}
+	for slot, e := range []*nat.Entry[*flow]{a, c, a, b, a, c, b, a} {
+		q.append(e, int32(slot))
+	}
+	for _, g := range q.groups {
+		for slot := g.head; slot != none; slot = q.next[slot] {
+			order[g.entry.Value.id] = append(order[g.entry.Value.id], slot)
+		}
+	}
+	if got, want := fmt.Sprint(order), "map[1:[0 2 4 7] 2:[1 5] 17:[3 6]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := len(q.groups); n != 6 {
+		t.Errorf("%d groups", n)
+	}
+}
