@@ -109,6 +109,7 @@ type rig struct {
 	stop           atomic.Bool
 	inspect        chan func() // run on the driver's goroutine
 	pumps          atomic.Int64
+	tid            int // of the driver's thread, once it has one of its own
 }
 
 func newRig(tb testing.TB, network string, c Config) *rig {

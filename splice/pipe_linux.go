@@ -82,24 +82,27 @@ func (p *pipePool) close() {
 	p.most = 0
 }
 
-// newPipe opens a pipe of size bytes, or of less where the kernel grants less; nil if that is not worth having.
-// An unprivileged user beyond /proc/sys/fs/pipe-user-pages-soft gets pipes of two pages and EPERM from F_SETPIPE_SZ (pipe(7)).
+// newPipe opens a pipe of size bytes, or of half as many, and so on, where the kernel does not grant that; nil if what it grants
+// is not worth having. An unprivileged user near /proc/sys/fs/pipe-user-pages-soft gets EPERM from F_SETPIPE_SZ, and beyond it
+// pipes of two pages (pipe(7)).
 func newPipe(size int) *pipe {
 	var fds [2]int
 	if unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK) != nil {
 		return nil
 	}
 	p := &pipe{r: fds[0], w: fds[1]}
-	granted, err := unix.FcntlInt(uintptr(p.r), unix.F_SETPIPE_SZ, size)
-	if err != nil {
-		granted, err = unix.FcntlInt(uintptr(p.r), unix.F_GETPIPE_SZ, 0)
+	for ; size >= minPipeSize; size /= 2 {
+		if granted, err := unix.FcntlInt(uintptr(p.r), unix.F_SETPIPE_SZ, size); err == nil {
+			p.size = granted
+			return p
+		}
 	}
-	if err != nil || granted < minPipeSize {
-		p.close()
-		return nil
+	if granted, err := unix.FcntlInt(uintptr(p.r), unix.F_GETPIPE_SZ, 0); err == nil && granted >= minPipeSize {
+		p.size = granted
+		return p
 	}
-	p.size = granted
-	return p
+	p.close()
+	return nil
 }
 
 func (p *pipe) close() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"testing"
 	"unsafe"
 
@@ -225,24 +226,54 @@ func TestBudgetYields(t *testing.T) {
 
 // Without pipes everything is copied, and counted.
 func TestWithoutPipes(t *testing.T) {
-	for name, spoil := range map[string]func(*pipePool){
-		"bound":    func(p *pipePool) { p.most = 0 },
-		"two page": func(p *pipePool) { p.size = 2 * unix.Getpagesize() },
-	} {
-		for _, network := range networks {
-			g := newRig(t, network, Config{Mode: Splice})
-			spoil(&g.w.pipes)
-			g.run()
-			data := pattern(10, 1<<20)
-			go func() { g.client.Write(data); g.client.Close() }()
-			expect(t, g.server, data)
-			g.server.Close()
-			g.wants(verdict{status: Finished, moved: [2]uint64{1 << 20, 0}})
-			s := g.w.Stats()
-			if s.Copied != 1<<20 || s.PipeMisses == 0 || s.PipesEver != 0 || (name == "two page") != (s.PipesDenied > 0) {
-				t.Errorf("%s %s: %+v", name, network, s)
-			}
+	for _, network := range networks {
+		g := newRig(t, network, Config{Mode: Splice})
+		g.w.pipes.most = 0
+		g.run()
+		data := pattern(10, 1<<20)
+		go func() { g.client.Write(data); g.client.Close() }()
+		expect(t, g.server, data)
+		g.server.Close()
+		g.wants(verdict{status: Finished, moved: [2]uint64{1 << 20, 0}})
+		if s := g.w.Stats(); s.Copied != 1<<20 || s.PipeMisses == 0 || s.PipesEver != 0 {
+			t.Errorf("%s: %+v", network, s)
 		}
+	}
+}
+
+// A user beyond his share of pipe pages gets smaller pipes, then none worth having.
+func TestPipesBeyondTheShare(t *testing.T) {
+	if unix.Getuid() != 0 {
+		t.Skip("needs root, to become a user whose pipes are not shared with anyone")
+	}
+	p := pipePool{size: 1 << 20, most: 1000}
+	var lent []*pipe
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and its user with it
+		const nobody, keep = 54321, ^uintptr(0)
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, keep); errno != 0 {
+			t.Error(errno)
+			return
+		}
+		for x := p.take(); x != nil; x = p.take() {
+			lent = append(lent, x)
+		}
+	}()
+	<-done
+	if len(lent) == 0 || p.denied != 1 || p.misses != 1 || p.open != len(lent) {
+		t.Errorf("%d pipes, then %d denied, %d misses", len(lent), p.denied, p.misses)
+	}
+	for _, x := range lent {
+		if x.size < minPipeSize {
+			t.Errorf("a pipe of %d bytes", x.size)
+		}
+		p.give(x)
+	}
+	p.close()
+	if p.open != 0 {
+		t.Errorf("%d left open", p.open)
 	}
 }
 
@@ -295,5 +326,17 @@ func TestBrokenPipeSignal(t *testing.T) {
 			t.Errorf("%s: want the pipe with residue closed, the other pooled: %+v", network, s)
 		}
 		g.w.Close()
+	}
+}
+
+// Where the kernel grants less than was asked for, less is taken.
+func TestPipeOfTheSizeGranted(t *testing.T) {
+	p := newPipe(1 << 30)
+	if p == nil {
+		t.Fatal("no pipe")
+	}
+	defer p.close()
+	if size, err := unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0); err != nil || size != p.size || size < minPipeSize {
+		t.Errorf("%d bytes, believed to be %d, %v", size, p.size, err)
 	}
 }
