@@ -79,7 +79,7 @@ func (c *crowd) insert(k Key, now, timeout int64) {
 // TestCrowd has every way in and out race: each entry leaves exactly once, the
 // bound holds at every moment, and nothing is left at the end.
 func TestCrowd(t *testing.T) {
-	const reactors, ops = 8, 20_000
+	const reactors, ops = 8, 10_000
 	for _, c := range []struct {
 		name                   string
 		shards, bound, clients int

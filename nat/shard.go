@@ -37,8 +37,8 @@ func (b *bounds) oldest(replied bool) *atomic.Int64 {
 	return &b.unreplied
 }
 
-// publish brings the bounds up to date. Whoever changed a queue calls it
-// before he unlocks.
+// publish brings the bounds up to date. Whoever changes a queue calls it before
+// unlocking.
 func (s *shard[V]) publish() {
 	unreplied, replied, due := int64(never), int64(never), int64(never)
 	for _, q := range s.queues {
@@ -50,13 +50,13 @@ func (s *shard[V]) publish() {
 		}
 		due = min(due, q.due(at))
 	}
-	raise(&s.bounds.unreplied, unreplied)
-	raise(&s.bounds.replied, replied)
-	raise(&s.bounds.due, due)
+	update(&s.bounds.unreplied, unreplied)
+	update(&s.bounds.replied, replied)
+	update(&s.bounds.due, due)
 }
 
-// raise stores only news, to leave the cache line with its readers.
-func raise(w *atomic.Int64, v int64) {
+// update stores only what is new, to leave the cache line with its readers.
+func update(w *atomic.Int64, v int64) {
 	if w.Load() != v {
 		w.Store(v)
 	}
@@ -118,44 +118,4 @@ func (s *shard[V]) reply(e *Entry[V]) {
 		s.move(e, e.queue.timeout, true)
 	}
 	e.flags.Or(flagReplied)
-}
-
-// resize replaces the index by one of n buckets. Readers go on in the old one
-// until they are through.
-func (t *Table[V]) resize(s *shard[V], n int) {
-	old, fresh := s.index.Load(), newIndex[V](n)
-	for i := range old.buckets {
-		for j := range old.buckets[i].slots {
-			if e := old.buckets[i].slots[j].Load(); e != nil {
-				fresh.add(t.hash(e.key), e)
-			}
-		}
-	}
-	s.index.Store(fresh)
-}
-
-// link puts an entry into its shard, which has no other one of its client. The
-// caller has a place reserved and holds the lock.
-func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
-	s := e.shard
-	if x := s.index.Load(); s.count == x.limit() {
-		t.resize(s, 2*len(x.buckets))
-	}
-	s.count++
-	s.queue(timeout, false).push(e)
-	s.publish()
-	s.index.Load().add(hash, e)
-}
-
-// unlink takes an entry out of its shard. The caller holds the lock, and
-// publishes.
-func (t *Table[V]) unlink(e *Entry[V]) {
-	s := e.shard
-	e.flags.Or(flagRemoved)
-	e.queue.remove(e)
-	s.index.Load().drop(t.hash(e.key), e)
-	s.count--
-	if x := s.index.Load(); len(x.buckets) > 1 && s.count < x.limit()/shrinkPart {
-		t.resize(s, len(x.buckets)/2)
-	}
 }

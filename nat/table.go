@@ -50,8 +50,9 @@ func (t *Table[V]) shard(k Key) (*shard[V], uint64) {
 	return &t.shards[hash&uint64(len(t.shards)-1)], hash
 }
 
-// Lookup returns the entry of a client, or nil. It takes no lock and
-// allocates nothing.
+// Lookup returns the entry of a client, or nil. It takes no lock and allocates
+// nothing. An entry that is due is found until Expire removes it, and a touch
+// before that keeps it.
 func (t *Table[V]) Lookup(k Key) *Entry[V] {
 	s, hash := t.shard(k)
 	e := s.index.Load().find(hash, k)
@@ -67,10 +68,10 @@ func (t *Table[V]) Lookup(k Key) *Entry[V] {
 //
 // When the table was full, victim is the entry that was removed for this one:
 // the longest idle one of the whole table that was never replied to, else the
-// longest idle one. (After a burst of touches, the longest idle of the
-// [evictLooks] that seemed so.) The caller ends the victim's flow also when inserted is
-// false: the other reactor may have been first only after the victim was
-// gone.
+// longest idle one. Where hundreds of entries look longer idle than they are,
+// because they were touched since anybody compared them, it is the longest idle
+// of those hundreds. The caller ends the victim's flow also when inserted is
+// false: the other reactor may have been first only after the victim was gone.
 func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], inserted bool) {
 	s, hash := t.shard(k)
 	fresh := &Entry[V]{Value: v, key: k, shard: s}
@@ -96,7 +97,7 @@ func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], 
 	return fresh, victim, true
 }
 
-// Remove takes an entry out. Of all that remove an entry (Remove, Expire, a
+// Remove takes an entry of this table out. Of all that remove an entry (Remove, Expire, a
 // full Insert), exactly one does: Remove reports whether it was this call.
 func (t *Table[V]) Remove(e *Entry[V]) bool {
 	e.shard.mu.Lock()
