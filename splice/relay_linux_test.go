@@ -21,7 +21,7 @@ func everywhere(t *testing.T, networks []string, test func(t *testing.T, network
 }
 
 func TestBothWaysAtOnce(t *testing.T) {
-	const size = 8 << 20
+	const size = 4 << 20
 	everywhere(t, networks, func(t *testing.T, network string, c Config) {
 		g := newRig(t, network, c).run()
 		up, down := pattern(1, size), pattern(2, size+1)
@@ -142,7 +142,7 @@ func TestStalledReaderStopsWriter(t *testing.T) {
 		raw(t, g.server, func(fd int) { unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 64<<10) })
 		raw(t, g.client, func(fd int) { unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10) })
 		g.run()
-		const size = 8 << 20
+		const size = 4 << 20
 		data := pattern(7, size)
 		go func() {
 			g.client.Write(data)
