@@ -13,13 +13,18 @@ const factsChain = "facts"
 const ownerOperator = "operator"
 
 // Changed is a sysctl that was changed, by its path below /proc/sys.
-type Changed struct{ Name, Was, Now string }
+type Changed struct {
+	Name string `json:"name"`
+	Was  string `json:"was"`
+	Now  string `json:"now"`
+}
 
 // Facts is what the table itself remembers.
 type Facts struct {
-	Owner   string // "operator" or "pid 1234"
-	Policy  *policy
-	Sysctls []Changed
+	Owner            string // "operator" or "pid 1234"
+	TCPPort, UDPPort uint16 // where the packets go; 0: not diverted
+	Policy           *policy
+	Sysctls          []Changed
 }
 
 // chain writes each fact as the comment of a rule. A comment has room for 127
@@ -30,6 +35,7 @@ func (f Facts) chain() chain {
 		c.add([]term{goBack, commentTerm(fmt.Sprintf(format, args...))})
 	}
 	fact("owner %s", f.Owner)
+	fact("ports tcp %d udp %d", f.TCPPort, f.UDPPort)
 	if f.Policy != nil {
 		fact("policy %#x/%#x table %d", f.Policy.mark, f.Policy.mask, f.Policy.table)
 	}
@@ -49,6 +55,9 @@ func parseFacts(comments []string) (Facts, bool) {
 		switch {
 		case len(words) >= 2 && words[0] == "owner":
 			facts.Owner = strings.Join(words[1:], " ")
+		case len(words) == 5 && words[0] == "ports" && words[1] == "tcp" && words[3] == "udp":
+			facts.TCPPort, _ = parsePort(words[2])
+			facts.UDPPort, _ = parsePort(words[4])
 		case len(words) == 4 && words[0] == "policy" && words[2] == "table":
 			facts.Policy = parsePolicy(words[1], words[3])
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":

@@ -93,5 +93,5 @@ func (p *Plan) withFacts(facts Facts) table {
 
 // facts of the plan itself, for an owner and the sysctls it has changed.
 func (p *Plan) facts(owner string, changed []Changed) Facts {
-	return Facts{Owner: owner, Policy: p.policy, Sysctls: changed}
+	return Facts{Owner: owner, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy, Sysctls: changed}
 }

@@ -90,13 +90,13 @@ func FuzzFacts(f *testing.F) {
 }
 
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", Policy: &policy{1, 3, 100}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 81, Policy: &policy{1, 3, 100}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string
 	for _, rule := range want.chain().rules {
 		comments = append(comments, comment(commentData(string(rule[1].(commentTerm)))))
 	}
 	got, ok := parseFacts(comments)
-	if !ok || got.Owner != want.Owner || *got.Policy != *want.Policy || got.Sysctls[0] != want.Sysctls[0] {
+	if !ok || got.Owner != want.Owner || got.TCPPort != 80 || got.UDPPort != 81 || *got.Policy != *want.Policy || got.Sysctls[0] != want.Sysctls[0] {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range [][]byte{{0}, {0, 5}, {0, 5, 'a'}, {0, 255, 1}} {

@@ -11,6 +11,8 @@ type Status struct {
 	Foreign   bool      `json:"foreign"` // a table of this name that is not ours
 	Owner     string    `json:"owner,omitempty"`
 	Living    bool      `json:"living"` // its owner runs
+	TCPPort   uint16    `json:"tcp_port,omitempty"`
+	UDPPort   uint16    `json:"udp_port,omitempty"`
 	Policy    string    `json:"policy,omitempty"`
 	Missing   []string  `json:"missing,omitempty"`  // commands that would add what is not there
 	Leftover  []string  `json:"leftover,omitempty"` // rules and routes without a table

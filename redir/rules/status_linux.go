@@ -13,6 +13,7 @@ func ReadStatus() (Status, error) {
 	status := Status{
 		Installed: found.ours, Foreign: found.exists && !found.ours,
 		Owner: found.facts.Owner, Counters: found.counters, Sysctls: found.facts.Sysctls,
+		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort,
 		Living: found.ours && held(),
 	}
 	if policy := found.facts.Policy; policy != nil {

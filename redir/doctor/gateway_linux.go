@@ -1,0 +1,135 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// interfaces are the ingress interfaces: those named, or all but lo that are
+// up.
+func interfaces(named []string) ([]string, Result) {
+	j := judge{name: "interfaces"}
+	links, err := netlink.LinkList()
+	if err != nil {
+		j.find(Fail, err.Error(), "")
+		return nil, j.result("")
+	}
+	states := map[string]bool{}
+	var running []string
+	for _, link := range links {
+		name := link.Attrs().Name
+		states[name] = link.Attrs().RawFlags&unix.IFF_UP != 0
+		if states[name] && name != "lo" {
+			running = append(running, name)
+		}
+	}
+	if !states["lo"] {
+		j.find(Fail, "lo is down, so the local route cannot be", "ip link set lo up")
+	}
+	for _, name := range named {
+		if isUp, exists := states[name]; !exists {
+			j.find(Fail, name+" does not exist", "ip link")
+		} else if !isUp {
+			j.find(Fail, name+" is down", "ip link set "+name+" up")
+		}
+	}
+	if len(named) > 0 {
+		running = slices.DeleteFunc(slices.Clone(named), func(name string) bool { _, exists := states[name]; return !exists })
+	}
+	if len(running) == 0 {
+		j.find(Fail, "none is up but lo", "ip link")
+	}
+	return running, j.result(strings.Join(running, ", ") + " up")
+}
+
+// forwarding: without it, what is not diverted ends here. That of IPv6 is
+// needed where an interface has an address beyond its link.
+func forwarding() Result {
+	j := judge{name: "forwarding"}
+	if value, exists := sysctl("net/ipv4/ip_forward"); exists && value == 0 {
+		j.find(Fail, "net.ipv4.ip_forward is 0: what is not diverted is dropped", setCommand("net/ipv4/ip_forward", 1))
+	}
+	if value, exists := sysctl("net/ipv6/conf/all/forwarding"); exists && value == 0 && usesIPv6() {
+		j.find(Fail, "net.ipv6.conf.all.forwarding is 0: what is not diverted is dropped", setCommand("net/ipv6/conf/all/forwarding", 1))
+	}
+	return j.result("on")
+}
+
+func usesIPv6() bool {
+	addrs, err := netlink.AddrList(nil, unix.AF_INET6)
+	return err == nil && slices.ContainsFunc(addrs, func(a netlink.Addr) bool { return a.IP.IsGlobalUnicast() })
+}
+
+// sourceCheck: the reverse path filter, and whether it follows the mark, which
+// makes every diverted packet a martian (__fib_validate_source).
+func sourceCheck(ifaces []string) Result {
+	j := judge{name: "rp_filter"}
+	for _, name := range append([]string{"all"}, ifaces...) {
+		path := "net/ipv4/conf/" + name + "/src_valid_mark"
+		if value, _ := sysctl(path); value != 0 {
+			j.find(Fail, fmt.Sprintf("src_valid_mark of %s: the source check follows the mark and drops diverted packets", name), setCommand(path, 0))
+		}
+	}
+	all, _ := sysctl("net/ipv4/conf/all/rp_filter")
+	for _, name := range ifaces {
+		path := "net/ipv4/conf/" + name + "/rp_filter"
+		// The kernel takes the larger of the two (IN_DEV_RPFILTER).
+		if value, exists := sysctl(path); exists && max(value, all) == 1 {
+			j.find(Warn, name+" is strict: packets of clients whose route back leads elsewhere are dropped", setCommand(path, 2))
+		}
+	}
+	return j.result("does not hinder")
+}
+
+// bridge: br_netfilter runs prerouting on the bridge, where the socket that
+// TPROXY found is lost again.
+func bridge(ifaces []string) Result {
+	j := judge{name: "br_netfilter"}
+	bridged := bridgedOf(ifaces)
+	if len(bridged) == 0 {
+		return j.result("no bridge among the interfaces")
+	}
+	for _, path := range []string{"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"} {
+		if value, _ := sysctl(path); value != 0 {
+			j.find(Fail, strings.TrimPrefix(path, "net/bridge/")+" undoes TPROXY on "+strings.Join(bridged, ", "), setCommand(path, 0))
+		}
+	}
+	return j.result("off for bridges")
+}
+
+// bridgedOf picks the bridges, and the VLANs on one.
+func bridgedOf(ifaces []string) []string {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return nil
+	}
+	bridges := map[int]bool{}
+	for _, link := range links {
+		bridges[link.Attrs().Index] = link.Type() == "bridge"
+	}
+	var bridged []string
+	for _, link := range links {
+		attrs := link.Attrs()
+		if slices.Contains(ifaces, attrs.Name) && (bridges[attrs.Index] || bridges[attrs.ParentIndex]) {
+			bridged = append(bridged, attrs.Name)
+		}
+	}
+	return bridged
+}
+
+// routeLocalnet: neither REDIRECT (which takes the interface's own address)
+// nor TPROXY needs it, and it lets neighbours reach services on 127.0.0.1.
+func routeLocalnet(ifaces []string) Result {
+	j := judge{name: "route_localnet"}
+	for _, name := range append([]string{"all"}, ifaces...) {
+		path := "net/ipv4/conf/" + name + "/route_localnet"
+		if value, _ := sysctl(path); value != 0 {
+			j.find(Warn, "on for "+name+": not needed, and opens services on 127.0.0.1 to neighbours", setCommand(path, 0))
+		}
+	}
+	return j.result("off, and not needed")
+}

@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"sluice/redir/rules"
+)
+
+// Socket states as /proc/net prints them (include/net/tcp_states.h).
+const (
+	stateListen = "0A"
+	stateUDP    = "07" // an unconnected UDP socket
+)
+
+// listeners: somebody has to listen where the rules send packets to.
+func listeners() Result {
+	j := judge{name: "listeners"}
+	status, err := rules.ReadStatus()
+	if err != nil || !status.Installed {
+		return j.result("no rules of sluice's are installed")
+	}
+	var fine []string
+	for _, want := range []struct {
+		network string
+		port    uint16
+		state   string
+	}{{"tcp", status.TCPPort, stateListen}, {"udp", status.UDPPort, stateUDP}} {
+		if want.port == 0 {
+			continue
+		}
+		here := listening("/proc/thread-self/net/"+want.network, want.port, want.state) ||
+			listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
+		if !here {
+			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port),
+				fmt.Sprintf("sluice run --tproxy :%d", want.port))
+		}
+		fine = append(fine, fmt.Sprintf("%s port %d", want.network, want.port))
+	}
+	return j.result(strings.Join(fine, ", "))
+}
+
+// listening searches a file of proc_net(5)'s form: a line per socket, with
+// local address and port in hexadecimal second, and the state fourth.
+func listening(path string, port uint16, state string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 4 || fields[3] != state {
+			continue
+		}
+		_, text, _ := strings.Cut(fields[1], ":")
+		if number, err := strconv.ParseUint(text, 16, 16); err == nil && uint16(number) == port {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,137 @@
+package doctor
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"sluice/redir/rules"
+)
+
+// priorityMangle is where sluice's rules are unless told otherwise.
+const priorityMangle = -150 // NF_IP_PRI_MANGLE
+
+// othersFirst looks for chains of others that see a packet before sluice's
+// chain does and have a rule that takes it away.
+func othersFirst() Result {
+	j := judge{name: "rules of others"}
+	conn := &nftables.Conn{}
+	chains, err := conn.ListChains()
+	if err != nil {
+		j.find(Warn, fmt.Sprintf("not readable: %v", err), "sudo sluice doctor")
+		return j.result("")
+	}
+	ours := nftables.ChainPriority(priorityMangle)
+	for _, c := range chains {
+		if isOurs(c) && atPrerouting(c) {
+			ours = *c.Priority
+		}
+	}
+	for _, c := range chains {
+		if isOurs(c) || !atPrerouting(c) || *c.Priority > ours {
+			continue
+		}
+		family := familyName(c.Table.Family)
+		for _, taking := range takings(conn, c, map[string]bool{}) {
+			j.find(Warn, fmt.Sprintf("chain %s %s %s comes first and %s", family, c.Table.Name, c.Name, taking),
+				fmt.Sprintf("nft -a list chain %s %s %s", family, c.Table.Name, c.Name))
+		}
+	}
+	legacy(&j)
+	return j.result("none comes before sluice's")
+}
+
+func isOurs(c *nftables.Chain) bool {
+	return c.Table.Name == rules.TableName && c.Table.Family == nftables.TableFamilyINet
+}
+
+// atPrerouting tells whether routed packets pass the chain at prerouting.
+func atPrerouting(c *nftables.Chain) bool {
+	return c.Hooknum != nil && c.Priority != nil && *c.Hooknum == unix.NF_INET_PRE_ROUTING && familyName(c.Table.Family) != ""
+}
+
+// familyName is nft's name of a family of routed packets, else empty.
+func familyName(f nftables.TableFamily) string {
+	return map[nftables.TableFamily]string{
+		nftables.TableFamilyINet: "inet", nftables.TableFamilyIPv4: "ip", nftables.TableFamilyIPv6: "ip6",
+	}[f]
+}
+
+// takings lists what the chain, and those that it jumps to, do to packets
+// that keeps them from sluice.
+func takings(conn *nftables.Conn, c *nftables.Chain, visited map[string]bool) []string {
+	if visited[c.Name] {
+		return nil
+	}
+	visited[c.Name] = true
+	rules, err := conn.GetRules(c.Table, c)
+	if err != nil {
+		return nil
+	}
+	var found []string
+	add := func(taking string) {
+		for _, known := range found {
+			if known == taking {
+				return
+			}
+		}
+		found = append(found, taking)
+	}
+	for _, rule := range rules {
+		for _, e := range rule.Exprs {
+			if v, isVerdict := e.(*expr.Verdict); isVerdict && v.Chain != "" {
+				for _, taking := range takings(conn, &nftables.Chain{Table: c.Table, Name: v.Chain}, visited) {
+					add(taking)
+				}
+			} else if taking := taking(e); taking != "" {
+				add(taking)
+			}
+		}
+	}
+	return found
+}
+
+// taking says what an expression does. The library does not decode nft's own
+// tproxy, but whoever uses that sets a mark beside it.
+func taking(e expr.Any) string {
+	switch e := e.(type) {
+	case *expr.Redir:
+		return "redirects"
+	case *expr.NAT:
+		if e.Type == expr.NATTypeDestNAT {
+			return "rewrites destinations"
+		}
+	case *expr.Queue:
+		return "queues"
+	case *expr.Verdict:
+		if e.Kind == expr.VerdictDrop {
+			return "drops"
+		}
+	case *expr.Meta:
+		if e.SourceRegister && e.Key == expr.MetaKeyMARK {
+			return "marks"
+		}
+	case *expr.Target:
+		if strings.Contains(" TPROXY REDIRECT DNAT MARK DROP NFQUEUE ", " "+e.Name+" ") {
+			return "does " + e.Name
+		}
+	}
+	return ""
+}
+
+// legacy iptables is not visible through nftables; its tables are named here
+// once somebody has used them.
+func legacy(j *judge) {
+	for file, command := range map[string]string{"ip_tables_names": "iptables-legacy", "ip6_tables_names": "ip6tables-legacy"} {
+		names, _ := os.ReadFile("/proc/thread-self/net/" + file)
+		for name := range strings.FieldsSeq(string(names)) {
+			if name == "mangle" || name == "raw" {
+				j.find(Warn, "legacy iptables has a "+name+" table, which may come first", command+" -t "+name+" -S PREROUTING")
+			}
+		}
+	}
+}
