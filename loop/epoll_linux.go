@@ -51,14 +51,15 @@ func (e *epoll) disarm(fd int) error {
 	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_DEL, fd, &none))
 }
 
-// shortWait is how long a wait keeps its P, in ms.
-const shortWait = 1
+// shortWait is how long a wait keeps its P, in ms: as long as sysmon lets a
+// goroutine run before it asks it to yield (forcePreemptNS in runtime/proc.go).
+const shortWait = 10
 
 // wait waits at first for shortWait by a raw system call, which the Go
 // scheduler does not see: no hand-over of the P, no sysmon that takes it away,
 // no futex to win it back. Under load that is where all waits end. Only a
-// longer one tells the scheduler. A stop of the world interrupts the raw wait
-// by a signal (EINTR), or waits a millisecond.
+// longer one tells the scheduler. A stop of the world interrupts the raw wait by
+// the signal that preempts (EINTR).
 func (e *epoll) wait(events []event, timeout int64) (int, error) {
 	buf := e.buf[:min(len(events), len(e.buf))]
 	ms := milliseconds(timeout)

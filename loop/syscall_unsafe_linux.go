@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls in this file block for a millisecond at most, so they go to the
+// The calls in this file block for ten milliseconds at most, so they go to the
 // kernel without telling the scheduler (RawSyscall).
 
 // epollWait is epoll_pwait(2); timeout in milliseconds.

@@ -153,6 +153,11 @@ func dialTCP(dest netip.AddrPort, mark uint32) (int, error) {
 		unix.Close(fd)
 		return -1, os.NewSyscallError("setsockopt", errno)
 	}
+	// The handshake's last ACK waits for the client's first bytes, which are
+	// mostly there already, and leaves with them: a packet less
+	// (tcp_rcv_synsent_state_process looks at this option). ackNow sends it
+	// where they are not.
+	setInt(fd, unix.SOL_TCP, unix.TCP_DEFER_ACCEPT, 1)
 	if errno = connect(fd, dest); errno != 0 && errno != unix.EINPROGRESS {
 		unix.Close(fd)
 		return -1, os.NewSyscallError("connect", errno)
@@ -167,6 +172,10 @@ func setKeepalive(fd int) {
 		setOptions(fd, keepaliveTimes)
 	}
 }
+
+// ackNow sends the ACK that dialTCP held back: a server that speaks first
+// waits for it.
+func ackNow(fd int) { setInt(fd, unix.SOL_TCP, unix.TCP_QUICKACK, 1) }
 
 // setLinger0 makes close send a RST (socket(7) SO_LINGER).
 func setLinger0(fd int) {

@@ -157,6 +157,9 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	c.armedFor = idleLimit // the timer itself fires early and is armed for the rest
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.pump()
+	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
+		ackNow(e.fd)
+	}
 }
 
 // pump moves what can be moved, and acts on what the relay says of it.
