@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
-
 	"sluice/redir"
 )
 
@@ -21,8 +19,7 @@ func (cmd *checkCmd) Run() error {
 	if err != nil {
 		return fileError{err}
 	}
-	options := runOf(ctx).options(zerolog.Nop())
-	err = options.Validate()
+	err = runOf(ctx).validate()
 	if errors.Is(err, redir.ErrNoInbound) {
 		err = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
 	}

@@ -13,6 +13,8 @@ import (
 // cli is the command line.
 type cli struct {
 	Run        runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
+	Rules      RulesCmd         `cmd:"" help:"Print, install, remove and look at the rules that divert traffic."`
+	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
@@ -66,6 +68,7 @@ func groups() []kong.Group {
 		{Key: "udp", Title: "UDP"},
 		{Key: "admission", Title: "Where traffic may go"},
 		{Key: "path", Title: "Data path"},
+		{Key: "rules", Title: "Rules"},
 		{Key: "process", Title: "Process and log"},
 		{Key: "config", Title: "Configuration"},
 	}

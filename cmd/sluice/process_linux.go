@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,12 +19,13 @@ import (
 
 // process is a running `sluice run`. Its goroutine is the program's first.
 type process struct {
-	cmd     *runCmd
-	config  config.Config // of cmd
-	log     zerolog.Logger
-	signals chan os.Signal
-	notify  *service.Notifier
-	server  *redir.Server // nil: not started
+	cmd       *runCmd
+	config    config.Config // of cmd
+	log       zerolog.Logger
+	signals   chan os.Signal
+	notify    *service.Notifier
+	server    *redir.Server // nil: not started
+	diversion *diversion    // nil: no rules of ours
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -48,6 +50,9 @@ func (p *process) start() (err error) {
 		}
 	}
 	p.server.Start()
+	if err := p.redivert(p.cmd); err != nil {
+		return err
+	}
 	p.logReady()
 	p.notify.Ready(p.status())
 	return nil
@@ -66,7 +71,8 @@ func (p *process) run() {
 	p.drain()
 }
 
-// close ends what is left, and logs the counters.
+// close ends what is left and logs the counters. The rules go last: while
+// connections drain, they need them.
 func (p *process) close() error {
 	if p.notify != nil {
 		defer p.notify.Close()
@@ -75,6 +81,9 @@ func (p *process) close() error {
 		return nil
 	}
 	err := p.server.Close()
+	if p.diversion != nil {
+		err = errors.Join(err, p.diversion.close())
+	}
 	p.logStats("stopped")
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -46,8 +47,14 @@ func (p *process) reread() (changes []string, err error) {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
 		}
 	}
+	if err := next.validate(); err != nil {
+		return nil, err
+	}
 	if err := p.server.Reload(next.options(p.log)); err != nil {
 		return nil, err
+	}
+	if err := p.redivert(next); err != nil {
+		return nil, errors.Join(err, p.server.Reload(p.cmd.options(p.log)))
 	}
 	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
 		return nil, err

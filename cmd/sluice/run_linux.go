@@ -45,6 +45,9 @@ type runCmd struct {
 	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 
+	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
+	Rules        RuleFlags `embed:""`
+
 	Config      string `group:"config" file:"-" placeholder:"FILE" help:"Read settings from this JSON file; flags and environment come before it. SIGHUP rereads it."`
 	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
 
@@ -54,8 +57,7 @@ type runCmd struct {
 // Run carries traffic until SIGTERM or SIGINT.
 func (cmd *runCmd) Run(ctx *kong.Context) error {
 	if cmd.PrintConfig {
-		options := cmd.options(zerolog.Nop())
-		if err := options.Validate(); err != nil {
+		if err := cmd.validate(); err != nil {
 			return err
 		}
 		_, err := os.Stdout.Write(cmd.config(ctx).Print())
@@ -63,6 +65,9 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	}
 	log, err := newLogger(cmd.LogFormat, cmd.LogLevel)
 	if err != nil {
+		return err
+	}
+	if err := cmd.validate(); err != nil {
 		return err
 	}
 	p := &process{cmd: cmd, config: cmd.config(ctx), log: log}

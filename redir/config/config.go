@@ -86,7 +86,7 @@ func inboundJSON(in redir.Inbound) string {
 		`"type": ` + quote(in.Kind.String()), `"tag": ` + quote(in.Tag),
 		`"listen": ` + quote(in.Listen.Addr().String()),
 		fmt.Sprintf(`"listen_port": %d`, in.Listen.Port()),
-		`"network": [` + strings.Join(networks(in), ", ") + `]`,
+		`"network": ["` + strings.Join(networks(in), `", "`) + `"]`,
 	}
 	if in.UDPTimeout != 0 {
 		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
@@ -94,14 +94,14 @@ func inboundJSON(in redir.Inbound) string {
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
-func networks(in redir.Inbound) (quoted []string) {
+func networks(in redir.Inbound) (names []string) {
 	if in.TCP {
-		quoted = append(quoted, `"tcp"`)
+		names = append(names, "tcp")
 	}
 	if in.UDP {
-		quoted = append(quoted, `"udp"`)
+		names = append(names, "udp")
 	}
-	return quoted
+	return names
 }
 
 // quote is the text as a JSON string.
@@ -117,12 +117,12 @@ func quote(text string) string {
 func (c Config) Changes(next Config) (phrases []string) {
 	for _, in := range c.Inbounds {
 		if !slices.Contains(next.Inbounds, in) {
-			phrases = append(phrases, "closed "+inboundJSON(in))
+			phrases = append(phrases, "closed "+describe(in))
 		}
 	}
 	for _, in := range next.Inbounds {
 		if !slices.Contains(c.Inbounds, in) {
-			phrases = append(phrases, "opened "+inboundJSON(in))
+			phrases = append(phrases, "opened "+describe(in))
 		}
 	}
 	for i, now := range next.Settings {
@@ -131,6 +131,15 @@ func (c Config) Changes(next Config) (phrases []string) {
 		}
 	}
 	return phrases
+}
+
+// describe is the inbound in a line for people.
+func describe(in redir.Inbound) string {
+	text := fmt.Sprintf("%s: %s %s", in.Tag, Listen(in), strings.Join(networks(in), ","))
+	if in.UDPTimeout != 0 {
+		text += " udp_timeout " + DurationText(in.UDPTimeout)
+	}
+	return text
 }
 
 // brief is the value in a line for people; long lists only by their length.

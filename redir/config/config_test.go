@@ -79,9 +79,9 @@ func TestChanges(t *testing.T) {
 	after.Settings[6].Texts = nil
 	after.Settings[7].Texts = strings.Fields("1 2 3 4 5 6")
 	want := []string{
-		`closed {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h"}`,
-		`closed {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]}`,
-		`opened {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp"], "udp_timeout": "2h"}`,
+		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h`,
+		`closed redirect-in: redirect 10.0.0.1:12346 tcp`,
+		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h`,
 		`udp_timeout 5m -> 10m`,
 		`rules.iface lan0,lan1 -> none`,
 		`rules.dport 443 -> 6 entries`,

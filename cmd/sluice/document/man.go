@@ -22,7 +22,7 @@ func Man(w io.Writer, app *kong.Application, source, tagline string, sections []
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", app.Name, roff(tagline))
 	walk(app.Node, nil, func(node *kong.Node, path []string) {
 		if len(path) > 0 && len(commands(node)) == 0 {
-			fmt.Fprintf(&b, ".B %s\n%s\n.br\n", roff(app.Name+" "+strings.Join(path, " ")), roff(arguments(node)))
+			fmt.Fprintf(&b, ".B %s\\fR %s\n.br\n", roff(app.Name+" "+strings.Join(path, " ")), roff(arguments(node)))
 		}
 	})
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s\n.SH COMMANDS\n", roff(app.Help))

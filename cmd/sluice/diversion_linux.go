@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"sluice/redir"
+	"sluice/redir/rules"
+)
+
+// diversion is the rules of --install-rules: in place, and watched by a
+// goroutine of its own, until close.
+type diversion struct {
+	installed *rules.Installed
+	stop      context.CancelFunc
+	done      chan struct{}
+}
+
+// spec is what the rule flags come to, for the ports of the inbounds.
+func (cmd *runCmd) spec() (rules.Spec, error) {
+	kind := redir.TProxy
+	if cmd.Rules.Via == string(rules.Redirect) {
+		kind = redir.Redirect
+	}
+	var tcp, udp uint16
+	for _, in := range cmd.inbounds() {
+		if in.Kind == kind && in.TCP && tcp == 0 {
+			tcp = in.Listen.Port()
+		}
+		if in.Kind == kind && in.UDP && udp == 0 {
+			udp = in.Listen.Port()
+		}
+	}
+	if tcp == 0 && udp == 0 {
+		return rules.Spec{}, fmt.Errorf("--install-rules --via %s needs an inbound of that kind, as --%[1]s :12345", kind)
+	}
+	if cmd.Rules.Output && cmd.Mark == 0 {
+		return rules.Spec{}, errors.New("--output needs a --mark other than 0: without, sluice would divert its own traffic to itself")
+	}
+	return cmd.Rules.Spec(tcp, udp, cmd.Mark)
+}
+
+// validate finds fault with what is in effect, before anything is opened.
+func (cmd *runCmd) validate() error {
+	options := cmd.options(zerolog.Nop())
+	if err := options.Validate(); err != nil || !cmd.InstallRules {
+		return err
+	}
+	spec, err := cmd.spec()
+	if err == nil {
+		_, err = rules.NewPlan(spec)
+	}
+	return err
+}
+
+// divert installs the rules and watches over them.
+func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
+	installed, err := rules.Install(spec)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	d := &diversion{installed, stop, make(chan struct{})}
+	d.logUnmet(log)
+	go func() {
+		defer close(d.done)
+		err := installed.Watch(ctx, func(missing string, err error) {
+			if err != nil {
+				log.Error().Err(err).Str("missing", missing).Msg("rules are gone and cannot be put back")
+				return
+			}
+			log.Warn().Str("missing", missing).Msg("rules were taken away, and are put back")
+		})
+		if err != nil {
+			log.Error().Err(err).Msg("the rules are no longer watched")
+		}
+	}()
+	return d, nil
+}
+
+func (d *diversion) logUnmet(log zerolog.Logger) {
+	for _, s := range d.installed.Unmet() {
+		log.Warn().Str("command", s.Command()).Str("why", s.Why).Msg("a sysctl should change; --sysctl would do it")
+	}
+}
+
+// close takes the rules away.
+func (d *diversion) close() error {
+	d.stop()
+	<-d.done
+	return d.installed.Close()
+}
+
+// redivert brings the rules in line with next: installs, changes or removes
+// them. When it fails, they are as before.
+func (p *process) redivert(next *runCmd) error {
+	if !next.InstallRules {
+		if p.diversion == nil {
+			return nil
+		}
+		gone := p.diversion
+		p.diversion = nil
+		return gone.close()
+	}
+	spec, err := next.spec()
+	if err != nil {
+		return err
+	}
+	if p.diversion == nil {
+		p.diversion, err = divert(spec, p.log)
+		return err
+	}
+	if err := p.diversion.installed.Replace(spec); err != nil {
+		return err
+	}
+	p.diversion.logUnmet(p.log)
+	return nil
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// buildProgram builds sluice as it is released: without cgo.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sluice")
+	build := exec.Command("go", "build", "-o", path, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// patience is how long a test waits for what should happen at once.
+const patience = 10 * time.Second
+
+// eventually polls until the condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// running is a `sluice run` in a network namespace of its own.
+type running struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	lines chan map[string]any // its log
+	bus   *net.UnixConn       // what it tells the service manager
+}
+
+// startRun starts it and waits until it is ready, past what it may say before.
+func startRun(t *testing.T, program string, args ...string) *running {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("transparent sockets and a network namespace need root")
+	}
+	r := &running{t: t, lines: make(chan map[string]any, 100)}
+	socket := filepath.Join(t.TempDir(), "notify")
+	var err error
+	if r.bus, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.bus.Close() })
+	r.cmd = exec.Command("sh", append([]string{"-c", `ip link set lo up && exec "$@"`, "sh",
+		program, "run", "--log-format", "json"}, args...)...)
+	r.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket, "WATCHDOG_USEC=300000")
+	r.cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	stderr, err := r.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.cmd.Process.Kill(); r.cmd.Wait() })
+	go r.read(stderr)
+	eventually(t, "ready", func() bool { return (<-r.lines)["message"] == "ready" })
+	return r
+}
+
+func (r *running) read(stderr io.Reader) {
+	defer close(r.lines)
+	for scanner := bufio.NewScanner(stderr); scanner.Scan(); {
+		line := map[string]any{}
+		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
+			line["message"] = scanner.Text()
+		}
+		r.lines <- line
+	}
+}
+
+// logged waits for the next log line, which must have the message.
+func (r *running) logged(message string) map[string]any {
+	r.t.Helper()
+	select {
+	case line := <-r.lines:
+		if line["message"] != message {
+			r.t.Fatalf("logged %v, want %q", line, message)
+		}
+		return line
+	case <-time.After(patience):
+		r.t.Fatalf("nothing logged, want %q", message)
+	}
+	return nil
+}
+
+// told waits for a message to the service manager, and passes over the
+// watchdog's unless that is wanted.
+func (r *running) told(want string) {
+	r.t.Helper()
+	text := make([]byte, 4096)
+	for {
+		r.bus.SetReadDeadline(time.Now().Add(patience))
+		n, err := r.bus.Read(text)
+		if err != nil {
+			r.t.Fatalf("the service manager was not told %q: %v", want, err)
+		}
+		switch got := string(text[:n]); {
+		case strings.HasPrefix(got, want):
+			return
+		case got != "WATCHDOG=1":
+			r.t.Fatalf("the service manager was told %q, want %q", got, want)
+		}
+	}
+}
+
+func (r *running) signal(s syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// listens lists the ports of TCP listeners in the namespace: hexadecimal, as
+// /proc/net/tcp has them.
+func (r *running) listens() (ports []string) {
+	r.t.Helper()
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", r.cmd.Process.Pid, table))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			fields := strings.Fields(string(line))
+			if _, port, ok := strings.Cut(fields[1], ":"); ok && fields[3] == "0A" { // TCP_LISTEN
+				ports = append(ports, port)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return slices.Compact(ports)
+}
+
+// inside runs a program in the namespace and returns what it says.
+func (r *running) inside(name string, args ...string) string {
+	r.t.Helper()
+	enter := []string{"--net", "--target", strconv.Itoa(r.cmd.Process.Pid), name}
+	out, err := exec.Command("nsenter", append(enter, args...)...).CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%s %q: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// stop ends it by SIGTERM, with status 0.
+func (r *running) stop() {
+	r.t.Helper()
+	r.signal(syscall.SIGTERM)
+	r.logged("draining")
+	r.told("STOPPING=1")
+	r.logged("stopped")
+	for line := range r.lines {
+		r.t.Errorf("logged after the end: %v", line)
+	}
+	if err := r.cmd.Wait(); err != nil {
+		r.t.Error(err)
+	}
+}

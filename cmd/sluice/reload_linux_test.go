@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func TestReload(t *testing.T) {
+	program := buildProgram(t)
+	path := writeFile(t, "")
+	write := func(format string, args ...any) {
+		t.Helper()
+		if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const file = `{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": %d}], "mark": %d, "udp_timeout": %q}`
+	write(file, 0x1111, 7, "5m")
+	r := startRun(t, program, "--config", path, "--mark", "9")
+	r.told("READY=1\nSTATUS=carrying")
+	r.told("WATCHDOG=1")
+	expect := func(message, field, want string, ports ...string) {
+		t.Helper()
+		r.signal(syscall.SIGHUP)
+		line := r.logged(message)
+		if got := fmt.Sprint(line[field]); !strings.Contains(got, want) || want == "" && line[field] != nil {
+			t.Errorf("logged %q, want %q", got, want)
+		}
+		r.told("RELOADING=1\nMONOTONIC_USEC=")
+		r.told("READY=1")
+		if got := r.listens(); !reflect.DeepEqual(got, ports) {
+			t.Errorf("%s: listens on %q, want %q", want, got, ports)
+		}
+	}
+	expect("reloaded, nothing is different", "changes", "", "1111")
+	write(file, 0x1111, 8, "1m") // the flag --mark comes before the file's
+	expect("reloaded", "changes", "[udp_timeout 5m -> 1m]", "1111")
+	write(file, 0x2222, 8, "1m")
+	expect("reloaded", "changes", "closed a: tproxy [::]:4369 tcp,udp opened a: tproxy [::]:8738 tcp,udp", "2222")
+	const refused = "reload refused, nothing changed"
+	write(`{"inbounds": [`)
+	expect(refused, "error", path+":1:15: the file ends in the middle of a value", "2222")
+	write(`{"inbounds": []}`)
+	expect(refused, "error", "nothing to listen on", "2222")
+	write(file, 0x3333, 8, "-1m")
+	expect(refused, "error", "--udp-timeout -1m0s: must be more than 0", "2222")
+	write(`{"type": "tproxy", "listen": "192.0.2.7", "listen_port": 1, "tag": "x", "udp_timeout": 1}`)
+	expect("reloaded", "changes", "opened x: tproxy 192.0.2.7:1 tcp,udp udp_timeout 1s", "0001")
+	for _, fixed := range []string{`"reactors": 1`, `"batch": 1`, `"user": "nobody"`, `"relay": "copy"`} {
+		write(`{"inbounds": [{"type": "tproxy", "listen_port": 5}], %s}`, fixed)
+		name, _, _ := strings.Cut(strings.Trim(fixed, `"`), `"`)
+		expect(refused, "error", "--"+name+" cannot change while sluice runs", "0001")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect(refused, "error", "no such file", "0001")
+	r.stop()
+}
+
+func TestReloadWithoutFile(t *testing.T) {
+	r := startRun(t, buildProgram(t), "--tproxy", ":1")
+	r.signal(syscall.SIGHUP)
+	r.logged("SIGHUP: there is no --config to reread")
+	r.signal(syscall.SIGUSR1)
+	r.logged("counters")
+	r.told("READY=1")
+	r.stop()
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestExitStatus: 0, 1 with one line that says why, 2 with one more that says
+// where to read on.
+func TestExitStatus(t *testing.T) {
+	program := buildProgram(t)
+	good := writeFile(t, `{"type": "tproxy", "listen_port": 1}`)
+	bad := writeFile(t, `{"type": "tproxy", "listen_prt": 1}`)
+	empty := writeFile(t, `{}`)
+	for _, c := range []struct {
+		args   string
+		status int
+		says   string
+	}{
+		{"--version", 0, "sluice"},
+		{"--help", 0, "Usage: sluice <command>"},
+		{"run --help", 0, "--udp-timeout"},
+		{"check " + good, 0, good + ": ok"},
+		{"run --print-config --config " + good, 0, `"listen_port": 1`},
+		{"man", 0, ".TH SLUICE 8"},
+		{"check " + bad, 1, bad + `:1:20: unknown key "listen_prt"; the nearest known one is "listen_port"`},
+		{"check " + empty, 1, empty + ": names no inbound"},
+		{"check /nonexistent", 1, "open /nonexistent: no such file"},
+		{"run --config " + bad, 1, bad + ":1:20: unknown key"},
+		{"run", 1, "nothing to listen on"},
+		{"run --tproxy :1 --udp-timeout 0s", 1, "--udp-timeout 0s: must be more than 0"},
+		{"run --tproxy :1 --user no-such-user", 1, "--user no-such-user: there is no such user"},
+		{"run --redirect :1 --install-rules", 1, "--install-rules --via tproxy needs an inbound of that kind"},
+		{"run --tproxy :1 --install-rules --output --mark 0", 1, "--output needs a --mark"},
+		{"", 2, `expected one of "run"`},
+		{"rum", 2, `did you mean "run"`},
+		{"run --tproxi :1", 2, `did you mean "--tproxy"`},
+		{"run --tproxy 1", 2, `"1" is no address to listen on`},
+		{"run --tproxy :1 --relay fast", 2, `--relay must be one of "auto","copy","splice"`},
+		{"run --tproxy :1 --pipe-size much", 2, `--pipe-size: "much" is no size`},
+		{"check", 2, "expected \"<file>\""},
+		{"completion tcsh", 2, `must be one of "bash","zsh","fish"`},
+	} {
+		cmd := exec.Command(program, strings.Fields(c.args)...)
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		err := cmd.Run()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		if got := cmd.ProcessState.ExitCode(); got != c.status {
+			t.Errorf("%s: status %d, want %d: %s", c.args, got, c.status, &stderr)
+		}
+		said := stdout.String()
+		if c.status != 0 {
+			said = stderr.String()
+		}
+		if !strings.Contains(said, c.says) {
+			t.Errorf("%s: said %q, want %q", c.args, said, c.says)
+		}
+		if lines := strings.Count(stderr.String(), "\n"); lines != c.status {
+			t.Errorf("%s: %d lines of error, want %d:\n%s", c.args, lines, c.status, &stderr)
+		}
+	}
+	cmd := exec.Command(program, "run", "--tproxy", ":1")
+	cmd.Env = append(os.Environ(), "SLUICE_MARK=much")
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), `SLUICE_MARK="much"`) {
+		t.Errorf("bad environment: %v, %s", err, out)
+	}
+}
