@@ -197,7 +197,10 @@ func (g *rig) finish(status Status) {
 	if status == Broken {
 		fd := g.fds[v.side.other()]
 		for deadline := time.Now().Add(patience); time.Now().Before(deadline) && !g.stop.Load(); unix.Poll(nil, 1) {
-			if queued, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ); err != nil || queued == 0 {
+			state := []unix.PollFd{{Fd: int32(fd)}}
+			unix.Poll(state, 0)
+			queued, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+			if err != nil || queued == 0 || state[0].Revents&unix.POLLHUP != 0 { // a reset socket never counts down to 0
 				break
 			}
 		}

@@ -93,8 +93,8 @@ func randomSchedule(t *testing.T, network string, seed uint64) {
 	small := rng.IntN(2) == 0
 	if small {
 		for _, fd := range g.fds {
-			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10)
-			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 16<<10)
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 128<<10)
+			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 128<<10)
 		}
 	}
 	g.run()
