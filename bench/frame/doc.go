@@ -43,7 +43,7 @@ const (
 	Sink
 	// Source asks for Data. Its body is a SourceSpec.
 	Source
-	// Request is answered by a Response of Reply bytes with its flow, seq and stamp.
+	// Request is answered by a Response of Reply bytes with its flow, seq and stamp (TCP).
 	Request
 	Response
 	// Data is what a source sends.

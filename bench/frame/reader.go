@@ -74,3 +74,18 @@ func (r *Reader) Peek(n int) []byte {
 	_ = r.need(n) // what is there is returned; Next meets the error again
 	return r.buf[r.start:r.end]
 }
+
+// Buffered returns what was read and not yet taken.
+func (r *Reader) Buffered() []byte { return r.buf[r.start:r.end] }
+
+// Grow makes the buffer at least size bytes.
+func (r *Reader) Grow(size int) {
+	if size > len(r.buf) {
+		dst := make([]byte, size)
+		r.end = copy(dst, r.Buffered())
+		r.buf, r.start = dst, 0
+	}
+}
+
+// Reset reads from another stream, into the same buffer.
+func (r *Reader) Reset(src io.Reader) { r.src, r.start, r.end = src, 0, 0 }

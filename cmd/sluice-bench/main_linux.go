@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sys/unix"
@@ -12,11 +13,18 @@ import (
 
 // grammar is the command line.
 type grammar struct {
-	Lab  labCmd  `cmd:"" help:"Namespaces client, gateway and server, by hand."`
-	Demo demoCmd `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
+	Lab   labCmd   `cmd:"" help:"Namespaces client, gateway and server, by hand."`
+	Demo  demoCmd  `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
+	Serve serveCmd `cmd:"" help:"Be what loads are sent to: echo, sink, source and responder on one port, TCP and UDP."`
+	Load  loadCmd  `cmd:"" help:"Put one load on a path, verify what comes back, and measure."`
 }
 
+// sparePs is how many more goroutines may run than there are CPUs, so that those in
+// blocking calls need not hand their place over.
+const sparePs = 2
+
 func main() {
+	runtime.GOMAXPROCS(runtime.NumCPU() + sparePs)
 	var g grammar
 	parser := kong.Must(&g,
 		kong.Name("sluice-bench"),

@@ -1,0 +1,23 @@
+// Package serve is what loads are sent to: one port that echoes, swallows, sends
+// and answers, over TCP and UDP.
+//
+//	first frame        TCP: the rest of the connection     UDP: each datagram
+//	-----------        -------------------------------     ------------------
+//	(not a frame)      returned byte for byte              returned
+//	Echo               returned byte for byte              returned, runs as runs
+//	Sink               verified; Report after the FIN      verified; counted by flow
+//	Source             Data until the client's FIN,        Data at a rate, for a
+//	                   then a Report                       time
+//	Request            a Response for each                 -
+//	Report             -                                   the flow's Report
+//
+// Since everything else is echoed, it also serves nc and iperf-less trials by hand.
+// A datagram's reply leaves from the address that the datagram went to, so a server
+// with a local prefix (package lab) answers as any of its addresses.
+//
+// # Glossary
+//
+//   - sink: a receiver that verifies and counts.
+//   - source: a sender that frames and counts.
+//   - ledger: the sinks and sources of UDP, by flow.
+package serve
