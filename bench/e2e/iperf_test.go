@@ -1,0 +1,77 @@
+//go:build linux
+
+package e2e
+
+import (
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// iperfReport is the part of iperf3's --json that matters here.
+type iperfReport struct {
+	Error string
+	End   struct {
+		Sent     iperfSum `json:"sum_sent"`
+		Received iperfSum `json:"sum_received"`
+		Sum      iperfSum // of UDP
+		Reverse  iperfSum `json:"sum_received_bidir_reverse"`
+	}
+}
+
+type iperfSum struct {
+	Bytes       float64
+	Packets     float64
+	LostPercent float64 `json:"lost_percent"`
+}
+
+// iperf runs one measurement.
+func (g *gateway) iperf(t *testing.T, program string, w way, flags ...string) iperfReport {
+	t.Helper()
+	args := append([]string{"--client", w.server().String(), "--port", strconv.Itoa(int(w.port(1))),
+		"--json", "--connect-timeout", "3000"}, flags...)
+	var r iperfReport
+	out := g.runClient(t, 20*time.Second, program, args...)
+	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Error != "" {
+		t.Fatalf("iperf3: %v %s\n%s", err, r.Error, out)
+	}
+	return r
+}
+
+func TestIPerfTCP(t *testing.T) {
+	iperf := needProgram(t, "iperf3", "iperf3")
+	g := startGateway(t, setup{plain: true})
+	overWays(t, ways(), func(t *testing.T, w way) {
+		g.serve(t, []uint16{w.port(1)}, iperf, "--server", "--port", strconv.Itoa(int(w.port(1))))
+		for name, flags := range map[string][]string{
+			"forward": nil, "reverse": {"--reverse"}, "parallel": {"--parallel", "8"}, "both": {"--bidir"},
+		} {
+			r := g.iperf(t, iperf, w, append(flags, "--bytes", "100M")...)
+			const least = 10 << 20 // bytes; many are still on their way when iperf3 has sent the last
+			if r.End.Received.Bytes < least || name == "both" && r.End.Reverse.Bytes < least {
+				t.Errorf("%s: %+v", name, r.End)
+			}
+		}
+	})
+}
+
+func TestIPerfUDP(t *testing.T) {
+	iperf := needProgram(t, "iperf3", "iperf3")
+	g := startGateway(t, setup{plain: true, flags: []string{"--udp-timeout=3s"}})
+	g.shared = writeBackFDs
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		g.serve(t, []uint16{w.port(1)}, iperf, "--server", "--port", strconv.Itoa(int(w.port(1))))
+		for name, flags := range map[string][]string{
+			"forward": nil, "reverse": {"--reverse"}, "parallel": {"--parallel", "4"}, "tiny": {"--length", "64"},
+		} {
+			r := g.iperf(t, iperf, w, append(flags, "--udp", "--bitrate", "10M", "--window", "2M", "--time", "1")...)
+			if r.End.Sum.Packets < 500 || r.End.Sum.LostPercent > 5 {
+				t.Errorf("%s: %+v", name, r.End.Sum)
+			}
+		}
+	})
+	if c := g.counters(t); c.number("dropped_send")+c.number("dropped_write_back")+c.number("dropped_truncated") > 0 {
+		t.Errorf("sluice dropped datagrams: %v", c)
+	}
+}

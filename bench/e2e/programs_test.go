@@ -1,0 +1,80 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/bench/lab"
+)
+
+// runClient runs a program in the client namespace, for no longer than limit,
+// and returns what it wrote to standard output.
+func (g *gateway) runClient(t *testing.T, limit time.Duration, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := g.Client.Command(ctx, program, args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", filepath.Base(program), strings.Join(args, " "), err, out, stderr.Bytes())
+	}
+	return string(out)
+}
+
+// serve runs a program in the server namespace until the test ends, and waits
+// until it listens on the TCP ports.
+func (g *gateway) serve(t *testing.T, listens []uint16, program string, args ...string) {
+	t.Helper()
+	var out bytes.Buffer
+	cmd := g.Server.Command(context.Background(), program, args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { end(t, cmd, &out) })
+	for _, port := range listens {
+		until(t, fmt.Sprintf("%s listens on %d", program, port), func() bool { return listening(t, g.Server, port) })
+	}
+}
+
+func end(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) {
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if t.Failed() {
+		t.Logf("%s: %s", filepath.Base(cmd.Path), out)
+	}
+}
+
+// listening tells whether some socket of the namespace listens on a TCP port
+// (proc_pid_net(5): state 0A).
+func listening(t *testing.T, ns *lab.Namespace, port uint16) bool {
+	found := false
+	err := ns.Do(func() error {
+		for _, file := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			for line := range strings.Lines(string(text)) {
+				f := strings.Fields(line)
+				found = found || len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) && f[3] == "0A"
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}

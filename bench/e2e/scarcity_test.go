@@ -1,0 +1,154 @@
+//go:build linux
+
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestMoreConnectionsThanFDs asserts that connections beyond what the fd limit
+// carries wait in the kernel's queue, and are served once others have ended.
+func TestMoreConnectionsThanFDs(t *testing.T) {
+	t.Parallel()
+	const limit, n = 400, 200
+	for name, flags := range map[string][]string{
+		"at the start": {fmt.Sprintf("--nofile=%d:%[1]d", limit)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := setup{}
+			if flags != nil {
+				s.under = append([]string{needProgram(t, "prlimit", "util-linux")}, flags...)
+			}
+			g := startGateway(t, s)
+			if flags == nil { // below what sluice has planned with: accept(2) itself fails
+				lim := unix.Rlimit{Cur: uint64(g.base + 60), Max: uint64(g.base + 60)}
+				if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, w := range ways() {
+				echoTCP(t, g.Server, w.dest(0))
+			}
+			crowdBeyondLimit(t, g, n)
+		})
+	}
+}
+
+// crowdBeyondLimit opens n connections, of which sluice can carry a part.
+func crowdBeyondLimit(t *testing.T, g *gateway, n int) {
+	conns := make([]*net.TCPConn, n)
+	if err := g.crowd(n, func(i int, c *net.TCPConn) error { conns[i] = c; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	answers := make([]chan error, n)
+	for i, c := range conns {
+		answers[i] = make(chan error, 1)
+		go func() { answers[i] <- exchange(c, fmt.Sprintf("%05d", i)) }()
+	}
+	served := map[int]bool{}
+	look := func() int {
+		for i, answer := range answers {
+			select {
+			case err := <-answer:
+				served[i] = true
+				if err != nil {
+					t.Errorf("connection %d: %v", i, err)
+				}
+			default:
+			}
+		}
+		return len(served)
+	}
+	last, since := 0, time.Now()
+	until(t, "sluice serves as many as it can", func() bool {
+		if now := look(); now != last {
+			last, since = now, time.Now()
+		}
+		return last > 0 && time.Since(since) > time.Second
+	})
+	if last == n {
+		t.Fatalf("all %d connections fit the fd limit", n)
+	}
+	g.assertIdle(t)
+	for i := range served {
+		if err := exchange(conns[i], "still there"); err != nil {
+			t.Errorf("running connection %d: %v", i, err)
+		}
+		conns[i].Close()
+		if n := len(served); n < 5 { // lets the others in a few at a time too
+			break
+		}
+	}
+	until(t, "the others are served", func() bool {
+		look()
+		for i := range served {
+			conns[i].Close()
+		}
+		return len(served) == n
+	})
+	if c := g.counters(t); c.number("accept_paused")+c.number("refused_max_conns") == 0 {
+		t.Errorf("accepting never paused: %v", c)
+	}
+}
+
+// TestMoreSessionsThanFDs asserts that UDP sessions beyond the fd limit take the
+// place of the longest idle, and that sluice goes on.
+func TestMoreSessionsThanFDs(t *testing.T) {
+	t.Parallel()
+	g := startUDPGateway(t, setup{})
+	lim := unix.Rlimit{Cur: uint64(g.base + 40), Max: uint64(g.base + 40)}
+	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+		t.Fatal(err)
+	}
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		e := startEcho(t, g.Server, w.dest(0))
+		for i := range 200 {
+			client := listenUDP(t, g.Client, netip.AddrPortFrom(w.client(), 0))
+			until(t, "a new client is answered", func() bool { // the datagram that found no fd may be lost
+				_, _ = client.WriteToUDPAddrPort(payload(i), e.at)
+				_, err := next(client, 100*time.Millisecond)
+				return err == nil
+			})
+		}
+	})
+	g.assertIdle(t)
+}
+
+// TestSpliceWithoutPipes asserts that bulk is copied when no fd is left for a
+// pipe.
+func TestSpliceWithoutPipes(t *testing.T) {
+	t.Parallel()
+	const n = 20 << 20
+	want := digestOf(4, n)
+	g := startGateway(t, setup{flags: []string{"--relay=splice"}})
+	lim := unix.Rlimit{Cur: uint64(g.base + 2*len(ways())*2), Max: uint64(g.base + 2*len(ways())*2)}
+	var pairs [][2]*net.TCPConn
+	for _, w := range ways() {
+		for range 2 {
+			client, server := g.pair(t, w)
+			pairs = append(pairs, [2]*net.TCPConn{client, server})
+		}
+	}
+	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	errs := make([]error, len(pairs))
+	for i, p := range pairs {
+		all.Go(func() { errs[i] = transfer(p[i%2], p[1-i%2], 4, n, want) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("connection %d: %v", i, err)
+		}
+	}
+}
