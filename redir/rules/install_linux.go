@@ -79,9 +79,10 @@ func (i *Installed) Unmet() []Sysctl {
 	return i.plan.unmet()
 }
 
-// Replace swaps in another Spec: a packet meets either the old table or the
-// new one, and counters of the same name go on. When it fails, the old rules
-// stay. (Redirect that fails open is the exception: while its table changes
+// Replace swaps in another Spec without a gap; counters of the same name go
+// on. When it fails, the old rules stay. UDP flows under way leave the proxy
+// when the fwmark changes, since their conntrack mark no longer shows that
+// they were diverted. (Redirect that fails open is the exception: while its table changes
 // hands, for about a millisecond, new connections pass unproxied.)
 func (i *Installed) Replace(spec Spec) error {
 	plan, err := NewPlan(spec)
@@ -154,7 +155,11 @@ func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) err
 		counts[c.Name] = c
 	}
 	full := plan.withFacts(plan.facts(i.owner, changed))
-	if err := i.writeMortal(plan, full, counts); err != nil {
+	old, err := readTable(i.conn)
+	if err == nil {
+		err = i.writeMortal(plan, full, counts, old.exists)
+	}
+	if err != nil {
 		return err
 	}
 	now, err := readTable(i.conn)
@@ -166,9 +171,9 @@ func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) err
 func (i *Installed) drop() error {
 	now, err := readTable(i.conn)
 	if err == nil && now.ours {
-		err = deleteTable(i.conn)
+		err = deleteTable(i.conn, TableName)
 	}
-	return err
+	return errors.Join(err, deleteTable(i.conn, stepTable)) // of one killed in the middle
 }
 
 // Close takes the rules away and puts the sysctls back. It may be called

@@ -19,8 +19,9 @@ const tableFlagOwner = 0x2
 // cannot ask whether anybody listens, so to fail open it must not be there.
 func (p *Plan) mortal() bool { return p.Spec.Via == Redirect && p.Spec.Fail == Open }
 
-// writeMortal writes the table, bound to this process if the plan says so.
-func (i *Installed) writeMortal(plan *Plan, t table, counts map[string]Counter) error {
+// writeMortal writes the table, over one of ours that exists, and bound to
+// this process if the plan says so.
+func (i *Installed) writeMortal(plan *Plan, t table, counts map[string]Counter, exists bool) error {
 	if i.plan != nil && i.plan.mortal() || plan.mortal() {
 		if err := errors.Join(i.drop(), i.conn.CloseLasting()); err != nil {
 			return err
@@ -28,7 +29,10 @@ func (i *Installed) writeMortal(plan *Plan, t table, counts map[string]Counter) 
 	}
 	if !plan.mortal() {
 		i.conn = newConn()
-		return writeTable(i.conn, t, counts, false)
+		if exists {
+			return replaceTable(i.conn, t, counts)
+		}
+		return errors.Join(writeTable(i.conn, TableName, t, counts, false), deleteTable(i.conn, stepTable))
 	}
 	var socket *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
@@ -42,7 +46,7 @@ func (i *Installed) writeMortal(plan *Plan, t table, counts map[string]Counter) 
 	if err := createOwned(socket); err != nil {
 		return fmt.Errorf("table inet %s that ends with the process: %w", TableName, explain(err))
 	}
-	return writeTable(conn, t, counts, true)
+	return writeTable(conn, TableName, t, counts, true)
 }
 
 // createOwned creates the empty table, owned by the socket. The library

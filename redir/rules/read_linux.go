@@ -25,7 +25,7 @@ type seen struct {
 
 // readTable reads the table. That there is none is no error.
 func readTable(conn *nftables.Conn) (seen, error) {
-	t := kernelTable()
+	t := kernelTable(TableName)
 	switch _, err := conn.ListTableOfFamily(t.Name, t.Family); {
 	case errors.Is(err, os.ErrNotExist):
 		return seen{}, nil

@@ -23,8 +23,9 @@ func Remove() error {
 		return errForeign
 	}
 	if found.exists {
-		err = deleteTable(conn)
+		err = deleteTable(conn, TableName)
 	}
+	err = errors.Join(err, deleteTable(conn, stepTable)) // of one killed in the middle
 	if err := errors.Join(err, removePolicies(nil), putBack(found.facts.Sysctls)); err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
