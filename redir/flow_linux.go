@@ -177,10 +177,15 @@ func (r *udpRelay) expireBy(at int64) {
 	}
 }
 
-// Expired ends the flows that have been idle for their timeout.
+// Expired ends the flows that have been idle for their timeout. When none is
+// left, neither are the buffers.
 func (r *udpRelay) Expired(now int64) {
 	next := r.w.flows.Expire(now, endsPerLook, r.end)
 	if next != math.MaxInt64 {
 		r.expireBy(next)
+		return
 	}
+	r.flush()
+	r.toUpstream.slots.Trim()
+	r.toClient.slots.Trim()
 }

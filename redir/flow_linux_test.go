@@ -3,6 +3,7 @@ package redir
 import (
 	"fmt"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,26 @@ func TestFlowsAreEvicted(t *testing.T) {
 	s.inject(1, replied, remote.addr, []byte("x"))
 	if again := s.stats(); again[FlowsOpened] != st[FlowsOpened] {
 		t.Error("the flow that had a reply was evicted before those that had none")
+	}
+}
+
+// TestFlowsRace has two workers open, share, evict and expire each other's
+// flows at once.
+func TestFlowsRace(t *testing.T) {
+	remote := newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 2, 8, 2, time.Millisecond)
+	var injecting sync.WaitGroup
+	for worker := range s.workers {
+		injecting.Go(func() {
+			for i := range 500 {
+				s.inject(worker, clientAt(i%20), remote.addr, []byte("x"), []byte("y"))
+			}
+		})
+	}
+	injecting.Wait()
+	eventually(t, "all flows end", func() bool { st := s.stats(); return st.FlowsNow() == 0 })
+	if st := s.stats(); st[DatagramsToUpstream]+st[DroppedSend] != 2000 || st[DroppedSend] != 0 {
+		t.Errorf("%d sent, %d dropped", st[DatagramsToUpstream], st[DroppedSend])
 	}
 }
 

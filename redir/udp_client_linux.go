@@ -3,8 +3,6 @@ package redir
 import (
 	"errors"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/loop"
 )
 
@@ -67,9 +65,6 @@ func (f *flow) Ready(ev loop.Events) {
 		first := q.used
 		n, errno := q.slots.Recv(f.fd, first)
 		if errno != 0 {
-			if errno != unix.EAGAIN {
-				r.w.r.Again(f)
-			}
 			return
 		}
 		q.used += n

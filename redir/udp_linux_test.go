@@ -2,6 +2,7 @@ package redir
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -31,7 +32,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 
 // relays are workers with a UDP half each, on running reactors.
 type relays struct {
-	t       *testing.T
+	t       testing.TB
 	shared  shared
 	group   *loop.Group
 	workers []*worker
@@ -41,7 +42,7 @@ type relays struct {
 // newRelays starts n workers. Datagrams are put into their slots by inject, as
 // if a listener had received them, because only netfilter can make a socket
 // receive what is addressed to another.
-func newRelays(t *testing.T, n, sessions, writeBacks int, timeout time.Duration) *relays {
+func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration) *relays {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: transparent sockets take CAP_NET_ADMIN or CAP_NET_RAW")
@@ -85,7 +86,7 @@ func newRelays(t *testing.T, n, sessions, writeBacks int, timeout time.Duration)
 
 // openFDs is how many fds the process has that no test socket of package net
 // is: those are made before and closed after.
-func openFDs(t *testing.T) int {
+func openFDs(t testing.TB) int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
@@ -144,11 +145,11 @@ func (r *udpRelay) put(in *inbound, m loop.Received) {
 // peer is a socket of a client or of a remote, outside of what is tested.
 type peer struct {
 	*net.UDPConn
-	t    *testing.T
+	t    testing.TB
 	addr netip.AddrPort
 }
 
-func newPeer(t *testing.T, addr string) peer {
+func newPeer(t testing.TB, addr string) peer {
 	t.Helper()
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(addr)))
 	if err != nil {
@@ -288,6 +289,36 @@ func TestUDPClientsStayApart(t *testing.T) {
 	}
 }
 
+// TestUDPListener has a real listener receive what is addressed to itself,
+// which is refused.
+func TestUDPListener(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1", "::1"} {
+		client := newPeer(t, netip.AddrPortFrom(netip.MustParseAddr(addr), 0).String())
+		s := newRelays(t, 1, 10, 8, time.Minute)
+		fd, err := openListener(netip.AddrPortFrom(netip.MustParseAddr(addr), 0), TProxy, unix.SOCK_DGRAM)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := localAddr(fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shared.admission.setListeners([]Inbound{{Listen: at}})
+		s.on(0, func() { err = s.workers[0].udp.listen(fd, &s.in) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 40 { // more than a batch
+			client.give(at, []byte("x"))
+		}
+		eventually(t, "the listener takes all", func() bool { st := s.stats(); return st[RefusedListener] == 40 })
+		s.on(0, func() { s.workers[0].udp.unlisten(&s.in) })
+		if n := len(s.workers[0].udp.listeners); n != 0 {
+			t.Errorf("%d listeners are left", n)
+		}
+	}
+}
+
 func TestUDPRefusals(t *testing.T) {
 	s := newRelays(t, 1, 10, 8, time.Minute)
 	client, good := netip.MustParseAddrPort("127.0.0.1:9"), netip.MustParseAddrPort("127.0.0.2:9")
@@ -358,5 +389,25 @@ func TestUDPDoesNotAllocate(t *testing.T) {
 	})
 	if allocs != 0 || sending > 0 {
 		t.Errorf("%v allocations upstream, %v towards the client", allocs, sending)
+	}
+}
+
+// BenchmarkUDP carries datagrams of 200 bytes from many clients, or from one, to
+// one remote: an op is a datagram, its sending over loopback included.
+func BenchmarkUDP(b *testing.B) {
+	remote := newPeer(b, "127.0.0.2:0")
+	s := newRelays(b, 1, 100, 8, time.Minute)
+	r, payload := s.workers[0].udp, make([]byte, 200)
+	for _, clients := range []int{16, 1} {
+		b.Run(fmt.Sprint("clients=", clients), func(b *testing.B) {
+			b.ReportAllocs()
+			s.on(0, func() {
+				for n := range b.N {
+					r.put(&s.in, loop.Received{Payload: payload, Segment: len(payload),
+						Source: clientAt(n % clients), Dest: remote.addr})
+				}
+				r.flush()
+			})
+		})
 	}
 }

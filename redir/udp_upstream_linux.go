@@ -3,8 +3,6 @@ package redir
 import (
 	"net/netip"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/loop"
 	"sluice/nat"
 )
@@ -85,9 +83,6 @@ func (l *udpListener) Ready(loop.Events) {
 	first := q.used
 	n, errno := q.slots.Recv(l.fd, first)
 	if errno != 0 {
-		if errno != unix.EAGAIN {
-			r.w.r.Again(l) // a pending error; recvmmsg(2) has cleared it
-		}
 		return
 	}
 	q.used += n

@@ -118,6 +118,8 @@ func (w *writeBacks) openSocket(b *writeBack) (err error) {
 	if errno, ok := errnoOf(err); ok && (errno == unix.EADDRINUSE || errno == unix.EACCES) {
 		b.fd, err = openWriteBack(b.key, unix.SOCK_RAW, unix.IPPROTO_UDP)
 		b.raw = err == nil
+		w.relay.w.log.warn(WriteBackFallback, w.relay.w.r.Now()).Uint16("port", b.key.port).Err(errno).
+			Msg("replies from this port leave as raw packets, since another service holds it")
 	}
 	return err
 }
