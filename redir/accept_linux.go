@@ -1,6 +1,7 @@
 package redir
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -24,13 +25,22 @@ type tcpListener struct {
 	w      *worker
 	in     *inbound
 	fd     int
+	family int
+	// spare is a socket for the next connection's upstream, -1 for none. It is
+	// made before the connection is accepted: when fds run out, clients wait in
+	// the kernel's queue instead of being accepted and reset.
+	spare  int
 	pause  time.Duration // 0: accepting
 	resume loop.Timer
 }
 
 // listenTCP takes over a listening socket.
 func (w *worker) listenTCP(fd int, in *inbound) error {
-	l := &tcpListener{w: w, in: in, fd: fd}
+	local, err := localAddr(fd)
+	if err != nil {
+		return err
+	}
+	l := &tcpListener{w: w, in: in, fd: fd, family: family(local.Addr()), spare: -1}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
@@ -49,11 +59,13 @@ func (l *tcpListener) Ready(loop.Events) {
 			l.pauseFor(RefusedMaxConns, nil)
 			return
 		}
-		fd, from, errno := accept(l.fd)
+		fd, from, errno := l.accept()
 		switch errno {
 		case 0:
 			l.pause = 0
-			l.w.startConn(l.in, fd, from)
+			if l.w.startConn(l.in, fd, l.spare, from) {
+				l.spare = -1
+			}
 		case unix.EAGAIN:
 			return
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
@@ -65,6 +77,19 @@ func (l *tcpListener) Ready(loop.Events) {
 		}
 	}
 	l.w.r.Again(l)
+}
+
+// accept takes a connection from the queue once there is a socket for its
+// upstream.
+func (l *tcpListener) accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
+	if l.spare < 0 {
+		spare, errno := socket(l.family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if errno != 0 {
+			return -1, from, errno
+		}
+		l.spare = spare
+	}
+	return accept(l.fd)
 }
 
 // pauseFor stops accepting for a while; clients wait in the kernel's queue.
@@ -87,6 +112,15 @@ func (l *tcpListener) close() {
 	l.w.r.Cancel(&l.resume)
 	l.w.r.Close(l.fd)
 	l.fd = -1
+	l.dropSpare()
+}
+
+// dropSpare gives the spare socket back; the next connection makes another.
+func (l *tcpListener) dropSpare() {
+	if l.spare >= 0 {
+		unix.Close(l.spare)
+		l.spare = -1
+	}
 }
 
 // errnoOf finds the errno in err.

@@ -1,8 +1,6 @@
 package redir
 
-import (
-	"time"
-)
+import "time"
 
 // heartbeat makes a worker's reactor turn at least once in a while, also when
 // nothing else happens, so that a watchdog can tell an idle reactor from a
@@ -15,6 +13,9 @@ const heartbeatPeriod = time.Second
 func (h *heartbeat) Expired(now int64) {
 	h.w.lastBeat.Store(now)
 	h.w.workspace.Trim()
+	for _, l := range h.w.listeners {
+		l.dropSpare()
+	}
 	h.w.r.Arm(&h.w.beat, h, heartbeatPeriod)
 }
 

@@ -15,8 +15,12 @@ import (
 // holderOf names the process that listens on addr's port, as far as /proc
 // shows it (proc_pid_net(5)); empty where it does not.
 func holderOf(network string, addr netip.AddrPort) string {
-	for _, file := range []string{"/proc/net/" + network, "/proc/net/" + network + "6"} {
-		if inode := inodeOf(file, addr); inode != "" {
+	tables := []string{"/proc/net/" + network, "/proc/net/" + network + "6"}
+	if addr.Addr().Is6() {
+		slices.Reverse(tables)
+	}
+	for _, table := range tables {
+		for _, inode := range inodesOf(table, addr) {
 			if holder := processOf(inode); holder != "" {
 				return holder
 			}
@@ -25,12 +29,12 @@ func holderOf(network string, addr netip.AddrPort) string {
 	return ""
 }
 
-// inodeOf finds the socket bound to addr, or to its port on a wildcard, in a
+// inodesOf finds the sockets bound to addr, or to its port on a wildcard, in a
 // table of /proc/net.
-func inodeOf(file string, addr netip.AddrPort) string {
+func inodesOf(file string, addr netip.AddrPort) (inodes []string) {
 	f, err := os.Open(file)
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
@@ -45,10 +49,10 @@ func inodeOf(file string, addr netip.AddrPort) string {
 			continue
 		}
 		if bound.Addr().IsUnspecified() || addr.Addr().IsUnspecified() || bound.Addr() == addr.Addr() {
-			return fields[inode]
+			inodes = append(inodes, fields[inode])
 		}
 	}
-	return ""
+	return inodes
 }
 
 // parseProcAddr reads 0100007F:3039: the address in words of the host's

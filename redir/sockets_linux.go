@@ -3,6 +3,7 @@ package redir
 import (
 	"net/netip"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -134,12 +135,10 @@ func probeBind(addr netip.AddrPort, kind Kind, network int) error {
 	return bind(fd, addr)
 }
 
-// dialTCP starts a handshake with dest and returns at once.
-func dialTCP(dest netip.AddrPort, mark uint32) (int, error) {
-	fd, errno := socket(family(dest.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno != 0 {
-		return -1, os.NewSyscallError("socket", errno)
-	}
+// dialTCP starts a handshake of the new socket fd with dest and returns at
+// once.
+func dialTCP(fd int, dest netip.AddrPort, mark uint32) error {
+	var errno syscall.Errno
 	if mark != 0 {
 		errno = setInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int32(mark))
 	}
@@ -150,8 +149,7 @@ func dialTCP(dest netip.AddrPort, mark uint32) (int, error) {
 		errno = setInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	}
 	if errno != 0 {
-		unix.Close(fd)
-		return -1, os.NewSyscallError("setsockopt", errno)
+		return os.NewSyscallError("setsockopt", errno)
 	}
 	// The handshake's last ACK waits for the client's first bytes, which are
 	// mostly there already, and leaves with them: a packet less
@@ -159,10 +157,9 @@ func dialTCP(dest netip.AddrPort, mark uint32) (int, error) {
 	// where they are not.
 	setInt(fd, unix.SOL_TCP, unix.TCP_DEFER_ACCEPT, 1)
 	if errno = connect(fd, dest); errno != 0 && errno != unix.EINPROGRESS {
-		unix.Close(fd)
-		return -1, os.NewSyscallError("connect", errno)
+		return os.NewSyscallError("connect", errno)
 	}
-	return fd, nil
+	return nil
 }
 
 // setKeepalive watches for a peer that vanished. Best effort: a conn lives

@@ -118,9 +118,13 @@ func (c *conn) lingerEdge(ev loop.Events) {
 	}
 }
 
+// lingerLook looks whether everything was delivered. The queue of a socket
+// that was itself reset never empties, and the edge of that may have come
+// before the wait began.
 func (c *conn) lingerLook(now int64) {
-	unsent, err := unix.IoctlGetInt(c.linger.rest.fd, unix.TIOCOUTQ)
-	if err != nil || unsent == 0 || now-c.linger.since > int64(lingerTotal) {
+	fd := c.linger.rest.fd
+	unsent, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
+	if err != nil || unsent == 0 || hasFailed(fd) || now-c.linger.since > int64(lingerTotal) {
 		c.abort()
 		return
 	}

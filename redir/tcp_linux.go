@@ -60,45 +60,46 @@ const (
 	upstreamSide splice.Side = 1
 )
 
-// startConn admits the accepted client and begins to dial its destination. It
-// owns fd from here on.
-func (w *worker) startConn(in *inbound, fd int, from netip.AddrPort) {
+// startConn admits the accepted client and begins to dial its destination with
+// the socket upstream. It owns both from here on, and reports whether it took
+// upstream.
+func (w *worker) startConn(in *inbound, fd, upstream int, from netip.AddrPort) (took bool) {
 	dest, err := originalDest(in.Kind, fd, from.Addr())
 	if err != nil {
 		w.counters.add(RefusedNoOriginalDest, 1)
 		w.log.warn(RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Err(err).Msg("no original destination: was this connection redirected?")
 		resetFD(fd)
-		return
+		return false
 	}
 	if cause := w.admission.check(dest); cause != 0 {
 		w.counters.add(cause, 1)
 		w.log.warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")
 		resetFD(fd)
-		return
+		return false
 	}
 	c := &conn{w: w, in: in, from: from, dest: dest, active: w.r.Now()}
 	c.client = end{conn: c, fd: fd}
-	c.upstream = end{conn: c, fd: -1}
+	c.upstream = end{conn: c, fd: upstream}
 	w.conns.add(c)
 	w.shared.conns.Add(1)
 	w.counters.add(ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(FailedNoResource, err)
-		return
+		return true
 	}
 	c.dial()
+	return true
 }
 
-// dial opens the upstream socket and starts its handshake.
+// dial starts the upstream's handshake.
 func (c *conn) dial() {
-	fd, err := dialTCP(c.dest, c.w.set.mark)
-	if err != nil {
+	fd := c.upstream.fd
+	if err := dialTCP(fd, c.dest, c.w.set.mark); err != nil {
 		c.fail(causeOf(err), err)
 		return
 	}
-	c.upstream.fd = fd
 	if err := c.w.r.Add(fd, interest, &c.upstream); err != nil {
 		c.fail(FailedNoResource, err)
 		return
@@ -249,6 +250,13 @@ func causeOf(err error) Counter {
 func hasInput(fd int) bool {
 	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
 	return err == nil && n > 0
+}
+
+// hasFailed reports whether fd was reset or shut both ways.
+func hasFailed(fd int) bool {
+	poll := []unix.PollFd{{Fd: int32(fd)}}
+	n, err := unix.Poll(poll, 0)
+	return err == nil && n > 0 && poll[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
 }
 
 // socketError takes the pending error of fd, 0 for none.
