@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -58,11 +57,6 @@ func (p *process) start() (err error) {
 	return nil
 }
 
-// status is a line for the service manager.
-func (p *process) status() string {
-	return fmt.Sprintf("carrying traffic of %d inbounds", len(p.config.Inbounds))
-}
-
 // run serves until it is told to stop, and then drains.
 func (p *process) run() {
 	stop := p.serve()
@@ -71,8 +65,8 @@ func (p *process) run() {
 	p.drain()
 }
 
-// close ends what is left and logs the counters. The rules go last: while
-// connections drain, they need them.
+// close ends what is left. The rules go last: while connections drain, they
+// need them.
 func (p *process) close() error {
 	if p.notify != nil {
 		defer p.notify.Close()
@@ -84,7 +78,6 @@ func (p *process) close() error {
 	if p.diversion != nil {
 		err = errors.Join(err, p.diversion.close())
 	}
-	p.logStats("stopped")
 	return err
 }
 
@@ -146,28 +139,6 @@ func (p *process) drain() {
 		}
 	}()
 	p.server.Drain(ctx)
-}
-
-func (p *process) logReady() {
-	conns, flows, fds := p.server.Limits()
-	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", conns).
-		Int("udp_sessions", flows).Int("fd_limit", fds)
-	listen := map[redir.Kind][]string{}
-	for _, in := range p.config.Inbounds {
-		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())
-	}
-	for _, kind := range []redir.Kind{redir.Redirect, redir.TProxy} {
-		if len(listen[kind]) > 0 {
-			line = line.Strs(kind.String(), listen[kind])
-		}
-	}
-	line.Msg("ready")
-}
-
-func (p *process) logStats(message string) {
-	stats := p.server.Stats()
-	p.log.Info().Uint64("conns_now", stats.ConnsNow()).Uint64("udp_sessions_now", stats.FlowsNow()).
-		EmbedObject(stats).Msg(message)
 }
 
 // runOf is the run command that was parsed.

@@ -75,7 +75,9 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 		return errors.Join(err, p.close())
 	}
 	p.run()
-	return p.close()
+	err = p.close()
+	p.logStats("stopped")
+	return err
 }
 
 func (cmd *runCmd) options(log zerolog.Logger) redir.Options {

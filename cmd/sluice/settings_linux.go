@@ -3,7 +3,6 @@ package main
 import (
 	"encoding"
 	"fmt"
-	"os"
 	"reflect"
 	"strconv"
 	"time"
@@ -135,53 +134,4 @@ func (cmd *runCmd) config(ctx *kong.Context) config.Config {
 		c.Settings = append(c.Settings, config.Setting{Key: s.Key, Texts: texts(s.flag.Target)})
 	}
 	return c
-}
-
-// fileError is a fault of the file, not of the command line.
-type fileError struct{ error }
-
-func (e fileError) Unwrap() error { return e.error }
-
-// BeforeResolve reads the file, if one is named, and puts what it says below
-// flags and environment.
-func (cmd *runCmd) BeforeResolve(ctx *kong.Context) error {
-	run := ctx.Selected()
-	var path string
-	byFlag := map[*kong.Flag]setting{}
-	var keys []config.Key
-	for _, flag := range run.Flags {
-		if flag.Target == reflect.ValueOf(&cmd.Config).Elem() {
-			path = ctx.FlagValue(flag).(string)
-		}
-	}
-	if path == "" {
-		return nil
-	}
-	for _, s := range settings(run) {
-		byFlag[s.flag] = s
-		keys = append(keys, s.Key)
-	}
-	file, err := config.Read(path, keys)
-	if err != nil {
-		return fileError{err}
-	}
-	cmd.file = file
-	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		s, known := byFlag[flag]
-		texts, given := file.Setting(s.Key)
-		if !known || !given || inEnvironment(flag) {
-			return nil, nil
-		}
-		return s.token(texts), nil
-	}))
-	return nil
-}
-
-func inEnvironment(flag *kong.Flag) bool {
-	for _, name := range flag.Envs {
-		if _, ok := os.LookupEnv(name); ok {
-			return true
-		}
-	}
-	return false
 }

@@ -67,6 +67,11 @@ func TestExitStatus(t *testing.T) {
 			t.Errorf("%s: %d lines of error, want %d:\n%s", c.args, lines, c.status, &stderr)
 		}
 	}
+	check := exec.Command(program, "check", empty)
+	check.Env = append(os.Environ(), "SLUICE_TPROXY=:1")
+	if out, err := check.CombinedOutput(); err == nil {
+		t.Errorf("check minds the environment: %s", out)
+	}
 	cmd := exec.Command(program, "run", "--tproxy", ":1")
 	cmd.Env = append(os.Environ(), "SLUICE_MARK=much")
 	out, err := cmd.CombinedOutput()

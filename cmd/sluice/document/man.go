@@ -110,26 +110,31 @@ func kindName(kind reflect.Type) string {
 func manHelp(flag *kong.Flag) string {
 	help := flag.Help
 	if flag.Default != "" && flag.Default != "0" {
-		help += " Default: " + flag.Default + "."
+		help = strings.TrimSpace(help + " Default: " + flag.Default + ".")
 	}
 	return help
 }
 
 // manText writes paragraphs and examples.
 func manText(b *strings.Builder, text string) {
-	example := false
+	example, empty := false, 0
 	for line := range strings.Lines(strings.TrimSpace(text)) {
 		line = strings.TrimRight(line, "\n")
-		if indented := strings.HasPrefix(line, " "); indented != example && line != "" {
+		if line == "" {
+			empty++
+			continue
+		}
+		if indented := strings.HasPrefix(line, " "); indented != example {
 			b.WriteString(map[bool]string{true: ".PP\n.EX\n", false: ".EE\n.PP\n"}[indented])
-			example = indented
+			example, empty = indented, 0
 		}
-		switch {
-		case line == "" && !example:
+		if empty > 0 && example {
+			b.WriteString("\n")
+		} else if empty > 0 {
 			b.WriteString(".PP\n")
-		case line != "":
-			b.WriteString(roff(line) + "\n")
 		}
+		empty = 0
+		b.WriteString(roff(line) + "\n")
 	}
 	if example {
 		b.WriteString(".EE\n")

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+
+	"sluice/redir"
+)
+
+// status is a line for the service manager.
+func (p *process) status() string {
+	return fmt.Sprintf("carrying traffic of %d inbounds", len(p.config.Inbounds))
+}
+
+// logReady is the line that says what was opened, and within which bounds.
+func (p *process) logReady() {
+	conns, flows, fds := p.server.Limits()
+	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", conns).
+		Int("udp_sessions", flows).Int("fd_limit", fds)
+	listen := map[redir.Kind][]string{}
+	for _, in := range p.config.Inbounds {
+		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())
+	}
+	for _, kind := range []redir.Kind{redir.Redirect, redir.TProxy} {
+		if len(listen[kind]) > 0 {
+			line = line.Strs(kind.String(), listen[kind])
+		}
+	}
+	line.Msg("ready")
+}
+
+// logStats logs the counters that are not zero.
+func (p *process) logStats(message string) {
+	stats := p.server.Stats()
+	p.log.Info().Uint64("conns_now", stats.ConnsNow()).Uint64("udp_sessions_now", stats.FlowsNow()).
+		EmbedObject(stats).Msg(message)
+}
