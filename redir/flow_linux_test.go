@@ -29,6 +29,29 @@ func TestFlowsExpire(t *testing.T) {
 	})
 }
 
+// TestFlowsInUseDoNotExpire has a client come back in the very turn in which its
+// flow would end: what it sends is answered.
+func TestFlowsInUseDoNotExpire(t *testing.T) {
+	const timeout = 20 * time.Millisecond
+	remote := newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 1, 10, 8, timeout)
+	r := s.workers[0].udp
+	var over int64
+	s.on(0, func() {
+		r.put(&s.in, receivedFrom(clientAt(0), remote.addr))
+		r.w.r.Cancel(&r.expiry)
+		over = r.w.r.Now() + int64(timeout)
+	})
+	eventually(t, "the timeout is over", func() bool { return s.group.Now() > over })
+	s.on(0, func() {
+		r.put(&s.in, receivedFrom(clientAt(0), remote.addr))
+		r.Expired(r.w.r.Now())
+	})
+	if st := s.stats(); st[FlowsOpened] != 1 || st[FlowsClosed] != 0 {
+		t.Errorf("%d opened, %d closed", st[FlowsOpened], st[FlowsClosed])
+	}
+}
+
 // TestFlowsAreEvicted fills the table from two workers, so that victims belong
 // to both; cleaning up finds each fd closed.
 func TestFlowsAreEvicted(t *testing.T) {

@@ -136,7 +136,12 @@ func (r *udpRelay) entryOf(in *inbound, m *loop.Received) *nat.Entry[*flow] {
 	}
 	key := nat.KeyOf(m.Source, m.SourceScope, in.id)
 	e := r.w.flows.Lookup(key)
-	if e == nil {
+	if e != nil {
+		// At once, and before it is used: an entry that expires in this turn
+		// would take the reply with it.
+		e.Touch(r.w.r.Now())
+	}
+	if e == nil || e.Removed() {
 		if e = r.open(key, in, m); e == nil {
 			return nil
 		}
@@ -151,7 +156,6 @@ func (r *udpRelay) flushUpstream() {
 	var datagrams, bytes int
 	for i := range q.groups {
 		g := &q.groups[i]
-		g.entry.Touch(r.w.r.Now())
 		sent := r.sendUpstream(g)
 		datagrams += sent.Datagrams
 		bytes += sent.Bytes
