@@ -24,29 +24,29 @@ func Bash(w io.Writer, app *kong.Application) error {
 		for _, flag := range flags(node) {
 			offer = append(offer, spellings(flag)...)
 			if !flag.IsBool() {
-				fmt.Fprintf(&values, "\t%q) %s ;;\n", strings.TrimSpace(at+" --"+flag.Name), bashValue(flag.Value))
+				fmt.Fprintf(&values, "\t%q) %s ;;\n", strings.TrimSpace(at+" --"+flag.Name), bashValue(app, flag.Value))
 			}
 		}
 		positional := ""
 		for _, value := range node.Positional {
 			offer = append(offer, choices(value)...)
 			if isFile(value) {
-				positional = "; files"
+				positional = "; " + bashValue(app, value)
 			}
 		}
-		fmt.Fprintf(&words, "\t%q) words %q%s ;;\n", at, strings.Join(offer, " "), positional)
+		fmt.Fprintf(&words, "\t%q) __%s_words %q%s ;;\n", at, app.Name, strings.Join(offer, " "), positional)
 	})
 	_, err := fmt.Fprintf(w, bashScript, app.Name, paths.String(), values.String(), words.String())
 	return err
 }
 
 // bashValue is the command that offers what the value may be.
-func bashValue(value *kong.Value) string {
+func bashValue(app *kong.Application, value *kong.Value) string {
 	switch {
 	case isFile(value):
-		return "files"
+		return "__" + app.Name + "_files"
 	case value.Enum != "":
-		return fmt.Sprintf("words %q", strings.Join(choices(value), " "))
+		return fmt.Sprintf("__%s_words %q", app.Name, strings.Join(choices(value), " "))
 	}
 	return ":"
 }
@@ -54,12 +54,12 @@ func bashValue(value *kong.Value) string {
 // bashScript takes the name, the known paths, the values of flags and the words
 // of each path. bash splits --flag=value at the = (COMP_WORDBREAKS).
 const bashScript = `# bash completion for %[1]s
+__%[1]s_words() { COMPREPLY+=($(compgen -W "$1" -- "$current")); }
+__%[1]s_files() { compopt -o filenames 2>/dev/null; local IFS=$'\n'; COMPREPLY+=($(compgen -f -- "$current")); }
 _%[1]s() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i
 	[[ $current == = ]] && current=
 	[[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD-2]}
-	words() { COMPREPLY+=($(compgen -W "$1" -- "$current")); }
-	files() { compopt -o filenames 2>/dev/null; local IFS=$'\n'; COMPREPLY+=($(compgen -f -- "$current")); }
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case "${path:+$path }${COMP_WORDS[i]}" in
@@ -70,7 +70,6 @@ _%[1]s() {
 	case "$path" in
 %[4]s	esac ;;
 	esac
-	unset -f words files
 }
 complete -F _%[1]s %[1]s
 `
