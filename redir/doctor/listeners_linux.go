@@ -23,6 +23,10 @@ func listeners() Result {
 	if err != nil || !status.Installed {
 		return j.result("no rules of sluice's are installed")
 	}
+	way := "tproxy"
+	if status.Policy == "" { // REDIRECT needs no routing
+		way = "redirect"
+	}
 	var fine []string
 	for _, want := range []struct {
 		network string
@@ -36,7 +40,7 @@ func listeners() Result {
 			listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
 		if !here {
 			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port),
-				fmt.Sprintf("sluice run --tproxy :%d", want.port))
+				fmt.Sprintf("sluice run --%s :%d", way, want.port))
 		}
 		fine = append(fine, fmt.Sprintf("%s port %d", want.network, want.port))
 	}

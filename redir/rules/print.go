@@ -75,14 +75,23 @@ func (p *Plan) notes() string {
 	return b.String()
 }
 
-// sysctlText sets what exists: a kernel without bridges or IPv6 lacks some.
+// sysctlText sets what exists: a kernel without IPv6 lacks some, and those of
+// bridges matter where an ingress interface is one.
 func (p *Plan) sysctlText() string {
 	if !p.Spec.Sysctl {
 		return ""
 	}
 	var b strings.Builder
 	for _, s := range p.sysctls {
-		fmt.Fprintf(&b, "[ ! -e /proc/sys/%s ] || %s\n", s.Name, s.Command())
+		command := fmt.Sprintf("[ ! -e /proc/sys/%s ] || %s", s.Name, s.Command())
+		if s.ofBridge() {
+			names := "$(ls /sys/class/net)"
+			if len(p.Spec.Ifaces) > 0 {
+				names = strings.Join(p.Spec.Ifaces, " ")
+			}
+			command = fmt.Sprintf("for i in %s; do [ ! -e /sys/class/net/$i/bridge ] || %s; done", names, s.Command())
+		}
+		b.WriteString(command + "\n")
 	}
 	return b.String()
 }

@@ -30,7 +30,7 @@ func writeSysctl(name, value string) error {
 func (p *Plan) unmet() []Sysctl {
 	var unmet []Sysctl
 	for _, s := range p.sysctls {
-		if strings.HasPrefix(s.Name, "net/bridge/") && !bridged(p.Spec.Ifaces) {
+		if s.ofBridge() && !bridged(p.Spec.Ifaces) {
 			continue
 		}
 		if value, ok := readSysctl(s.Name); ok && value != s.Want {

@@ -12,6 +12,9 @@ type Sysctl struct {
 // Command is what an operator types to set it.
 func (s Sysctl) Command() string { return "sysctl -w " + sysctlName(s.Name) + "=" + s.Want }
 
+// ofBridge tells whether it matters to bridges alone.
+func (s Sysctl) ofBridge() bool { return strings.HasPrefix(s.Name, "net/bridge/") }
+
 // sysctlName is sysctl(8)'s dotted form, unless an interface's name has a dot
 // of its own: then the path form, which sysctl(8) takes as well.
 func sysctlName(path string) string {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -314,6 +315,35 @@ func TestTrafficOutput(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExcludeCgroup leaves one service's traffic alone.
+func TestExcludeCgroup(t *testing.T) {
+	mount, err := cgroupMount()
+	if err != nil {
+		t.Skip(err)
+	}
+	group := fmt.Sprintf("sluice-test-%d", os.Getpid())
+	if err := os.Mkdir(filepath.Join(mount, group), 0o755); err != nil {
+		t.Skipf("cgroup v2 cannot be written here: %v", err)
+	}
+	t.Cleanup(func() { _ = os.Remove(filepath.Join(mount, group)) })
+	w := newWorld(t)
+	w.startProxy()
+	i := w.install(Spec{TCPPort: proxyPort, Ifaces: []string{"lan"}, Output: true, ExcludeCgroup: group})
+	const ask = `bash -c 'exec 3<>/dev/tcp/10.9.2.2/80; echo who >&3; head -n 1 <&3'`
+	if got := w.gateway.sh(ask); got != "proxy\n" {
+		t.Errorf("outside: %q", got)
+	}
+	if got := w.gateway.sh("echo $$ > " + filepath.Join(mount, group, "cgroup.procs") + "; " + ask); got != "server\n" {
+		t.Errorf("inside: %q", got)
+	}
+	w.remove(i)
+	w.gateway.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1, Output: true, ExcludeCgroup: "no/such"}); err == nil || !strings.Contains(err.Error(), "no/such") {
+			t.Errorf("a cgroup that is not there: %v", err)
+		}
+	})
 }
 
 func TestTrafficRedirect(t *testing.T) {
