@@ -3,6 +3,7 @@ package redir
 import (
 	"math"
 	"net/netip"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,6 +34,7 @@ type flow struct {
 	id    uint32
 	key   nat.Key
 	gso   loop.GSO
+	wide  atomic.Bool // has a large send buffer
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]

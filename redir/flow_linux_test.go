@@ -75,6 +75,38 @@ func TestFlowsAreEvicted(t *testing.T) {
 	}
 }
 
+// TestBulkFlowsGetBuffers has a flow send and receive much in a turn.
+func TestBulkFlowsGetBuffers(t *testing.T) {
+	client, remote := newPeer(t, "127.0.0.1:0"), newPeer(t, "127.0.0.2:0")
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	var port netip.AddrPort
+	buffers := func() (size [2]int) {
+		fd := s.shared.flows.Lookup(nat.KeyOf(client.addr, 0, 1)).Value.fd
+		for i, option := range []int{unix.SO_SNDBUF, unix.SO_RCVBUF} {
+			size[i], _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
+		}
+		return size
+	}
+	s.inject(0, client.addr, remote.addr, []byte("x"))
+	before := buffers()
+	for range 40 {
+		s.inject(0, client.addr, remote.addr, make([]byte, 1000), make([]byte, bulkTurn))
+	}
+	for range 3 {
+		_, port = remote.take()
+	}
+	s.on(0, func() { // the replies wait until all are there
+		for range 10 {
+			remote.give(port, []byte("y"))
+		}
+	})
+	eventually(t, "the replies pass", func() bool { st := s.stats(); return st[DatagramsToClient] == 10 })
+	after := buffers()
+	if after[0] <= before[0] || after[1] <= before[1] {
+		t.Errorf("send and receive buffers: %v, afterwards %v", before, after)
+	}
+}
+
 // TestFlowsRace has two workers open, share, evict and expire each other's
 // flows at once.
 func TestFlowsRace(t *testing.T) {

@@ -16,8 +16,11 @@ const (
 	// counts a run of 64 KiB at up to twice that, and its default holds three.
 	listenerBuffer = 4 << 20
 	// bulkBuffer is that of a flow which receives faster than one at a time, and
-	// the send buffer of a write-back socket.
+	// the send buffer of a write-back socket and of a flow which sends bulkTurn in
+	// a turn, in bytes: the default holds three runs, while a turn may bring as
+	// many as a batch has slots.
 	bulkBuffer = 4 << 20
+	bulkTurn   = 32 << 10
 )
 
 // udpRelay is the UDP half of a worker. All of it is the worker's own, but for

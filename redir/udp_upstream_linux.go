@@ -3,6 +3,8 @@ package redir
 import (
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"sluice/loop"
 	"sluice/nat"
 )
@@ -181,6 +183,9 @@ func (r *udpRelay) sendUpstream(g *flowGroup) (total loop.SendResult) {
 		}
 	}
 	r.sendOut(f, &total)
+	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
+		setBuffer(f.fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF, bulkBuffer)
+	}
 	return total
 }
 
