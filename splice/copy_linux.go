@@ -1,5 +1,7 @@
 package splice
 
+import "golang.org/x/sys/unix"
+
 // copyOnce reads once into the workspace's buffer and writes once; what does not fit becomes the direction's residue.
 //
 // A read that fills less than the buffer spares the one that would answer EAGAIN: recv goes on until the queue is empty, a FIN,
@@ -23,12 +25,22 @@ func (r *Relay) copyOnce(from Side) {
 			d.ended = true
 		}
 	}
-	r.deliver(from, buf[:n])
+	r.deliver(from, buf[:n], d.withEnd())
+}
+
+// withEnd is the flag for sending what may be the last bytes of a direction. If they are, a shutdown or close follows in this
+// Pump, whose FIN then shares a packet with them (tcp_push holds back a partial segment under MSG_MORE; tcp_send_fin adds the
+// flag to it and pushes). Should a failure prevent that, the probe timer sends them within 200 ms.
+func (d *direction) withEnd() int {
+	if d.ended {
+		return unix.MSG_MORE
+	}
+	return 0
 }
 
 // deliver writes data to the other side and keeps what it does not take.
-func (r *Relay) deliver(from Side, data []byte) {
-	n, errno := send(r.fd(from.other()), data, 0)
+func (r *Relay) deliver(from Side, data []byte, flags int) {
+	n, errno := send(r.fd(from.other()), data, flags)
 	r.w.copied += uint64(n)
 	if r.wrote(from, n, len(data), errno) {
 		r.dirs[from].rest = r.w.residues.hold(data[n:])

@@ -40,7 +40,7 @@ func (r *Relay) copyUrgent(from Side) bool {
 		d.urgentHeld = true
 		r.sendUrgent(from)
 	default:
-		r.deliver(from, into[:n])
+		r.deliver(from, into[:n], 0)
 	}
 	return true
 }
