@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type requester struct {
 
 // connectAll opens the connections of tcp-rr and tcp-idle.
 func (r *run) connectAll(ctx context.Context) []*requester {
+	quietNetpoll()
 	all := make([]*requester, r.Flows)
 	r.dialAll(ctx, func(i, fd int) {
 		q := &requester{run: r, flow: r.flow(i), slot: frame.NewSlot(make([]byte, r.Size), uint64(i))}
@@ -60,6 +62,12 @@ func (r *run) connectAll(ctx context.Context) []*requester {
 	}
 	return live
 }
+
+// quietNetpoll keeps netpoll, which is configured once for the process, from logging
+// every reset: the load counts them.
+var quietNetpoll = sync.OnceFunc(func() {
+	_ = netpoll.Configure(netpoll.Config{LoggerOutput: io.Discard}) // a log line is all that is lost
+})
 
 var errHungUp = errors.New("connection ended by the other side")
 

@@ -51,7 +51,7 @@ func (s *stream) carry(ctx context.Context, i int) (err error) {
 	}
 	defer s.conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Now()) })()
-	stop := s.start.Add(s.Duration)
+	stop := time.Now().Add(s.Duration)
 	written := make(chan error, 1)
 	go func() { written <- s.write(stop) }()
 	report, err := s.read()
