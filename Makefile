@@ -2,6 +2,7 @@
 #   make demo    builds sluice, diverts real traffic through it in a lab of namespaces, shows what happened
 #   make test    every test, the namespace tests included (root, or a user namespace)
 #   make check   format, vet, import rules, other systems, race detector
+#   make deb     a Debian package in dist
 #   make bench   the short comparison with other proxies; the report is left in bench/out
 
 GO     ?= go
@@ -32,6 +33,9 @@ check:
 
 bench: build install-programs
 	$(BIN)/sluice-bench compare --sluice $(BIN)/sluice --short --out bench/out
+
+deb: build
+	cmd/sluice/package/build-deb $(BIN)/sluice $(VERSION) dist
 
 clean:
 	rm -rf $(BIN) dist bench/out

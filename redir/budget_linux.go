@@ -3,8 +3,6 @@ package redir
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +17,9 @@ const (
 	// mostWriteBacks bounds the write-back sockets of one worker: one for each
 	// source port of the replies that it sends at a time.
 	mostWriteBacks = 1024
-	pageSize       = 4096
+	// mostPipes bounds the pipes of one worker: a direction has one only while
+	// bytes are stuck in it.
+	mostPipes = 512
 )
 
 // budget shares out the fds that the process may have.
@@ -45,8 +45,9 @@ func raiseFDLimit() (int, error) {
 }
 
 // plan shares out limit fds. UDP sessions have one each and may take a third
-// of them where there is TCP too; pipes as many as the kernel lends an
-// unprivileged user (pipe(7), pipe-user-pages-soft), or an eighth.
+// of them where there is TCP too; pipes an eighth. (The
+// kernel's own quota of pipe pages is found out when a pipe is wanted: splice
+// copies where it is used up.)
 func plan(o *Options, limit, workers int) (budget, error) {
 	tcp, udp := false, false
 	for _, in := range o.Inbounds {
@@ -58,7 +59,7 @@ func plan(o *Options, limit, workers int) (budget, error) {
 	}
 	b := budget{fds: limit}
 	b.writeBacks = max(8, min(mostWriteBacks, left/16/workers))
-	b.pipes = max(1, min(left/8/fdsPerPipe, pipeQuota()*pageSize/max(o.PipeSize, pageSize))/workers)
+	b.pipes = max(1, min(mostPipes, left/8/fdsPerPipe/workers))
 	if udp {
 		left -= b.writeBacks * workers
 		share := left
@@ -76,19 +77,4 @@ func plan(o *Options, limit, workers int) (budget, error) {
 		}
 	}
 	return b, nil
-}
-
-// pipeQuota is how many pages of pipe buffer one user may have before the
-// kernel hands out pipes of two pages only.
-func pipeQuota() int {
-	const unlimited = 1 << 20
-	text, err := os.ReadFile("/proc/sys/fs/pipe-user-pages-soft")
-	if err != nil {
-		return unlimited
-	}
-	pages, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pages == 0 {
-		return unlimited
-	}
-	return pages
 }

@@ -70,7 +70,7 @@ type Options struct {
 }
 
 // ErrNoInbound says that there is nothing to listen on.
-var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR")
+var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
 
 // Validate reports the first setting that makes no sense, and what would.
 func (o *Options) Validate() error {
