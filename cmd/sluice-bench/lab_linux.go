@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -25,13 +27,12 @@ type labName struct {
 
 type labUpCmd struct {
 	labName
-	MTU     int      `help:"MTU of both links, in bytes." default:"1500"`
-	GRO     bool     `help:"Let the receiving end of each link merge packets."`
-	Bridge  bool     `help:"Make the gateway's lan a bridge."`
-	Rules   string   `help:"What installs the divert rules: ${enum}." enum:"iptables,nft" default:"iptables"`
-	Divert  []uint16 `help:"Destination ports to divert (none: all)." placeholder:"PORT"`
-	RedirTo uint16   `name:"redirect" help:"REDIRECT TCP to this port of the gateway." placeholder:"PORT"`
-	TProxy  uint16   `name:"tproxy" help:"TPROXY TCP and UDP to this port of the gateway." placeholder:"PORT"`
+	MTU      int    `help:"MTU of both links, in bytes." default:"1500"`
+	GRO      bool   `help:"Let the receiving end of each link merge packets."`
+	Bridge   bool   `help:"Make the gateway's lan a bridge."`
+	Rules    string `help:"What installs the divert rules: ${enum}." enum:"iptables,nft" default:"iptables"`
+	Redirect string `help:"REDIRECT TCP to this port of the gateway, from these destination ports (none: all)." placeholder:"TO[:PORT,...]"`
+	TProxy   string `name:"tproxy" help:"TPROXY TCP and UDP likewise. A port belongs to one of the two." placeholder:"TO[:PORT,...]"`
 }
 
 func (c *labUpCmd) Run() error {
@@ -56,15 +57,43 @@ func (c *labUpCmd) divert(l *lab.Lab) error {
 	if c.Rules == "nft" {
 		redirect, tproxy = l.RedirectNFT, l.TProxyNFT
 	}
-	if c.RedirTo != 0 {
-		if err := redirect(c.RedirTo, c.Divert...); err != nil {
+	for _, d := range []struct {
+		text string
+		rule func(uint16, ...uint16) error
+	}{{c.Redirect, redirect}, {c.TProxy, tproxy}} {
+		if d.text == "" {
+			continue
+		}
+		to, dest, err := parseDivert(d.text)
+		if err != nil {
+			return err
+		}
+		if err := d.rule(to, dest...); err != nil {
 			return err
 		}
 	}
-	if c.TProxy != 0 {
-		return tproxy(c.TProxy, c.Divert...)
-	}
 	return nil
+}
+
+// parseDivert reads "12345" or "12345:80,443".
+func parseDivert(text string) (to uint16, dest []uint16, err error) {
+	first, rest, _ := strings.Cut(text, ":")
+	ports := []string{first}
+	if rest != "" {
+		ports = append(ports, strings.Split(rest, ",")...)
+	}
+	for i, p := range ports {
+		n, err := strconv.ParseUint(p, 10, 16)
+		if err != nil || n == 0 {
+			return 0, nil, fmt.Errorf("divert %q: %q is not a port", text, p)
+		}
+		if i == 0 {
+			to = uint16(n)
+		} else {
+			dest = append(dest, uint16(n))
+		}
+	}
+	return to, dest, nil
 }
 
 // runShell runs the user's shell until it ends; what it exits with is its own affair.
