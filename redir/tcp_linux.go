@@ -155,7 +155,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 		return
 	}
 	c.state = relaying
-	c.armedFor = idleLimit // the timer itself fires early and is armed for the rest
+	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.pump()
 	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
