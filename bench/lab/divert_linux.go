@@ -46,7 +46,7 @@ func (l *Lab) TProxy(listen uint16, dest ...uint16) error {
 			{"-N", "DIVERT"},
 			{"-A", "DIVERT", "-j", "MARK", "--set-xmark", "0x1/0x1"},
 			{"-A", "DIVERT", "-j", "ACCEPT"},
-			{"-A", "PREROUTING", "-i", LAN, "-p", "tcp", "-m", "socket", "--transparent", "-j", "DIVERT"},
+			{"-A", "PREROUTING", "-i", LAN, "-p", "tcp", "!", "--syn", "-m", "socket", "--transparent", "-j", "DIVERT"},
 		}
 	}
 	for _, proto := range []string{"tcp", "udp"} {
@@ -89,7 +89,7 @@ func (l *Lab) TProxyNFT(listen uint16, dest ...uint16) error {
 		return err
 	}
 	return l.nft("to_tproxy", "filter", "mangle",
-		"meta l4proto tcp socket transparent 1 meta mark set meta mark or 1 accept",
+		"tcp flags & (fin | syn | rst | ack) != syn socket transparent 1 meta mark set meta mark or 1 accept",
 		"meta l4proto { tcp, udp } "+matchNFT(dest)+"meta mark set meta mark or 1 tproxy to :"+port(listen)+" accept")
 }
 

@@ -55,7 +55,7 @@ func prerouting(s Spec) chain {
 	c.add([]term{protoNotIn{s.protos()}, goBack})
 	c.add([]term{markIs{s.OwnMark, allBits, false}, goBack})
 	if s.Via == TProxy && s.TCPPort != 0 {
-		c.add([]term{protoIs{protoTCP}, transparentSocket{}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept})
+		c.add([]term{protoIs{protoTCP}, notOpening{}, transparentSocket{}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept})
 	}
 	c.add([]term{toGateway{}, goBack})
 	c.add(unanswered(s, len(s.Ifaces) == 0)...)

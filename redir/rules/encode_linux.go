@@ -59,6 +59,13 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 			&expr.Socket{Key: expr.SocketKeyTransparent, Register: reg}, equal([]byte{1}),
 			&expr.Socket{Key: expr.SocketKeyWildcard, Register: reg}, equal([]byte{0}),
 		}, nil
+	case notOpening:
+		const flagsAt, finSynRstAck, syn = 13, 0x17, 0x02
+		return []expr.Any{
+			&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: flagsAt, Len: 1},
+			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{finSynRstAck}, Xor: []byte{0}},
+			&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: []byte{syn}},
+		}, nil
 	case toGateway:
 		return e.toGateway()
 	case portNotIn:

@@ -215,7 +215,7 @@ func TestIPTablesDocumentsForm(t *testing.T) {
 		"ip rule add fwmark 0x1/0x1 lookup 100\n", "ip route add local default dev lo table 100\n",
 		"ip -6 rule add fwmark 0x1/0x1 lookup 100\n", "ip -6 route add local default dev lo table 100\n",
 		"iptables -t mangle -N DIVERT\n", "ip6tables -t mangle -A DIVERT -j ACCEPT\n",
-		"-p tcp -m socket --transparent -j DIVERT\n",
+		"-p tcp ! --syn -m socket --transparent -j DIVERT\n",
 		"-j TPROXY --on-port 12345 --tproxy-mark 0x1/0x1\n",
 	} {
 		if !strings.Contains(text, want) {

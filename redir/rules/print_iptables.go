@@ -84,7 +84,7 @@ func (b *script) chain(s Spec, name, target string, final []string) {
 	b.line("-A %s -m mark --mark %#x -j RETURN", name, s.OwnMark)
 	out := name == "SLUICE_OUT"
 	if !out && s.Via == TProxy && s.TCPPort != 0 {
-		b.line("-A %s -p tcp -m socket --transparent -j DIVERT", name)
+		b.line("-A %s -p tcp ! --syn -m socket --transparent -j DIVERT", name)
 	}
 	if out {
 		if s.ExcludeCgroup != "" {

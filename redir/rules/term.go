@@ -36,6 +36,12 @@ type (
 	// listeners out: a packet to any host at the listener's own port number
 	// would otherwise match (nft_socket, wildcard since Linux 5.11).
 	transparentSocket struct{}
+	// notOpening matches a TCP packet that does not open a connection. One that
+	// does must go to tproxy even where a socket in TIME_WAIT has its addresses:
+	// tproxy finds the listener then (nf_tproxy_handle_time_wait4), while the
+	// plain lookup finds none at the original port, answers with an ACK, and the
+	// client tries again a second later.
+	notOpening struct{}
 	// toGateway matches the gateway's own addresses, broadcast, anycast and
 	// multicast, by the routing tables (nft_fib).
 	toGateway struct{}
@@ -82,6 +88,7 @@ func (t protoNotIn) nft() string {
 }
 func (t markIs) nft() string          { return "meta mark" + maskedMatch(t.mark, t.mask, t.not) }
 func (transparentSocket) nft() string { return "socket transparent 1 socket wildcard 0" }
+func (notOpening) nft() string        { return "tcp flags & (fin | syn | rst | ack) != syn" }
 func (toGateway) nft() string         { return "fib daddr type " + fibHere }
 func (ctUnderWay) nft() string        { return "ct state established,related" }
 func (ctReply) nft() string           { return "ct direction reply" }
