@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,6 +68,7 @@ func startGateway(t *testing.T, s setup) *gateway {
 	if s.divert == nil {
 		s.divert = divertNFT
 	}
+	untilIPv6(t, l)
 	if err := s.divert(l); err != nil {
 		if missing := lab.MissingProgram(""); errors.As(err, &missing) {
 			needProgram(t, string(missing), string(missing))
@@ -82,6 +87,24 @@ func startGateway(t *testing.T, s setup) *gateway {
 	return g
 }
 
+// untilIPv6 waits until the kernel takes the lab's IPv6 addresses for its own: it
+// adds their local routes from a workqueue (addrconf_dad_work), also without
+// duplicate address detection.
+func untilIPv6(t *testing.T, l *lab.Lab) {
+	t.Helper()
+	for ns, addrs := range map[*lab.Namespace][]string{
+		l.Client: {lab.Client6}, l.Gateway: {lab.GatewayLAN6, lab.GatewayWAN6}, l.Server: {lab.Server6},
+	} {
+		for _, addr := range addrs {
+			route := hex.EncodeToString(netip.MustParseAddr(addr).AsSlice()) + " 80 " // proc_pid_net(5), ipv6_route
+			until(t, addr+" is local", func() bool {
+				routes := inside(t, ns, func() ([]byte, error) { return os.ReadFile("/proc/thread-self/net/ipv6_route") })
+				return bytes.Contains(routes, []byte(route))
+			})
+		}
+	}
+}
+
 // launch starts sluice in the lab's gateway. It is killed at the end of the test
 // if it still runs.
 func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
@@ -93,7 +116,7 @@ func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
 	if s.plain {
 		binary = os.Getenv(plainEnv)
 	}
-	args := append(append(append(s.under, binary, "run"), s.listen...), s.flags...)
+	args := slices.Concat(s.under, []string{binary, "run"}, s.listen, s.flags)
 	g := &gateway{Lab: l, log: &journal{}, exited: make(chan struct{})}
 	g.cmd = l.Gateway.Command(context.Background(), args[0], args[1:]...)
 	g.cmd.Stderr = g.log

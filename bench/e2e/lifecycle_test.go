@@ -119,6 +119,7 @@ func TestRefusesToStart(t *testing.T) {
 		"bad network":          {setup{flags: []string{"--tproxy-network=sctp"}}, []string{"--tproxy-network", "sctp"}},
 		"not our address":      {setup{listen: []string{"--redirect=203.0.113.9:1234"}}, []string{"203.0.113.9:1234", "does not have the address"}},
 		"tcp port in use":      {setup{listen: []string{"--redirect=:12346"}}, []string{"12346", "address already in use", holder}},
+		"udp port in use":      {setup{listen: []string{"--tproxy=:12347"}}, []string{"udp", "12347", "address already in use", holder}},
 		"no capabilities": {setup{under: []string{setpriv, "--bounding-set=-net_admin,-net_raw", "--"}, listen: []string{"--tproxy=:12345"}},
 			[]string{"CAP_NET_ADMIN", "CAP_NET_RAW", "root"}},
 		"fd limit too low": {setup{under: []string{needProgram(t, "prlimit", "util-linux"), "--nofile=100:100"}}, []string{"fd limit", "100"}},

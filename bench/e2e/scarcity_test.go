@@ -19,7 +19,8 @@ func TestMoreConnectionsThanFDs(t *testing.T) {
 	t.Parallel()
 	const limit, n = 400, 200
 	for name, flags := range map[string][]string{
-		"at the start": {fmt.Sprintf("--nofile=%d:%[1]d", limit)},
+		"at the start":  {fmt.Sprintf("--nofile=%d:%[1]d", limit)},
+		"while running": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,109 +17,29 @@ import (
 	"sluice/bench/lab"
 )
 
-// writeBackFDs are the fds that sluice may keep after a test of UDP: write-back
-// sockets, one for each reactor, family and source port of a reply.
-const writeBackFDs = 200
-
-// udpTimeout is short, so that a test sees sessions end, and long enough for
-// what it does in between.
-const udpTimeout = 2 * time.Second
-
-// startUDPGateway diverts every port to TPROXY.
-func startUDPGateway(t *testing.T, s setup) *gateway {
-	t.Helper()
-	s.divert = divertAll
-	s.listen = []string{fmt.Sprintf("--tproxy=:%d", tproxyPort)}
-	s.flags = append([]string{"--udp-timeout=" + udpTimeout.String()}, s.flags...)
-	g := startGateway(t, s)
-	g.shared = writeBackFDs
-	return g
-}
-
-// datagram is what arrived, and from where.
-type datagram struct {
-	from netip.AddrPort
-	data []byte
-}
-
-// echo answers each datagram with itself, and tells whom it came from.
-type echo struct {
-	at   netip.AddrPort
-	conn *net.UDPConn
-	mu   sync.Mutex // guards seen
-	seen []netip.AddrPort
-}
-
-// startEcho runs an echo server in a namespace until the test ends.
-func startEcho(tb testing.TB, ns *lab.Namespace, at netip.AddrPort) *echo {
-	tb.Helper()
-	e := &echo{at: at, conn: listenUDP(tb, ns, at)}
-	_ = e.conn.SetDeadline(time.Time{})
-	go func() {
-		buf := make([]byte, 1<<16)
-		for {
-			n, from, err := e.conn.ReadFromUDPAddrPort(buf)
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			if err == nil {
-				e.mu.Lock()
-				e.seen = append(e.seen, from)
-				e.mu.Unlock()
-				_, _ = e.conn.WriteToUDPAddrPort(buf[:n], from)
-			}
-		}
-	}()
-	return e
-}
-
-// last is whom the last datagram came from.
-func (e *echo) last() netip.AddrPort {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.seen) == 0 {
-		return netip.AddrPort{}
-	}
-	return e.seen[len(e.seen)-1]
-}
-
-// next reads one datagram, waiting no longer than d.
-func next(c *net.UDPConn, d time.Duration) (datagram, error) {
-	buf := make([]byte, 1<<16)
-	_ = c.SetReadDeadline(time.Now().Add(d))
-	n, from, err := c.ReadFromUDPAddrPort(buf)
-	return datagram{from, buf[:n]}, err
-}
-
-// ask sends a datagram and asserts that the same comes back from where it went.
-func ask(t testing.TB, c *net.UDPConn, dest netip.AddrPort, data []byte) {
-	t.Helper()
-	if _, err := c.WriteToUDPAddrPort(data, dest); err != nil {
-		t.Fatal(err)
-	}
-	got, err := next(c, patience)
-	if err != nil || got.from != dest || !bytes.Equal(got.data, data) {
-		t.Fatalf("asked %v with %d bytes; %d bytes came from %v (%v)", dest, len(data), len(got.data), got.from, err)
-	}
-}
-
-// wantNothing asserts that no datagram arrives for a while.
-func wantNothing(t *testing.T, c *net.UDPConn) {
-	t.Helper()
-	if got, err := next(c, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("%d bytes came from %v (%v), want none", len(got.data), got.from, err)
-	}
-}
-
-// client opens a client's socket.
-func (g *gateway) udpClient(tb testing.TB, w way) *net.UDPConn {
-	tb.Helper()
-	return listenUDP(tb, g.Client, netip.AddrPortFrom(w.client(), 0))
-}
-
 func TestUDPSizes(t *testing.T) {
 	t.Parallel()
-	g := startUDPGateway(t, setup{})
+	for name, shape := range map[string]lab.Options{"plain": {}, "bridge, jumbo, gro": {Bridge: true, MTU: 9000, GRO: true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			udpSizes(t, startUDPGateway(t, setup{lab: shape, divert: divertOnBridge}))
+		})
+	}
+}
+
+// divertOnBridge diverts every port, after it has turned off br_netfilter, with
+// which a bridge's packets pass PREROUTING before they are routed, and TPROXY has
+// no effect. The sysctls exist only where that module is loaded.
+func divertOnBridge(l *lab.Lab) error {
+	for _, key := range []string{"net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables"} {
+		if err := l.Gateway.Sysctl(key, "0"); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return divertAll(l)
+}
+
+func udpSizes(t *testing.T, g *gateway) {
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		e := startEcho(t, g.Server, w.dest(0))
 		client := g.udpClient(t, w)
@@ -136,11 +55,9 @@ func TestUDPSizes(t *testing.T) {
 			t.Errorf("the session's port changed from %v to %v", got, e.last())
 		}
 	})
-	c := g.counters(t)
 	const datagrams = 2 * 3 * 7
-	if c.number("datagrams_to_upstream") != datagrams || c.number("datagrams_to_client") != datagrams {
-		t.Errorf("%v, want %d datagrams each way", c, datagrams)
-	}
+	g.untilCounter(t, "datagrams_to_upstream", datagrams)
+	g.untilCounter(t, "datagrams_to_client", datagrams) // counted after it was sent
 }
 
 // TestUDPMapping asserts endpoint-independent mapping and filtering (RFC 4787,
@@ -409,12 +326,51 @@ func TestUDPPortHeldByAnother(t *testing.T) {
 		for _, n := range sizes {
 			ask(t, client, e.at, payload(n))
 		}
-		if n := g.counters(t).number("write_back_fallback") - before; n < len(sizes) {
-			t.Errorf("%d replies by the fallback, want %d", n, len(sizes))
-		}
+		g.untilCounter(t, "write_back_fallback", before+len(sizes))
 		for _, size := range []int{100, 1200} {
 			burst(t, client, e.at, size)
 		}
 		wantNothing(t, service)
+	})
+}
+
+// TestLinkLocalClient asserts that a client which has no other IPv6 address than
+// that of its link is served: replies must name the link.
+func TestLinkLocalClient(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{flags: []string{"--udp-timeout=2s"}})
+	g.shared = writeBackFDs
+	from := linkLocal(t, g.Client)
+	for _, w := range []way{{v6: true}, {v6: true, tproxy: true}} {
+		ln := listenTCP(t, g.Server, w.dest(0))
+		client := inside(t, g.Client, func() (*net.TCPConn, error) { return connect(from, w.dest(0)) })
+		server := accept(t, ln)
+		mustWrite(t, client, payload(1000))
+		client.Close()
+		wantEnd(t, server, payload(1000))
+		server.Close()
+	}
+	e := startEcho(t, g.Server, way{v6: true, tproxy: true}.dest(1))
+	client := listenUDP(t, g.Client, from)
+	for _, n := range []int{0, 100, 20_000} {
+		ask(t, client, e.at, payload(n))
+	}
+}
+
+// linkLocal is the namespace's own address on the lan, with its zone.
+func linkLocal(t *testing.T, ns *lab.Namespace) netip.AddrPort {
+	t.Helper()
+	return inside(t, ns, func() (netip.AddrPort, error) {
+		lan, err := net.InterfaceByName(lab.LAN)
+		if err != nil {
+			return netip.AddrPort{}, err
+		}
+		addrs, err := lan.Addrs()
+		for _, a := range addrs {
+			if p := netip.MustParsePrefix(a.String()); p.Addr().IsLinkLocalUnicast() {
+				return netip.AddrPortFrom(p.Addr().WithZone(fmt.Sprint(lan.Index)), 0), nil
+			}
+		}
+		return netip.AddrPort{}, fmt.Errorf("no link-local address on %s: %v, %v", lab.LAN, addrs, err)
 	})
 }
