@@ -36,7 +36,10 @@ func (l *Lab) wire(o Options) error {
 	if err := l.address(); err != nil {
 		return err
 	}
-	return l.route()
+	if err := l.route(); err != nil {
+		return err
+	}
+	return l.settle()
 }
 
 // prepare brings the loopback up and sets the sysctls that every namespace has.
