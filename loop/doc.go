@@ -25,5 +25,9 @@
 //     of an earlier owner of the fd number be dropped.
 //   - retire: give up an fd that other reactors may still be using in the
 //     turn that they are in; it is closed when each has finished that turn.
-//   - batch: several datagrams received or sent by one system call.
+//   - batch: several datagrams received or sent by one system call. Its slots
+//     each hold one message: a datagram, or a run.
+//   - run: datagrams of equal size from one sender to one receiver, the last
+//     may be shorter, that the kernel takes or hands over as one message
+//     (UDP_GRO in, UDP_SEGMENT out, udp(7)).
 package loop

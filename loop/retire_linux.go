@@ -1,10 +1,6 @@
 package loop
 
-import (
-	"math"
-
-	"golang.org/x/sys/unix"
-)
+import "math"
 
 // quiescent is the epoch of a reactor that is between turns: it can hold no
 // reference to anything shared.
@@ -37,7 +33,7 @@ func (q *retireQueue) close(g *Group) {
 	oldest := g.oldestTurn()
 	done := 0
 	for done < len(q.fds) && q.fds[done].epoch <= oldest {
-		unix.Close(q.fds[done].fd)
+		closeFD(q.fds[done].fd)
 		done++
 	}
 	q.fds = append(q.fds[:0], q.fds[done:]...)
@@ -46,7 +42,7 @@ func (q *retireQueue) close(g *Group) {
 // closeAll closes the rest, of a group whose reactors have all ended.
 func (q *retireQueue) closeAll() {
 	for _, r := range q.fds {
-		unix.Close(r.fd)
+		closeFD(r.fd)
 	}
 	q.fds = nil
 }

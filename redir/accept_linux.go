@@ -122,14 +122,3 @@ func (l *tcpListener) dropSpare() {
 		l.spare = -1
 	}
 }
-
-// errnoOf finds the errno in err.
-func errnoOf(err error) (syscall.Errno, bool) {
-	switch e := err.(type) {
-	case syscall.Errno:
-		return e, true
-	case interface{ Unwrap() error }:
-		return errnoOf(e.Unwrap())
-	}
-	return 0, false
-}

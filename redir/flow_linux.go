@@ -19,9 +19,6 @@ const (
 	endsPerLook = 256
 	// expiryGrain is the least time between two looks.
 	expiryGrain = 20 * time.Millisecond
-	// evictionTries bounds how many entries that were touched meanwhile are
-	// looked at for one to evict.
-	evictionTries = 8
 )
 
 // flow is one client's UDP session: an unconnected socket, whose port every
@@ -117,11 +114,10 @@ func (f *flow) becomeBulk() {
 	setBuffer(f.fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF, bulkBuffer)
 }
 
-// evictOne ends the session that has been idle longest in one of the table's
-// shards: as if time had run out.
+// evictOne ends the session that would make room in a full table.
 func (r *udpRelay) evictOne() {
-	for tries, before := 0, r.w.flows.Len(); tries < evictionTries && r.w.flows.Len() >= before; tries++ {
-		r.w.flows.Expire(math.MaxInt64, 1, r.evict)
+	if e := r.w.flows.Evict(r.w.r.Now()); e != nil {
+		r.evict(e)
 	}
 }
 
