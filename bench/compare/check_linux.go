@@ -1,0 +1,187 @@
+package compare
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/bench/frame"
+)
+
+const (
+	checkWait   = 2 * time.Second // bounds each wait of a check
+	refusalWait = 8 * time.Second // the same where a peer may try again, as HAProxy does
+)
+
+// Addresses of the server that only routing leads to.
+func otherServers() [2]netip.Addr {
+	return [2]netip.Addr{netip.MustParseAddr("198.18.7.1"), netip.MustParseAddr("198.18.7.2")}
+}
+
+// check asks a peer every question.
+func (r *rig) check(p *peer) []Check {
+	tcp, err := newCheckServer(r.lab.Server, p.dest()+portCheck)
+	if err != nil {
+		return []Check{{Name: checkDest, Verdict: Wrong, Detail: err.Error()}}
+	}
+	defer tcp.close()
+	checks := []Check{
+		answer(checkDest, r.checkDest(p)),
+		answer(checkBytes, r.checkBytes(p)),
+		answer(checkHalf, r.checkHalfClose(p)),
+		answer(checkReset, errors.Join(r.checkClientReset(p, tcp), r.checkServerReset(p))),
+		answer(checkRefused, r.checkRefused(p)),
+	}
+	if !p.udp {
+		for _, name := range []string{checkSizes, checkSource, checkMapping} {
+			checks = append(checks, Check{Name: name, Verdict: Absent, Detail: "carries no UDP"})
+		}
+		return checks
+	}
+	return append(checks, r.checkUDP(p)...)
+}
+
+func answer(name string, err error) Check {
+	if err != nil {
+		return Check{Name: name, Verdict: Wrong, Detail: err.Error()}
+	}
+	return Check{Name: name, Verdict: Right}
+}
+
+// dialTCP connects from the client.
+func (r *rig) dialTCP(to netip.AddrPort, wait time.Duration) (conn *net.TCPConn, err error) {
+	err = r.lab.Client.Do(func() error {
+		c, err := (&net.Dialer{Timeout: wait}).Dial("tcp4", to.String())
+		if err != nil {
+			return err
+		}
+		conn = c.(*net.TCPConn)
+		return conn.SetDeadline(time.Now().Add(wait))
+	})
+	return conn, err
+}
+
+// command opens a connection to the check server and sends it a command.
+func (r *rig) command(p *peer, to netip.Addr, command byte) (*net.TCPConn, error) {
+	conn, err := r.dialTCP(netip.AddrPortFrom(to, p.dest()+portCheck), checkWait)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write([]byte{command}); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (r *rig) checkDest(p *peer) error {
+	want := otherServers()[0]
+	conn, err := r.command(p, want, sayAddress)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	got, err := io.ReadAll(conn)
+	if err == nil && string(got) != want.String() {
+		err = fmt.Errorf("asked for %s, reached %q", want, got)
+	}
+	return err
+}
+
+// checkBytes sends bytes to an echo and compares, without an end of either half.
+func (r *rig) checkBytes(p *peer) error {
+	conn, err := r.dialTCP(netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+portServe), checkWait)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	want := make([]byte, 4<<20)
+	frame.Fill(want, 1)
+	go func() { _, _ = conn.Write(want) }() // what is missing is missed below
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(conn, got); err != nil {
+		return fmt.Errorf("%d bytes of %d came back: %w", n, len(want), err)
+	}
+	if !bytes.Equal(got, want) {
+		return errors.New("other bytes came back")
+	}
+	return nil
+}
+
+func (r *rig) checkHalfClose(p *peer) error {
+	conn, err := r.command(p, netip.MustParseAddr(serverAddress), answerAfterEnd)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.CloseWrite(); err != nil {
+		return err
+	}
+	got, err := io.ReadAll(conn)
+	if err == nil && string(got) != lateAnswer {
+		err = fmt.Errorf("the late answer was %d bytes of %d", len(got), len(lateAnswer))
+	}
+	return err
+}
+
+// checkClientReset resets from the client and asks what the server met.
+func (r *rig) checkClientReset(p *peer, server *checkServer) error {
+	conn, err := r.command(p, netip.MustParseAddr(serverAddress), tellEnd)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil { // the server is at it
+		return err
+	}
+	if err := errors.Join(conn.SetLinger(0), conn.Close()); err != nil {
+		return err
+	}
+	select {
+	case end := <-server.ends:
+		if !errors.Is(end, unix.ECONNRESET) {
+			return fmt.Errorf("the client's reset was %w for the server", end)
+		}
+		return nil
+	case <-time.After(checkWait):
+		return errors.New("the client's reset did not reach the server")
+	}
+}
+
+func (r *rig) checkServerReset(p *peer) error {
+	conn, err := r.command(p, netip.MustParseAddr(serverAddress), resetNow)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := io.ReadAll(conn); !errors.Is(err, unix.ECONNRESET) {
+		return fmt.Errorf("the server's reset was %w for the client", orEnd(err))
+	}
+	return nil
+}
+
+func (r *rig) checkRefused(p *peer) error {
+	conn, err := r.dialTCP(netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+portNobody), refusalWait)
+	if err == nil {
+		defer conn.Close()
+		_, err = io.ReadAll(conn)
+	}
+	if !errors.Is(err, unix.ECONNRESET) && !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("a refused connection was %w for the client", orEnd(err))
+	}
+	return nil
+}
+
+// orEnd names the orderly end of a stream.
+func orEnd(err error) error {
+	if err == nil {
+		return io.EOF
+	}
+	return err
+}

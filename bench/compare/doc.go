@@ -1,0 +1,72 @@
+// Package compare puts the same loads through several proxies, one after the other
+// in turns, and says what each delivers and what it costs.
+//
+//	  client                         gateway                              server
+//	+--------+       dest port    +---------------------------+       +-----------+
+//	| wrk    |   20000 to 20009 --| (forwarded)        direct |------ | nginx     |
+//	| iperf3 |---20010 to 20019 --> 12010  sluice             |------ | iperf3    |
+//	| load   |   20020 to 20029 --> 12020  haproxy            |------ | serve     |
+//	+--------+   ...              +---------------------------+       +-----------+
+//
+// All peers run at once and wait; the destination port of a load chooses the one
+// that it goes through (an nftables map). So the peers take turns within one round,
+// nothing is started anew between two measurements, and what disturbs the machine
+// for longer than a round disturbs all of them.
+//
+// # Glossary
+//
+//   - peer: what carries traffic through the gateway: a sluice with some flags (a
+//     variant), another proxy, or the kernel alone (direct).
+//   - way: how a peer gets its traffic: tproxy, redirect, or forward for direct.
+//   - work: one load with its sizes: a row of the comparison. A sweep is a work at
+//     several values of one size.
+//   - unit: what a work counts: a request, a connection, a datagram, a session or
+//     a gigabyte (10^9 bytes).
+//   - round: each peer once, in an order that shifts from round to round.
+//   - sample: one peer, one work, one round. It has a value for each metric.
+//   - base: the peer that the ratios of a work refer to. A ratio is taken within a round and
+//     then summed up over the rounds.
+//   - target: what sluice is to reach against a yardstick, a peer by name.
+//   - check: a question of correctness that each peer is asked once.
+//
+// # JSON
+//
+// A Result is one JSON object; its "schema" is "sluice-bench/compare/1". Fields
+// may be added to it; a change of meaning changes the number.
+//
+//	schema        string
+//	start         RFC 3339 time
+//	seconds       how long all of it took
+//	machine       kernel, cpu, cpus, memory_bytes, file_limit
+//	base          [names of peers]: of each work the first that took part
+//	rounds        rounds asked for; a row has fewer samples where time ran out
+//	round_seconds length of one load
+//	peers         [{name, kind, way, version, command, note, left_out, checks}]
+//	              kind: direct, sluice, haproxy, nginx, redsocks, sing-box, xray
+//	              left_out: why it was not measured; absent where it was
+//	              checks: [{name, verdict, detail}], verdict: ok, wrong, none
+//	              (none: it does not carry that)
+//	works         [{key, title, unit, transport, memory, sweep, x, base, rows}]
+//	              memory: memory is what the work is about
+//	              sweep and x: of a sweep, what is varied and its value
+//	              rows: [{peer, samples, summary, ratio}]
+//	                peer: in the sweep over reactors the variant that was varied
+//	                samples: [{round, values: {METRIC: number}, fault}]
+//	                summary, ratio: {METRIC: {median, min, max, q1, q3, n}}
+//	targets       [{work, metric, yardstick, at_least, aim, aim_yardstick, peer,
+//	              ratio, aim_ratio, verdict}], verdict: aim, enough, below, unknown
+//
+// Metrics; one that a work does not measure, or that has too few events, is absent:
+//
+//	rate          units per second
+//	proxy_cpu     CPU seconds per unit of the peer's process tree
+//	              (/proc/PID/task/*/schedstat); absent for direct
+//	machine_cpu   CPU seconds per unit of the whole machine, the load tools and
+//	              whatever else runs on it included (/proc/stat)
+//	p50 p75 p90 p99 p99.9 p99.99
+//	              latency in seconds
+//	rss, pss      memory of the peer's process tree in bytes, under load (after it,
+//	              where the work says so)
+//	fds           open file descriptors of the peer's process tree, at that time
+//	lost          requests or datagrams without an answer, as a share of those sent
+package compare

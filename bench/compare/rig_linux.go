@@ -1,0 +1,235 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/bench/lab"
+)
+
+// rig is the lab with everything that runs in it. close ends it all.
+type rig struct {
+	lab     *lab.Lab
+	dir     string // of configurations
+	program string // sluice-bench
+	peers   []*peer
+	servers []*process
+	socks   *socksServer
+}
+
+// peer is a recipe in its seat, running if it could be started.
+type peer struct {
+	recipe
+	seat
+	proc *process // nil for direct
+}
+
+// newRig makes the lab and starts the servers and the peers. A peer that cannot be
+// started is left out, with the reason; a sluice that cannot is an error.
+func newRig(ctx context.Context, o Options) (*rig, error) {
+	if err := raiseFileLimit(); err != nil {
+		return nil, err
+	}
+	r := &rig{program: o.Program}
+	if err := r.build(ctx, o); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+func (r *rig) build(ctx context.Context, o Options) (err error) {
+	if r.dir, err = os.MkdirTemp("", "sluice-compare-"); err != nil {
+		return err
+	}
+	if r.lab, err = lab.New(lab.Options{}); err != nil {
+		return err
+	}
+	r.seatPeers(o)
+	if err = r.divert(ctx); err != nil {
+		return err
+	}
+	if err = r.serve(ctx); err != nil {
+		return err
+	}
+	for _, p := range r.peers {
+		if err = p.launch(ctx, r.lab.Gateway); err == nil {
+			continue
+		}
+		if p.Kind == "sluice" || ctx.Err() != nil {
+			return err
+		}
+		p.LeftOut = err.Error()
+	}
+	return nil
+}
+
+// seatPeers gives every peer that is wanted a seat.
+func (r *rig) seatPeers(o Options) {
+	limit := fileLimit()
+	take := func(make func(seat) recipe) {
+		s := seat{index: len(r.peers), dir: r.dir, fileLimit: limit}
+		p := &peer{recipe: make(s), seat: s}
+		if p.program != "" {
+			path, err := find(p.program, o.PeerDirs)
+			if err != nil {
+				p.LeftOut = err.Error()
+			}
+			p.program = path
+		}
+		if p.conns == 0 {
+			p.conns = int(limit)/2 - spareFiles
+		}
+		if p.series == "" {
+			p.series = p.Name
+		}
+		r.peers = append(r.peers, p)
+	}
+	for _, v := range o.Variants {
+		take(func(s seat) recipe { return sluice(v, o.Sluice, s) })
+	}
+	for _, kind := range o.Kinds {
+		take(func(s seat) recipe { return recipeOf(kind, s) })
+	}
+	for _, v := range o.reactorVariants() {
+		take(func(s seat) recipe {
+			p := sluice(v.Variant, o.Sluice, s)
+			p.only, p.x, p.series = SweepReactors, float64(v.reactors), v.of
+			return p
+		})
+	}
+}
+
+// spareFiles is what a proxy needs beside its connections' descriptors.
+const spareFiles = 200
+
+// find looks for a program in PATH and then in the folders.
+func find(program string, dirs []string) (string, error) {
+	path, err := exec.LookPath(program)
+	if strings.Contains(program, "/") {
+		if err != nil {
+			return "", err
+		}
+		return filepath.Abs(path)
+	}
+	for _, dir := range dirs {
+		if err == nil {
+			break
+		}
+		path, err = exec.LookPath(filepath.Join(dir, program))
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s is not installed", program)
+	}
+	return filepath.Abs(path)
+}
+
+// divert sets the gateway up: policy routing for marked packets, and the rules.
+// nginx' UDP sessions each leave an entry behind in the gateway's conntrack, whose
+// time there is cut to that of the sessions.
+func (r *rig) divert(ctx context.Context) error {
+	gw := r.lab.Gateway
+	for _, args := range []string{
+		fmt.Sprintf("rule add fwmark %d/%d lookup %d", lab.DivertMark, lab.DivertMark, lab.DivertTable),
+		fmt.Sprintf("route add local default dev lo table %d", lab.DivertTable),
+	} {
+		if err := gw.Run(ctx, "ip", strings.Fields(args)...); err != nil {
+			return err
+		}
+	}
+	var all []recipe
+	var seats []seat
+	conntrack := false
+	for _, p := range r.peers {
+		rec := p.recipe
+		if p.LeftOut != "" {
+			rec.Way = Forward
+		}
+		all, seats = append(all, rec), append(seats, p.seat)
+		conntrack = conntrack || rec.Way == Redirect
+	}
+	file := filepath.Join(r.dir, "rules.nft")
+	if err := os.WriteFile(file, []byte(divertRules(all, seats)), 0o644); err != nil {
+		return err
+	}
+	if err := gw.Run(ctx, "nft", "-f", file); err != nil {
+		return err
+	}
+	if conntrack {
+		for _, key := range []string{"nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"} {
+			if err := gw.Sysctl("net/netfilter/"+key, fmt.Sprint(2*udpTimeoutSeconds)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// launch writes the peer's files and starts it.
+func (p *peer) launch(ctx context.Context, gateway *lab.Namespace) (err error) {
+	if p.LeftOut != "" {
+		return errors.New(p.LeftOut)
+	}
+	if p.program == "" {
+		return nil
+	}
+	for name, text := range p.files {
+		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	p.Version = version(ctx, p.program, p.recipe.version)
+	p.Command = append([]string{filepath.Base(p.program)}, p.args...)
+	if p.proc, err = start(gateway, p.Name, p.program, p.args...); err != nil {
+		return err
+	}
+	tcp := []uint16{p.listen()}
+	if p.perPort {
+		tcp = []uint16{p.listen(), p.listen() + portsUsed - 1}
+	}
+	var udp []uint16
+	if p.udp {
+		udp = tcp
+	}
+	return p.proc.listens(ctx, tcp, udp)
+}
+
+func (r *rig) close() error {
+	var errs []error
+	for _, p := range r.peers {
+		errs = append(errs, p.proc.stop())
+	}
+	for _, s := range r.servers {
+		errs = append(errs, s.stop())
+	}
+	if r.socks != nil {
+		errs = append(errs, r.socks.close())
+	}
+	if r.lab != nil {
+		errs = append(errs, r.lab.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+}
+
+// raiseFileLimit lifts the soft limit of open files to the hard one, for this
+// process and, since it is set by hand, for those that it starts.
+func raiseFileLimit() error {
+	limit := fileLimit()
+	err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: limit})
+	return os.NewSyscallError("setrlimit", err)
+}
+
+// fileLimit is the hard limit of open files.
+func fileLimit() uint64 {
+	var l unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &l) != nil {
+		return 1024
+	}
+	return min(l.Max, 1<<20)
+}

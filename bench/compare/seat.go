@@ -1,0 +1,106 @@
+package compare
+
+import (
+	"fmt"
+	"time"
+
+	"sluice/bench/lab"
+)
+
+// Ports. Each peer has a block of destination ports, by which a load chooses it,
+// and a block of ports of its own to listen on.
+const (
+	destBase    = 20000
+	listenBase  = 12000
+	blockSize   = 10
+	socksListen = 1080 // of the server, for proxies that speak to nothing but a SOCKS server
+)
+
+// Destination ports within a block.
+const (
+	portServe = iota // package serve, TCP and UDP
+	portHTTP         // nginx
+	portIperf        // iperf3
+	portCheck        // the checks' own listeners
+	portsUsed
+	portNobody = blockSize - 1 // nobody listens
+)
+
+// udpTimeout is how long a UDP session of a peer outlives its last datagram, where
+// that can be told to it. It bounds the sessions that new sources leave behind:
+// rate times timeout must stay below the limit of file descriptors.
+const udpTimeout = 500 * time.Millisecond
+
+// udpTimeoutSeconds is udpTimeout for those that count whole seconds.
+const udpTimeoutSeconds = 1
+
+// seat is a peer's place in the lab.
+type seat struct {
+	index     int
+	dir       string // for its files
+	fileLimit uint64 // open files of its process
+}
+
+func (s seat) listen() uint16 { return uint16(listenBase + s.index*blockSize) }
+func (s seat) dest() uint16   { return uint16(destBase + s.index*blockSize) }
+
+// recipe is how to run a peer in its seat. Pure: nothing is started or written.
+type recipe struct {
+	Peer
+	program string            // name, or a path with a slash
+	args    []string          //
+	files   map[string]string // by name within the seat's dir
+	version []string          // arguments that print the version; nil: that of its Go module
+	udp     bool              // carries UDP
+	perPort bool              // listens on one port for each destination port, in their order
+	conns   int               // connections that it can hold; 0: half of the file limit
+	only    string            // the one sweep that it is for; empty: all but those of others
+	x       float64           // of that sweep
+	series  string            // name of its rows; empty: the peer's
+}
+
+// Variant is a sluice with its flags.
+type Variant struct {
+	Name    string
+	Program string   // empty: Options.Sluice
+	Flags   []string // of `sluice run`, beside --tproxy
+}
+
+// Kinds lists the kinds of peers beside sluice, in the order of tables and figures.
+func Kinds() []string {
+	return []string{Direct, HAProxy, "nginx", "redsocks", SingBox, "xray"}
+}
+
+// recipeOf makes the recipe of a kind other than sluice.
+func recipeOf(kind string, s seat) recipe {
+	switch kind {
+	case HAProxy:
+		return haproxy(s)
+	case "nginx":
+		return nginxStream(s)
+	case "redsocks":
+		return redsocks(s)
+	case SingBox:
+		return singBox(s)
+	case "xray":
+		return xray(s)
+	}
+	return recipe{Peer: Peer{Name: Direct, Kind: Direct, Way: Forward, Note: "the kernel forwards; no proxy"}, udp: true}
+}
+
+// sluice is a variant.
+func sluice(v Variant, path string, s seat) recipe {
+	if v.Program != "" {
+		path = v.Program
+	}
+	return recipe{
+		Peer:    Peer{Name: v.Name, Kind: "sluice", Way: TProxy},
+		program: path,
+		args: append([]string{"run", fmt.Sprintf("--tproxy=:%d", s.listen()), "--log-level=error",
+			"--udp-timeout=" + udpTimeout.String()}, v.Flags...),
+		version: []string{"--version"}, udp: true,
+	}
+}
+
+// serverAddress is where loads go to.
+const serverAddress = lab.Server4

@@ -1,0 +1,117 @@
+package compare
+
+// Work is one load with its sizes.
+type Work struct {
+	Key       string  `json:"key"`
+	Title     string  `json:"title"`
+	Unit      string  `json:"unit"`
+	Transport string  `json:"transport"` // tcp, udp
+	Sweep     string  `json:"sweep,omitempty"`
+	X         float64 `json:"x,omitempty"`      // the value that the sweep varies
+	Memory    bool    `json:"memory,omitempty"` // memory is what it is about
+
+	load   loadKind
+	flows  int  // connections, streams or sockets
+	window int  // datagrams in flight for each flow
+	size   int  // of a datagram, in bytes
+	down   bool // streams flow to the client
+	gso    bool // datagrams are sent in runs
+}
+
+// loadKind is what puts the load.
+type loadKind int
+
+const (
+	iperf      loadKind = iota // streams
+	wrkKeep                    // requests on kept connections
+	wrkClose                   // a connection for each request
+	idle                       // connections that only exist
+	echo                       // datagrams, a window for each flow
+	newSources                 // datagrams from a new port each
+)
+
+// Units.
+const (
+	gigabyte   = "GB"
+	request    = "request"
+	connection = "connection"
+	datagram   = "datagram"
+	session    = "session"
+)
+
+// Works are the rows of the comparison. Idle connections come first, so that no
+// other load has left memory behind, and new sources last.
+func Works() []Work {
+	const tcp, udp = "tcp", "udp"
+	return []Work{
+		{Key: "idle-5000", Title: "5,000 idle connections", Unit: connection, Transport: tcp, Memory: true, load: idle, flows: 5000},
+		{Key: "bulk-1-up", Title: "1 bulk stream, upwards", Unit: gigabyte, Transport: tcp, load: iperf, flows: 1},
+		{Key: "bulk-1-down", Title: "1 bulk stream, downwards", Unit: gigabyte, Transport: tcp, load: iperf, flows: 1, down: true},
+		{Key: "bulk-8-up", Title: "8 bulk streams, upwards", Unit: gigabyte, Transport: tcp, load: iperf, flows: 8},
+		{Key: "bulk-8-down", Title: "8 bulk streams, downwards", Unit: gigabyte, Transport: tcp, load: iperf, flows: 8, down: true},
+		{Key: "http-100", Title: "HTTP keep-alive, 100 connections", Unit: request, Transport: tcp, load: wrkKeep, flows: 100},
+		{Key: "http-1", Title: "HTTP keep-alive, 1 connection", Unit: request, Transport: tcp, load: wrkKeep, flows: 1},
+		{Key: "crr-50", Title: "A connection per request, 50 at once", Unit: connection, Transport: tcp, load: wrkClose, flows: 50},
+		{Key: "udp-1", Title: "UDP echo, 1 flow, 1 in flight", Unit: datagram, Transport: udp, load: echo, flows: 1, window: 1, size: 200},
+		{Key: "udp-16", Title: "UDP echo, 16 flows x 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 200},
+		{Key: "udp-16-gso", Title: "UDP echo, 16 flows x 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 1200, gso: true},
+		{Key: "udp-new", Title: "UDP, a new client port per datagram", Unit: session, Transport: udp, load: newSources, flows: 64, size: 64, Memory: true},
+	}
+}
+
+// Sweeps, by name.
+const (
+	SweepConnections = "connections"
+	SweepFlows       = "flows"
+	SweepSize        = "size"
+	SweepReactors    = "reactors"
+)
+
+// Sweeps lists the names.
+func Sweeps() []string {
+	return []string{SweepConnections, SweepFlows, SweepSize, SweepReactors}
+}
+
+// SweepTitle says what a sweep's x is.
+func SweepTitle(sweep string) string {
+	return map[string]string{
+		SweepConnections: "HTTP connections", SweepFlows: "UDP flows",
+		SweepSize: "bytes per datagram", SweepReactors: "reactors",
+	}[sweep]
+}
+
+// sweepWorks are the works of one sweep on a machine of that many CPUs.
+func sweepWorks(sweep string, cpus int) []Work {
+	var all []Work
+	add := func(w Work, x int, title string) {
+		w.Sweep, w.X, w.Title = sweep, float64(x), title
+		all = append(all, w)
+	}
+	http := Work{Key: "sweep-connections", Unit: request, Transport: "tcp", load: wrkKeep}
+	udp := Work{Key: "sweep-flows", Unit: datagram, Transport: "udp", load: echo, size: 200}
+	switch sweep {
+	case SweepConnections:
+		for _, n := range []int{1, 10, 100, 1000, 3000, 5000, 10000} {
+			http.flows = n
+			add(http, n, "HTTP keep-alive")
+		}
+	case SweepFlows:
+		for _, n := range []int{1, 4, 16, 64, 256, 1000, 5000} {
+			udp.flows, udp.window = n, max(1, min(32, 512/n))
+			add(udp, n, "UDP echo, 200 bytes, sent singly")
+		}
+	case SweepSize:
+		for _, n := range []int{64, 200, 512, 1200, 1472, 4000, 16000, 65507} {
+			udp.Key, udp.size, udp.flows, udp.window = "sweep-size", n, 16, 4
+			add(udp, n, "UDP echo, 16 flows x 4, sent singly")
+		}
+	case SweepReactors:
+		for n := 1; n <= cpus; n++ {
+			http.Key, http.flows = "sweep-reactors-http", 100
+			add(http, n, "HTTP keep-alive, 100 connections")
+			udp.Key, udp.flows, udp.window = "sweep-reactors-udp", 16, 32
+			add(udp, n, "UDP echo, 16 flows x 32, 200 bytes")
+		}
+	}
+	return all
+}
