@@ -36,11 +36,11 @@ func (c *crowd) leave(e *Entry[*visit]) {
 func (c *crowd) reactor(seed uint64, ops, clients int) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for range ops {
-		k, now := client(r.IntN(clients)), c.now.Add(1)
+		k, now := client(r.IntN(clients)), c.now.Add(tick)
 		e := c.table.Lookup(k)
 		switch op := r.IntN(32); {
 		case e == nil:
-			c.insert(k, now, 1+r.Int64N(1000))
+			c.insert(k, now, (1+r.Int64N(1000))*tick)
 		case e.Key() != k:
 			c.t.Errorf("lookup of %v gives %v", k, e.Key())
 		case op == 0:
@@ -50,7 +50,11 @@ func (c *crowd) reactor(seed uint64, ops, clients int) {
 		case op == 1:
 			c.table.Expire(now, 8, c.leave)
 		case op == 2:
-			c.table.SetTimeout(e, 1+r.Int64N(1000))
+			c.table.SetTimeout(e, (1+r.Int64N(1000))*tick)
+		case op == 3:
+			if e := c.table.Evict(now); e != nil {
+				c.leave(e)
+			}
 		case op < 8:
 			e.TouchReply(now)
 		default:
@@ -96,9 +100,7 @@ func TestCrowd(t *testing.T) {
 				wg.Go(func() { w.reactor(i, ops, c.clients) })
 			}
 			wg.Wait()
-			for i := range w.table.shards {
-				checkShard(t, w.table, &w.table.shards[i])
-			}
+			checkTable(t, w.table)
 			if live := w.inserted.Load() - w.left.Load(); live != int64(w.table.Len()) {
 				t.Errorf("%d inserted less %d left, but %d are counted", w.inserted.Load(), w.left.Load(), w.table.Len())
 			}

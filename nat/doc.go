@@ -2,7 +2,7 @@
 // clock and starts no goroutine: what a flow is, and what the time is, the
 // caller says.
 //
-//	                   Table ── count, max
+//	                   Table ── count, unreplied, max
 //	                     │ low bits of the hash
 //	  ┌──────────────────┼──────────────────┐
 //	shard              shard              shard
@@ -35,6 +35,16 @@
 // Each shard publishes the records of its tops. A full table compares those,
 // and locks only the shards that can hold the oldest entry of all.
 //
+// # Who makes room
+//
+// Most clients of a flood never see a reply, and most flows get theirs within
+// a round trip. So an entry without a reply is the first to go, but not before
+// it had the time to get one: until then, an idle flow that had its replies
+// makes room for it. Were the youngest to go first, the clients that open at
+// once would evict each other while thousands of idle flows stay. A flood gains
+// little by that: once an eighth of the table never had a reply, those make
+// room for each other, whatever their age.
+//
 // # Terms
 //
 //   - client: the address and port that a datagram came from, as one inbound
@@ -45,8 +55,11 @@
 //     REQ-6: the outbound direction must refresh a mapping, both may).
 //   - replied: a remote has answered; a reply is a touch that says so.
 //   - idle: the time since the last touch; at its timeout an entry is due.
+//   - overdue: not replied to, and idle for longer than a reply takes.
+//   - flood: an eighth or more of the table is entries without a reply.
 //   - victim: the entry that a full table gives up for a new one: the longest
-//     idle one that was never replied to, else the longest idle one.
+//     idle of the overdue ones, in a flood of the unreplied ones; without any,
+//     of the replied ones; without any of those either, of all.
 //   - record: the touch that a heap knows of.
 //   - tag: eight bits of a key's hash, to tell slots apart without reading
 //     the entries.

@@ -39,7 +39,7 @@ func (t *Table[V]) Expire(now int64, budget int, fn func(*Entry[V])) (next int64
 		if !t.giveBack() {
 			break
 		}
-		e := t.evict()
+		e := t.evict(now)
 		if e == nil { // others are still filling the places that they took
 			t.count.Add(1)
 			return now

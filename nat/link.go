@@ -23,6 +23,7 @@ func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
 	}
 	s.count++
 	s.queue(timeout, false).push(e)
+	t.unreplied.Add(1)
 	s.publish()
 	s.index.Load().add(hash, e)
 }
@@ -32,6 +33,9 @@ func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
 func (t *Table[V]) unlink(e *Entry[V]) {
 	s := e.shard
 	e.flags.Or(flagRemoved)
+	if !e.queue.replied {
+		t.unreplied.Add(-1)
+	}
 	e.queue.remove(e)
 	s.index.Load().drop(t.hash(e.key), e)
 	s.count--

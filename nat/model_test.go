@@ -21,12 +21,34 @@ func (s *session) due() int64 {
 	return s.touched + max(0, s.timeout)
 }
 
-// before reports whether s is a better victim than o.
-func (s *session) before(o *session) bool {
-	if s.replied != o.replied {
-		return o.replied
+// tick is the ns that the model's clock counts in: replyWait lies between its
+// timeouts, and is hit exactly.
+const tick = replyWait / 50
+
+// rank orders the kinds of victims; the lowest goes first.
+func (m *model) rank(s *session, flood bool) int {
+	switch overdue := m.now-s.touched > replyWait; {
+	case s.replied:
+		return 1
+	case flood || overdue:
+		return 0
 	}
-	return s.touched < o.touched
+	return 2
+}
+
+// flood reports whether an eighth of the bound, or of what is live if that is
+// less, never had a reply.
+func (m *model) flood() bool {
+	return 8*m.unreplied() >= min(m.max, len(m.live))
+}
+
+func (m *model) unreplied() (n int) {
+	for _, s := range m.live {
+		if !s.replied {
+			n++
+		}
+	}
+	return n
 }
 
 // model is a Table as one would write it without care for speed: a map, and a
@@ -68,13 +90,23 @@ func (m *model) removeVictim(victim *Entry[int]) {
 	if s == nil || s.e != victim || !victim.Removed() {
 		m.t.Fatalf("victim %v is not a live entry that was removed", victim)
 	}
+	flood := m.flood()
 	for _, o := range m.live {
-		if o.before(s) {
-			m.t.Fatalf("victim replied %v touched %d, but there is replied %v touched %d",
-				s.replied, s.touched, o.replied, o.touched)
+		if is, other := m.rank(s, flood), m.rank(o, flood); other < is || other == is && o.touched < s.touched {
+			m.t.Fatalf("at %d, flood %v: victim replied %v touched %d, but there is replied %v touched %d",
+				m.now, flood, s.replied, s.touched, o.replied, o.touched)
 		}
 	}
 	delete(m.live, victim.key)
+}
+
+func (m *model) evict() {
+	switch victim := m.table.Evict(m.now); {
+	case victim != nil:
+		m.removeVictim(victim)
+	case len(m.live) > 0:
+		m.t.Fatal("nothing is evicted")
+	}
 }
 
 func (m *model) lookup(k Key) *session {
@@ -123,9 +155,9 @@ func (m *model) expire(budget int) {
 func (m *model) step(b [4]byte) {
 	k := client(int(b[1]))
 	k.inbound = uint16(b[1] % 3)
-	timeout := []int64{0, 40, 40, 300, 300, 300, 5000, math.MaxInt64}[b[2]%8]
-	m.now += int64(b[3] % 16)
-	switch b[0] % 16 {
+	timeout := []int64{0, 40 * tick, 40 * tick, 300 * tick, 300 * tick, 300 * tick, 5000 * tick, math.MaxInt64}[b[2]%8]
+	m.now += int64(b[3]%16) * tick
+	switch op := b[0] % 17; op {
 	case 0, 1, 2, 3, 4:
 		m.insert(k, timeout)
 	case 5, 6:
@@ -134,7 +166,7 @@ func (m *model) step(b [4]byte) {
 		if s := m.lookup(k); s != nil {
 			at := m.now - int64(b[2]%4)
 			s.touched = max(s.touched, at)
-			if b[0]%16 == 10 {
+			if op == 10 {
 				s.replied = true
 				s.e.TouchReply(at)
 			} else {
@@ -160,6 +192,8 @@ func (m *model) step(b [4]byte) {
 	case 15:
 		m.max = 1 + int(b[2])
 		m.table.SetMax(m.max)
+	case 16:
+		m.evict()
 	}
 }
 
@@ -178,8 +212,27 @@ func (m *model) agree() {
 	if n := len(m.live); seen != n || m.table.Len() != n {
 		m.t.Fatalf("range gives %d, len %d, the model %d", seen, m.table.Len(), n)
 	}
-	for i := range m.table.shards {
-		checkShard(m.t, m.table, &m.table.shards[i])
+	if n := m.table.unreplied.Load(); n != int64(m.unreplied()) {
+		m.t.Fatalf("%d are counted as unreplied, the model has %d", n, m.unreplied())
+	}
+	checkTable(m.t, m.table)
+}
+
+// checkTable checks each shard, and the table's counts against what is there.
+func checkTable[V any](t *testing.T, tb *Table[V]) {
+	t.Helper()
+	var entries, unreplied int
+	for i := range tb.shards {
+		checkShard(t, tb, &tb.shards[i])
+		for _, q := range tb.shards[i].queues {
+			entries += len(q.items)
+			if !q.replied {
+				unreplied += len(q.items)
+			}
+		}
+	}
+	if n, u := tb.Len(), tb.unreplied.Load(); n != entries || u != int64(unreplied) {
+		t.Fatalf("%d entries and %d unreplied, but %d and %d are counted", entries, unreplied, n, u)
 	}
 }
 
@@ -242,6 +295,9 @@ func TestTableAgainstMap(t *testing.T) {
 			var b [4]byte
 			binary.LittleEndian.PutUint32(b[:], r.Uint32())
 			m.step(b)
+			if seed%8 >= 4 && r.IntN(16) > 0 { // no flood: most have their reply at once
+				m.step([4]byte{10, b[1]})
+			}
 			m.agree()
 		}
 	}
@@ -252,6 +308,14 @@ func TestTableAgainstMap(t *testing.T) {
 func FuzzTableAgainstMap(f *testing.F) {
 	f.Add([]byte("\x00\x02" + "\x00\x01\x01\x01" + "\x00\x02\x01\x01" + "\x0a\x01\x00\x01" + "\x00\x03\x01\x01"))
 	f.Add([]byte("\x02\xff" + "\x00\x01\x01\x0f" + "\x00\x02\x04\x0f" + "\x07\x01\x00\x0f" + "\x0b\x00\x00\x0f"))
+	replied := []byte("\x01\x0f")
+	for n := range byte(18) { // 16 that fill the table, and one that makes room after a while
+		replied = append(replied, 0, n, 7, 15)
+		if n < 16 {
+			replied = append(replied, 10, n, 0, 0)
+		}
+	}
+	f.Add(replied)
 	f.Fuzz(func(t *testing.T, ops []byte) {
 		if len(ops) < 2 {
 			return

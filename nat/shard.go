@@ -17,7 +17,9 @@ type shard[V any] struct {
 	mu     sync.Mutex
 	count  int
 	queues []*queue[V] // one per timeout in use and class, in no order
-	_      [cacheLine - 40]byte
+
+	unreplied *atomic.Int64 // the table's
+	_         [cacheLine - 48]byte
 
 	bounds bounds
 	_      [cacheLine - 24]byte
@@ -116,6 +118,7 @@ func (s *shard[V]) reply(e *Entry[V]) {
 	defer s.mu.Unlock()
 	if !e.Replied() && e.queue != nil {
 		s.move(e, e.queue.timeout, true)
+		s.unreplied.Add(-1)
 	}
 	e.flags.Or(flagReplied)
 }

@@ -18,10 +18,13 @@ type Table[V any] struct {
 	seed   seed
 	shards []shard[V] // a power of two
 
-	max   atomic.Int64
-	_     [cacheLine]byte
-	count atomic.Int64 // entries, and places that an Insert is about to fill
-	turn  atomic.Uint64
+	max       atomic.Int64
+	_         [cacheLine]byte
+	count     atomic.Int64 // entries, and places that an Insert is about to fill
+	turn      atomic.Uint64
+	_         [cacheLine]byte
+	unreplied atomic.Int64 // entries without a reply; changes when one comes, leaves or first gets one
+	_         [cacheLine]byte
 }
 
 // New returns an empty table for a bound of at least 1 entry, see
@@ -37,6 +40,7 @@ func newTable[V any](bound, shards int) *Table[V] {
 	t.SetMax(bound)
 	for i := range t.shards {
 		t.shards[i].index.Store(newIndex[V](1))
+		t.shards[i].unreplied = &t.unreplied
 		t.shards[i].publish()
 	}
 	return t
@@ -66,12 +70,21 @@ func (t *Table[V]) Lookup(k Key) *Entry[V] {
 // without a touch. When the client has an entry already (another reactor was
 // first), that one is e, v is not used, and inserted is false.
 //
-// When the table was full, victim is the entry that was removed for this one:
-// the longest idle one of the whole table that was never replied to, else the
-// longest idle one. Where hundreds of entries look longer idle than they are,
-// because they were touched since anybody compared them, it is the longest idle
-// of those hundreds. The caller ends the victim's flow also when inserted is
-// false: the other reactor may have been first only after the victim was gone.
+// When the table was full, victim is the entry that was removed for this one,
+// the longest idle of its kind in the whole table:
+//
+//  1. of those that never had a reply, when it has waited for one for more
+//     than 2 s, or when an eighth of the bound is such entries (a flood);
+//  2. else of those that had a reply;
+//  3. else of all.
+//
+// So the clients of a flood, spoofed ones say, take an eighth of the table from
+// flows that carry both ways, and one place more for each Insert that runs at
+// the same moment. Where hundreds of entries look longer idle than they are,
+// because they were touched since anybody compared them, the victim is the
+// longest idle of hundreds. The caller ends the victim's flow also when
+// inserted is false: the other reactor may have been first only after the
+// victim was gone.
 func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], inserted bool) {
 	s, hash := t.shard(k)
 	fresh := &Entry[V]{Value: v, key: k, shard: s}
@@ -84,7 +97,7 @@ func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], 
 	}
 	if !t.reserve() {
 		s.mu.Unlock()
-		victim = t.makeRoom()
+		victim = t.makeRoom(now)
 		s.mu.Lock()
 		if e = s.index.Load().find(hash, k); e != nil {
 			s.mu.Unlock()
@@ -97,8 +110,9 @@ func (t *Table[V]) Insert(k Key, v V, now, timeout int64) (e, victim *Entry[V], 
 	return fresh, victim, true
 }
 
-// Remove takes an entry of this table out. Of all that remove an entry (Remove, Expire, a
-// full Insert), exactly one does: Remove reports whether it was this call.
+// Remove takes an entry of this table out. Of all that remove an entry (Remove,
+// Expire, Evict, a full Insert), exactly one does: Remove reports whether it was
+// this call.
 func (t *Table[V]) Remove(e *Entry[V]) bool {
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
