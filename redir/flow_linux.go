@@ -78,7 +78,7 @@ func (r *udpRelay) open(key nat.Key, in *inbound, m *loop.Received) *nat.Entry[*
 }
 
 // upstreamSocket makes a socket of the client's family. When fds have run out
-// it gives up a write-back socket for it, and the longest idle session for the
+// it gives up a write-back socket for it, and a session for the
 // next.
 func (r *udpRelay) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
 	fd, errno := openUpstream(client, r.w.set.mark)
