@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +50,7 @@ func (r *rig) check(p *peer) []Check {
 
 func answer(name string, err error) Check {
 	if err != nil {
-		return Check{Name: name, Verdict: Wrong, Detail: err.Error()}
+		return Check{Name: name, Verdict: Wrong, Detail: strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
 	return Check{Name: name, Verdict: Right}
 }
@@ -178,10 +179,13 @@ func (r *rig) checkRefused(p *peer) error {
 	return nil
 }
 
+// errOrderly is a FIN where a reset was due.
+var errOrderly = errors.New("an orderly end")
+
 // orEnd names the orderly end of a stream.
 func orEnd(err error) error {
 	if err == nil {
-		return io.EOF
+		return errOrderly
 	}
 	return err
 }

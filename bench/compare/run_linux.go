@@ -146,12 +146,27 @@ func (r *rig) work(ctx context.Context, w Work, o Options, deadline time.Time) (
 			if err != nil {
 				s.Fault = err.Error()
 			}
+			if len(s.Values) == 0 {
+				s.Fault += r.revive(ctx, peers[n])
+			}
 			s.Round = round
 			res.Rows[n].Samples = append(res.Rows[n].Samples, s)
 			fmt.Fprintf(o.Progress, "%s  round %d of %d  %s\n", w.name(), round+1, o.Rounds, w.describe(peers[n].series, s))
 		}
 	}
 	return res, nil
+}
+
+// revive starts a peer anew that let nothing through, so that it does not spoil what
+// follows; it returns what to add to the fault.
+func (r *rig) revive(ctx context.Context, p *peer) string {
+	if p.proc == nil {
+		return ""
+	}
+	if err := errors.Join(p.proc.stop(), p.launch(ctx, r.lab.Gateway)); err != nil {
+		return "; not started again: " + err.Error()
+	}
+	return "; started again"
 }
 
 // does tells whether a peer takes part in a work.

@@ -28,7 +28,7 @@ func (r *Result) WriteText(w io.Writer) error {
 }
 
 func (w *WorkResult) writeText(t io.Writer) {
-	metrics := w.metrics()
+	metrics := w.Metrics()
 	fmt.Fprintf(t, "\n%s [%s]\n%s\n", w.Title, w.Key, strings.Join(append([]string{"peer"}, w.headings(metrics)...), "\t"))
 	for _, row := range w.Rows {
 		fmt.Fprintf(t, "%s\t", row.Peer)
@@ -61,8 +61,8 @@ func (s *Series) writeText(t io.Writer) {
 	}
 }
 
-// metrics are those that at least one row has, in the order of the table.
-func (w *WorkResult) metrics() []Metric {
+// Metrics are those that at least one row has, in the order of the table.
+func (w *WorkResult) Metrics() []Metric {
 	var list []Metric
 	for _, m := range []Metric{Rate, ProxyCPU, MachineCPU, P50, P99, RSS, PSS, FDs, Lost} {
 		for _, row := range w.Rows {
@@ -140,7 +140,7 @@ func (r *Result) writeChecks(t io.Writer) {
 			c := p.Check(name[0])
 			fmt.Fprintf(t, "\t%s", map[string]string{Right: "ok", Wrong: "WRONG", Absent: "-"}[c.Verdict])
 			if c.Verdict == Wrong {
-				wrong = append(wrong, fmt.Sprintf("  %s, %s: %s", p.Name, c.Name, strings.ReplaceAll(c.Detail, "\n", "; ")))
+				wrong = append(wrong, fmt.Sprintf("  %s, %s: %s", p.Name, c.Name, c.Detail))
 			}
 		}
 		fmt.Fprintln(t)

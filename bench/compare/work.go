@@ -53,8 +53,8 @@ func Works() []Work {
 		{Key: "http-1", Title: "HTTP keep-alive, 1 connection", Unit: request, Transport: tcp, load: wrkKeep, flows: 1},
 		{Key: "crr-50", Title: "A connection per request, 50 at once", Unit: connection, Transport: tcp, load: wrkClose, flows: 50},
 		{Key: "udp-1", Title: "UDP echo, 1 flow, 1 in flight", Unit: datagram, Transport: udp, load: echo, flows: 1, window: 1, size: 200},
-		{Key: "udp-16", Title: "UDP echo, 16 flows x 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 200},
-		{Key: "udp-16-gso", Title: "UDP echo, 16 flows x 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 1200, gso: true},
+		{Key: "udp-16", Title: "UDP echo, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 200},
+		{Key: "udp-16-gso", Title: "UDP echo, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 1200, gso: true},
 		{Key: "udp-new", Title: "UDP, a new client port per datagram", Unit: session, Transport: udp, load: newSources, flows: 64, size: 64, Memory: true},
 	}
 }
@@ -103,14 +103,14 @@ func sweepWorks(sweep string, cpus int) []Work {
 	case SweepSize:
 		for _, n := range []int{64, 200, 512, 1200, 1472, 4000, 16000, 65507} {
 			udp.Key, udp.size, udp.flows, udp.window = "sweep-size", n, 16, 4
-			add(udp, n, "UDP echo, 16 flows x 4, sent singly")
+			add(udp, n, "UDP echo, 16 flows × 4, sent singly")
 		}
 	case SweepReactors:
 		for n := 1; n <= cpus; n++ {
 			http.Key, http.flows = "sweep-reactors-http", 100
 			add(http, n, "HTTP keep-alive, 100 connections")
 			udp.Key, udp.flows, udp.window = "sweep-reactors-udp", 16, 32
-			add(udp, n, "UDP echo, 16 flows x 32, 200 bytes")
+			add(udp, n, "UDP echo, 16 flows × 32, 200 bytes")
 		}
 	}
 	return all

@@ -31,12 +31,17 @@ type wrkReport struct {
 	Latency  map[string]float64 `json:"latency_us"`
 }
 
+// connectTime is what a connection adds to the length of the load: wrk opens them
+// within it.
+const connectTime = 500 * time.Microsecond
+
 // runWrk loads nginx through the target port.
 func (r *rig) runWrk(ctx context.Context, w Work, target netip.AddrPort, d time.Duration) (outcome, error) {
 	script := filepath.Join(r.dir, "report.lua")
 	if err := os.WriteFile(script, []byte(wrkScript), 0o644); err != nil {
 		return outcome{}, err
 	}
+	d += time.Duration(w.flows) * connectTime
 	args := []string{"-t", strconv.Itoa(min(2, w.flows)), "-c", strconv.Itoa(w.flows), "-d", fmt.Sprintf("%ds", seconds(d)),
 		"--timeout", "5s", "-s", script}
 	if w.load == wrkClose {

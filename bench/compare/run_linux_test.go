@@ -1,0 +1,101 @@
+package compare_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sluice/bench/compare"
+	"sluice/bench/lab"
+)
+
+func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
+
+// programs builds sluice and sluice-bench.
+func programs(t *testing.T) (sluice, bench string) {
+	dir := t.TempDir()
+	out, err := exec.Command("go", "build", "-o", dir, "sluice/cmd/sluice", "sluice/cmd/sluice-bench").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
+	}
+	return filepath.Join(dir, "sluice"), filepath.Join(dir, "sluice-bench")
+}
+
+func options(t *testing.T) compare.Options {
+	if err := lab.For(t, lab.Options{}).Close(); err != nil { // skips where labs cannot be made
+		t.Fatal(err)
+	}
+	sluice, bench := programs(t)
+	return compare.Options{Sluice: sluice, Program: bench, Kinds: []string{compare.Direct}, Base: []string{compare.Direct},
+		Rounds: 1, Duration: time.Second, Progress: t.Output()}
+}
+
+func TestSluiceBesideDirect(t *testing.T) {
+	o := options(t)
+	o.Works = []string{"bulk-1-down", "http-1", "udp-16"}
+	res, err := compare.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Peers {
+		if p.LeftOut != "" || len(p.Checks) != len(compare.CheckNames()) {
+			t.Errorf("%s: left out: %q, %d checks", p.Name, p.LeftOut, len(p.Checks))
+		}
+		for _, c := range p.Checks {
+			if c.Verdict != compare.Right {
+				t.Errorf("%s: %s is %s: %s", p.Name, c.Name, c.Verdict, c.Detail)
+			}
+		}
+	}
+	if len(res.Works) != len(o.Works) {
+		t.Fatalf("%d works, want %d", len(res.Works), len(o.Works))
+	}
+	for _, w := range res.Works {
+		row := w.Row("sluice")
+		if fault := row.Faults(); fault != "" {
+			t.Errorf("%s: %s", w.Key, fault)
+		}
+		for _, m := range []compare.Metric{compare.Rate, compare.ProxyCPU, compare.MachineCPU, compare.RSS, compare.PSS, compare.FDs} {
+			if row.Summary[m].Median <= 0 {
+				t.Errorf("%s: no %s", w.Key, m)
+			}
+		}
+		if row.Ratio[compare.Rate].N != 1 || w.Row(compare.Direct).Ratio[compare.Rate].Median != 1 {
+			t.Errorf("%s: ratios %v", w.Key, row.Ratio)
+		}
+	}
+}
+
+func TestInterruptKeepsWhatWasDone(t *testing.T) {
+	o := options(t)
+	o.Works = []string{"http-1", "udp-1"}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	o.Progress = afterLines{cancel, []byte("udp-1")}
+	o.Rounds = 1
+	res, err := compare.Run(ctx, o)
+	if !errors.Is(err, compare.ErrIncomplete) {
+		t.Errorf("error %v, want ErrIncomplete", err)
+	}
+	if res == nil || len(res.Works) != 1 || res.Works[0].Key != "http-1" {
+		t.Errorf("result %+v, want http-1 alone", res)
+	}
+}
+
+// afterLines calls cancel at the first line that begins with prefix.
+type afterLines struct {
+	cancel context.CancelFunc
+	prefix []byte
+}
+
+func (a afterLines) Write(b []byte) (int, error) {
+	if bytes.HasPrefix(b, a.prefix) {
+		a.cancel()
+	}
+	return len(b), nil
+}
