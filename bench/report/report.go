@@ -1,0 +1,143 @@
+package report
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sluice/bench/compare"
+)
+
+// page is the HTML template.
+//
+//go:embed report.html.tmpl
+var page string
+
+// view is what the page shows.
+type view struct {
+	*compare.Result
+	Overview  template.HTML
+	Checks    [][2]string
+	Works     []workView
+	Latencies []template.HTML
+	Sweeps    []sweepView
+	Left      []compare.Peer
+}
+
+type workView struct {
+	*compare.WorkResult
+	Figure  template.HTML
+	Metrics []compare.Metric
+}
+
+type sweepView struct {
+	Title, By string
+	Figures   []template.HTML
+}
+
+// Write writes report.html and the figures (plots/*.svg, plots/*.png) into dir,
+// which it makes, and returns the page's path. The page needs no other file.
+func Write(r *compare.Result, dir string) (path string, err error) {
+	plots := filepath.Join(dir, "plots")
+	if err := os.MkdirAll(plots, 0o755); err != nil {
+		return "", err
+	}
+	v, err := newView(r, plots)
+	if err != nil {
+		return "", err
+	}
+	t, err := template.New("report").Funcs(functions(r)).Parse(page)
+	if err != nil {
+		return "", fmt.Errorf("page: %w", err)
+	}
+	path = filepath.Join(dir, "report.html")
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(t.Execute(f, v), f.Close()); err != nil {
+		return "", fmt.Errorf("page: %w", err)
+	}
+	return path, nil
+}
+
+// newView draws every figure.
+func newView(r *compare.Result, plots string) (*view, error) {
+	v := &view{Result: r, Checks: compare.CheckNames()}
+	all := looks(r.Peers)
+	var errs []error
+	drawn := func(f figure) template.HTML {
+		svg, err := f.save(plots)
+		errs = append(errs, err)
+		return template.HTML(svg)
+	}
+	if f, ok := overviewFigure(r, all); ok {
+		v.Overview = drawn(f)
+	}
+	for i := range r.Works {
+		w := &r.Works[i]
+		if w.Sweep != "" {
+			continue
+		}
+		b := barsOf(w, all)
+		v.Works = append(v.Works, workView{WorkResult: w, Figure: drawn(b), Metrics: w.Metrics()})
+		if f, ok := latencyFigure(w, all); ok {
+			v.Latencies = append(v.Latencies, drawn(f))
+		}
+	}
+	for _, s := range r.Series() {
+		sv := sweepView{Title: s.Title, By: compare.SweepTitle(s.Sweep)}
+		for _, f := range sweepFigures(s, all) {
+			sv.Figures = append(sv.Figures, drawn(f))
+		}
+		v.Sweeps = append(v.Sweeps, sv)
+	}
+	return v, errors.Join(errs...)
+}
+
+// functions are what the page's template calls.
+func functions(r *compare.Result) template.FuncMap {
+	return template.FuncMap{
+		"join":    strings.Join,
+		"gib":     func(b uint64) string { return fmt.Sprintf("%.0f GiB", float64(b)/(1<<30)) },
+		"minutes": func(s float64) string { return fmt.Sprintf("%.0f\u00a0min", s/60) },
+		"sign": func(verdict string) string {
+			return map[string]string{compare.Right: "✓", compare.Wrong: "✗", compare.Absent: "–",
+				compare.AimReached: "✓✓ aim reached", compare.Enough: "✓ enough", compare.Below: "✗ below", compare.Unknown: "? not measured"}[verdict]
+		},
+		"work": func(key string) string {
+			if w := r.Work(key); w != nil {
+				return w.Title
+			}
+			return key
+		},
+		"metric": func(v compare.Verdict) string {
+			if w := r.Work(v.Work); w != nil {
+				return w.MetricTitle(v.Metric)
+			}
+			return string(v.Metric)
+		},
+		"check": func(p compare.Peer, name string) compare.Check { return p.Check(name) },
+		"values": func(w workView, row compare.Row, m compare.Metric) string {
+			s, ok := row.Summary[m]
+			if !ok {
+				return "–"
+			}
+			if s.N < 2 || s.Min == s.Max {
+				return w.Show(m, s.Median)
+			}
+			return fmt.Sprintf("%s (%s to %s)", w.Show(m, s.Median), w.Show(m, s.Min), w.Show(m, s.Max))
+		},
+		"ratio": func(row compare.Row, m compare.Metric) string {
+			s, ok := row.Ratio[m]
+			if !ok {
+				return ""
+			}
+			return fmt.Sprintf("%.2f×", s.Median)
+		},
+	}
+}
