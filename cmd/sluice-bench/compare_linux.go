@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sluice/bench/compare"
+	"sluice/bench/lab"
+	"sluice/bench/report"
+)
+
+type compareCmd struct {
+	Sluice  string        `help:"The sluice program." default:"bin/sluice" placeholder:"PATH" group:"What"`
+	Variant []variantFlag `help:"A sluice to compare, as NAME=FLAGS of 'sluice run'; flags may follow the path of another sluice program (repeatable; none: one without flags)." sep:"none" placeholder:"NAME=FLAGS" group:"What"`
+	Peers   []string      `help:"The other peers (${enum}); those that are not installed are left out." enum:"direct,haproxy,nginx,redsocks,sing-box,xray" default:"direct,haproxy,nginx,redsocks,sing-box,xray" group:"What"`
+	PeerDir string        `help:"Folder of peers beside PATH, and where --install puts the Go ones (default: peers under --out)." placeholder:"DIR" group:"What"`
+	Install bool          `help:"Install what is missing first: Debian's packages, and sing-box and Xray by 'go install'." group:"What"`
+	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part." default:"haproxy,sing-box" group:"What"`
+	Work    []string      `help:"Only these works, by key (see the progress), or all." placeholder:"KEY" group:"What"`
+	Sweep   []string      `help:"How cost grows: connections, flows, size, reactors, all. Without --work, nothing but the sweeps." enum:"connections,flows,size,reactors,all" placeholder:"NAME" group:"What"`
+
+	Rounds   int           `help:"Rounds." default:"7" group:"How long"`
+	Duration time.Duration `help:"Length of one load; wrk and iperf3 take whole seconds." default:"3s" group:"How long"`
+	Short    bool          `help:"Three rounds of a second, all within ten minutes." group:"How long"`
+
+	Out   string `help:"Folder of the results: compare.json, report.html, plots." default:"bench/out" placeholder:"DIR" group:"Result"`
+	Quiet bool   `help:"No progress." group:"Result"`
+}
+
+const (
+	shortRounds   = 3
+	shortDuration = time.Second
+	// shortBudget leaves time for the checks, the last round and the report within
+	// ten minutes.
+	shortBudget = 8 * time.Minute
+)
+
+func (c *compareCmd) Run(ctx context.Context) error {
+	begin := time.Now()
+	if c.PeerDir == "" {
+		c.PeerDir = filepath.Join(c.Out, "peers")
+	}
+	if c.Install && !lab.Entered() {
+		if err := compare.Install(ctx, c.PeerDir, c.Peers, os.Stderr); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			fmt.Fprintln(os.Stderr, "sluice-bench: goes on without:", err)
+		}
+	}
+	if err := lab.Enter(); err != nil {
+		return err
+	}
+	o, err := c.options(begin)
+	if err != nil {
+		return err
+	}
+	res, err := compare.Run(ctx, o)
+	if res == nil || len(res.Works) == 0 {
+		return err
+	}
+	return errors.Join(err, c.save(res))
+}
+
+func (c *compareCmd) options(begin time.Time) (compare.Options, error) {
+	o := compare.Options{Sluice: c.Sluice, Kinds: c.Peers, PeerDirs: []string{c.PeerDir}, Base: c.Base, Works: c.Work,
+		Sweeps: c.Sweep, Rounds: max(1, c.Rounds), Duration: c.Duration, Progress: os.Stderr}
+	for _, v := range c.Variant {
+		o.Variants = append(o.Variants, compare.Variant(v))
+	}
+	if len(c.Work) == 1 && c.Work[0] == "all" {
+		o.Works = nil
+		for _, w := range compare.Works() {
+			o.Works = append(o.Works, w.Key)
+		}
+	}
+	if len(c.Sweep) == 1 && c.Sweep[0] == "all" {
+		o.Sweeps = compare.Sweeps()
+	}
+	if c.Short {
+		o.Rounds, o.Duration, o.Budget = shortRounds, shortDuration, shortBudget-time.Since(begin)
+		o.Budget = max(o.Budget, time.Second)
+	}
+	if c.Quiet {
+		null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		if err != nil {
+			return o, err
+		}
+		o.Progress = null
+	}
+	var err error
+	o.Program, err = os.Executable()
+	return o, err
+}
+
+// save writes the tables to the terminal and the files to the folder.
+func (c *compareCmd) save(res *compare.Result) error {
+	if err := res.WriteText(os.Stdout); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(filepath.Join(c.Out, "compare.json"))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(res.Write(f), f.Close()); err != nil {
+		return err
+	}
+	html, err := report.Write(res, c.Out)
+	if err == nil {
+		fmt.Println("\nreport:", html)
+	}
+	return err
+}
+
+// variantFlag reads NAME=FLAGS, or NAME=PROGRAM FLAGS.
+type variantFlag compare.Variant
+
+var _ encoding.TextUnmarshaler = (*variantFlag)(nil)
+
+func (v *variantFlag) UnmarshalText(text []byte) error {
+	name, flags, ok := strings.Cut(string(text), "=")
+	if !ok || name == "" {
+		return fmt.Errorf("%q: want NAME=FLAGS", text)
+	}
+	v.Name, v.Flags = name, strings.Fields(flags)
+	if len(v.Flags) > 0 && !strings.HasPrefix(v.Flags[0], "-") {
+		v.Program, v.Flags = v.Flags[0], v.Flags[1:]
+	}
+	return nil
+}
