@@ -17,6 +17,9 @@ type grammar struct {
 	Demo  demoCmd  `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
 	Serve serveCmd `cmd:"" help:"Be what loads are sent to: echo, sink, source and responder on one port, TCP and UDP."`
 	Load  loadCmd  `cmd:"" help:"Put one load on a path, verify what comes back, and measure."`
+
+	Compare compareCmd `cmd:"" help:"Measure sluice beside other proxies, in interleaved rounds."`
+	Report  reportCmd  `cmd:"" help:"Draw a comparison again from its JSON."`
 }
 
 // sparePs is how many more goroutines may run than there are CPUs, so that those in
