@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -25,16 +26,26 @@ func inside[T any](tb testing.TB, ns *lab.Namespace, fn func() (T, error)) T {
 	return made
 }
 
-// listenTCP opens a listener; it is closed when the test ends.
+// listenTCP opens a listener; it is closed when the test ends. A port may be in
+// use for some ms after its last listener was closed: a program that a parallel
+// test starts has all fds between fork and exec.
 func listenTCP(tb testing.TB, ns *lab.Namespace, at netip.AddrPort) *net.TCPListener {
 	tb.Helper()
 	var lc net.ListenConfig
 	lc.SetMultipathTCP(false)
-	ln := inside(tb, ns, func() (net.Listener, error) {
-		return lc.Listen(context.Background(), "tcp", at.String())
-	}).(*net.TCPListener)
+	var ln net.Listener
+	until(tb, "listen on "+at.String(), func() bool {
+		err := ns.Do(func() (err error) {
+			ln, err = lc.Listen(context.Background(), "tcp", at.String())
+			return err
+		})
+		if err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			tb.Fatal(err)
+		}
+		return err == nil
+	})
 	tb.Cleanup(func() { ln.Close() })
-	return ln
+	return ln.(*net.TCPListener)
 }
 
 // connect dials from inside a namespace. from may be zero, also its port alone.
@@ -93,8 +104,12 @@ func listenUDP(tb testing.TB, ns *lab.Namespace, at netip.AddrPort) *net.UDPConn
 		return net.ListenUDP(udpNetwork(at.Addr()), net.UDPAddrFromAddrPort(at))
 	})
 	tb.Cleanup(func() { conn.Close() })
+	const room = 4 << 20 // bytes; beyond net.core.rmem_max only as root of the machine (socket(7))
 	control(tb, conn, func(fd int) error {
-		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
+		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) == nil {
+			return nil
+		}
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room)
 	})
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	return conn

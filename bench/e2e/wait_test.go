@@ -35,6 +35,9 @@ func always(tb testing.TB, d time.Duration, what string, cond func() bool) {
 	}
 }
 
+// pass lets time go by, where time is what is tested.
+func pass(d time.Duration) { eventually(d, func() bool { return false }) }
+
 // eventually reports whether cond held at some look within d. It is the only
 // place where time passes.
 func eventually(d time.Duration, cond func() bool) bool {
