@@ -114,6 +114,9 @@ func TestRecipes(t *testing.T) {
 		}
 	}
 	r := sluice(Variant{Name: "v", Program: "/old", Flags: []string{"--relay=copy"}}, "/new", seat{index: 3})
+	if r.conns != 5000 || maxConns([]string{"--x", "--max-conns", "9500"}, 20000) != 9500 || maxConns([]string{"--max-conns=7"}, 20000) != 7 {
+		t.Errorf("connections: %d", r.conns)
+	}
 	if r.program != "/old" || !slices.Contains(r.args, "--relay=copy") || !slices.Contains(r.args, "--tproxy=:12030") {
 		t.Errorf("variant %+v", r)
 	}

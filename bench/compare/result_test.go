@@ -27,7 +27,7 @@ func example() *Result {
 		}
 		panic(key)
 	}
-	sweep := sweepWorks(SweepSize, 2)[0]
+	sweep := sweepWorks(SweepSize, 2, 20000)[0]
 	r := &Result{
 		Schema: Schema, Start: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), Seconds: 61.5,
 		Machine: Machine{Kernel: "6.18.0", CPU: "a CPU", CPUs: 2, Memory: 8 << 30, FileLimit: 20000},

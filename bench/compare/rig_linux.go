@@ -106,9 +106,6 @@ func (r *rig) seatPeers(o Options) {
 	}
 }
 
-// spareFiles is what a proxy needs beside its connections' descriptors.
-const spareFiles = 200
-
 // find looks for a program in PATH and then in the folders.
 func find(program string, dirs []string) (string, error) {
 	path, err := exec.LookPath(program)

@@ -52,11 +52,12 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 	defer func() { err = errors.Join(err, r.close()) }()
 	res = &Result{Schema: Schema, Start: begin, Machine: thisMachine(), Base: o.Base, Rounds: o.Rounds, RoundSeconds: o.Duration.Seconds()}
 	for _, p := range r.peers {
-		if p.LeftOut == "" {
+		switch {
+		case p.LeftOut != "":
+			fmt.Fprintf(o.Progress, "left out: %s: %s\n", p.Name, p.LeftOut)
+		case p.only == "": // a sweep's variants are no other programs
 			fmt.Fprintf(o.Progress, "checking %s\n", p.Name)
 			p.Checks = r.check(p)
-		} else {
-			fmt.Fprintf(o.Progress, "left out: %s: %s\n", p.Name, p.LeftOut)
 		}
 		res.Peers = append(res.Peers, p.Peer)
 	}
@@ -91,7 +92,7 @@ func (o Options) works() ([]Work, error) {
 		return len(o.Works)+len(o.Sweeps) > 0 && !slices.Contains(o.Works, w.Key)
 	})
 	for _, sweep := range o.Sweeps {
-		points := sweepWorks(sweep, runtime.NumCPU())
+		points := sweepWorks(sweep, runtime.NumCPU(), int(fileLimit()))
 		if len(points) == 0 {
 			return nil, fmt.Errorf("no such sweep: %q", sweep)
 		}

@@ -2,6 +2,8 @@ package compare
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"sluice/bench/lab"
@@ -33,6 +35,9 @@ const udpTimeout = 500 * time.Millisecond
 
 // udpTimeoutSeconds is udpTimeout for those that count whole seconds.
 const udpTimeoutSeconds = 1
+
+// spareFiles is what a proxy needs beside its connections' descriptors.
+const spareFiles = 500
 
 // seat is a peer's place in the lab.
 type seat struct {
@@ -85,7 +90,8 @@ func recipeOf(kind string, s seat) recipe {
 	case "xray":
 		return xray(s)
 	}
-	return recipe{Peer: Peer{Name: Direct, Kind: Direct, Way: Forward, Note: "the kernel forwards; no proxy"}, udp: true}
+	return recipe{Peer: Peer{Name: Direct, Kind: Direct, Way: Forward, Note: "the kernel forwards; no proxy"},
+		udp: true, conns: int(s.fileLimit) - spareFiles}
 }
 
 // sluice is a variant.
@@ -98,8 +104,24 @@ func sluice(v Variant, path string, s seat) recipe {
 		program: path,
 		args: append([]string{"run", fmt.Sprintf("--tproxy=:%d", s.listen()), "--log-level=error",
 			"--udp-timeout=" + udpTimeout.String()}, v.Flags...),
-		version: []string{"--version"}, udp: true,
+		version: []string{"--version"}, udp: true, conns: maxConns(v.Flags, s.fileLimit),
 	}
+}
+
+// maxConns is how many connections a sluice takes: what --max-conns says, else a
+// quarter of the files, since it shares them out between connections and sessions.
+func maxConns(flags []string, files uint64) int {
+	const flag = "--max-conns"
+	for i, f := range flags {
+		value, ok := strings.CutPrefix(f, flag+"=")
+		if !ok && f == flag && i+1 < len(flags) {
+			value = flags[i+1]
+		}
+		if n, err := strconv.Atoi(value); err == nil && n > 0 {
+			return n
+		}
+	}
+	return int(files) / 4
 }
 
 // serverAddress is where loads go to.

@@ -35,7 +35,10 @@ func (w *WorkResult) writeText(t io.Writer) {
 		for _, m := range metrics {
 			fmt.Fprintf(t, "%s\t", w.cell(row, m))
 		}
-		fmt.Fprintln(t, row.Faults())
+		if faults := row.Faults(); faults != "" {
+			fmt.Fprintf(t, "! %s", faults)
+		}
+		fmt.Fprintln(t)
 	}
 }
 
@@ -121,7 +124,7 @@ func (r *Row) Faults() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("! %d of %d rounds: %s", n, len(r.Samples), first)
+	return fmt.Sprintf("%d of %d rounds: %s", n, len(r.Samples), first)
 }
 
 func (r *Result) writeChecks(t io.Writer) {

@@ -80,8 +80,9 @@ func SweepTitle(sweep string) string {
 	}[sweep]
 }
 
-// sweepWorks are the works of one sweep on a machine of that many CPUs.
-func sweepWorks(sweep string, cpus int) []Work {
+// sweepWorks are the works of one sweep on a machine of that many CPUs and, for each
+// process, open files.
+func sweepWorks(sweep string, cpus, files int) []Work {
 	var all []Work
 	add := func(w Work, x int, title string) {
 		w.Sweep, w.X, w.Title = sweep, float64(x), title
@@ -91,7 +92,7 @@ func sweepWorks(sweep string, cpus int) []Work {
 	udp := Work{Key: "sweep-flows", Unit: datagram, Transport: "udp", load: echo, size: 200}
 	switch sweep {
 	case SweepConnections:
-		for _, n := range []int{1, 10, 100, 1000, 3000, 5000, 10000} {
+		for _, n := range []int{1, 10, 100, 1000, 3000, 5000, min(10000, files/2-spareFiles)} {
 			http.flows = n
 			add(http, n, "HTTP keep-alive")
 		}

@@ -169,7 +169,7 @@ func (d drawnCurve) Plot(c draw.Canvas, p *plot.Plot) {
 	var path []vg.Point
 	for _, pt := range d.points {
 		path = append(path, vg.Point{X: x(pt.x), Y: y(pt.y)})
-		c.StrokeLine2(draw.LineStyle{Color: d.look.color, Width: vg.Points(0.8)}, x(pt.x), y(pt.low), x(pt.x), y(pt.high))
+		c.StrokeLine2(draw.LineStyle{Color: pale(d.look.color), Width: vg.Points(1.2)}, x(pt.x), y(pt.low), x(pt.x), y(pt.high))
 	}
 	c.StrokeLines(d.look.line(), path)
 	for _, at := range path {

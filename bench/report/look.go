@@ -95,3 +95,10 @@ func bold(s text.Style) text.Style {
 }
 
 func hair(c color.Color) draw.LineStyle { return draw.LineStyle{Color: c, Width: vg.Points(0.6)} }
+
+// pale is a colour halfway to the paper.
+func pale(c color.Color) color.Color {
+	r, g, b, _ := c.RGBA()
+	half := func(v uint32) uint8 { return uint8((v>>8 + 0xff) / 2) }
+	return color.NRGBA{R: half(r), G: half(g), B: half(b), A: 0xff}
+}

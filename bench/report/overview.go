@@ -100,7 +100,7 @@ func (o overview) panel(c draw.Canvas, m compare.Metric, title, better string, l
 	tick := words(8, faint(), draw.XCenter, draw.YTop)
 	edge := -vg.Inch
 	for _, t := range (logTicks{ratioText}).Ticks(low, high) {
-		if width := tick.Width(t.Label); x(t.Value)-width/2 > edge+vg.Points(3) {
+		if width := tick.Width(t.Label); x(t.Value)-width/2 > max(edge, left-vg.Points(6))+vg.Points(3) && x(t.Value)+width/2 < right+vg.Points(4) {
 			c.FillText(tick, vg.Point{X: x(t.Value), Y: bottom - vg.Points(4)}, t.Label)
 			edge = x(t.Value) + width/2
 		}
