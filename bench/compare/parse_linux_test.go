@@ -113,7 +113,7 @@ func TestRecipes(t *testing.T) {
 			}
 		}
 	}
-	r := sluice(Variant{Name: "v", Program: "/old", Flags: []string{"--relay=copy"}}, "/new", seat{index: 3})
+	r := sluice(Variant{Name: "v", Program: "/old", Flags: []string{"--relay=copy"}}, "/new", seat{index: 3, fileLimit: 20000})
 	if r.conns != 5000 || maxConns([]string{"--x", "--max-conns", "9500"}, 20000) != 9500 || maxConns([]string{"--max-conns=7"}, 20000) != 7 {
 		t.Errorf("connections: %d", r.conns)
 	}
