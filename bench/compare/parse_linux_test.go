@@ -114,7 +114,7 @@ func TestRecipes(t *testing.T) {
 		}
 	}
 	r := sluice(Variant{Name: "v", Program: "/old", Flags: []string{"--relay=copy"}}, "/new", seat{index: 3, fileLimit: 20000})
-	if r.conns != 5000 || maxConns([]string{"--x", "--max-conns", "9500"}, 20000) != 9500 || maxConns([]string{"--max-conns=7"}, 20000) != 7 {
+	if r.conns != 5000 || maxConns([]string{"--x", "--max-conns", "9500"}, 20000) != 9500 || maxConns([]string{"--max-conns=7"}, 20000) != 7 || maxConns([]string{"--reactors", "1"}, 20000) != 5000 {
 		t.Errorf("connections: %d", r.conns)
 	}
 	if r.program != "/old" || !slices.Contains(r.args, "--relay=copy") || !slices.Contains(r.args, "--tproxy=:12030") {

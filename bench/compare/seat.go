@@ -114,10 +114,10 @@ func maxConns(flags []string, files uint64) int {
 	const flag = "--max-conns"
 	for i, f := range flags {
 		value, ok := strings.CutPrefix(f, flag+"=")
-		if !ok && f == flag && i+1 < len(flags) {
-			value = flags[i+1]
+		if f == flag && i+1 < len(flags) {
+			value, ok = flags[i+1], true
 		}
-		if n, err := strconv.Atoi(value); err == nil && n > 0 {
+		if n, err := strconv.Atoi(value); ok && err == nil && n > 0 {
 			return n
 		}
 	}
