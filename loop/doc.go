@@ -23,6 +23,8 @@
 //     handler works until EAGAIN, or asks with Again to be called next turn.
 //   - slot: the place of one registered fd; its sequence number lets events
 //     of an earlier owner of the fd number be dropped.
+//   - busy poll: to look for events again and again for a while before
+//     sleeping.
 //   - retire: give up an fd that other reactors may still be using in the
 //     turn that they are in; it is closed when each has finished that turn.
 //   - batch: several datagrams received or sent by one system call. Its slots

@@ -72,17 +72,14 @@ func (e *epoll) wait(events []event, timeout int64) (int, error) {
 	} else if errno != 0 {
 		return 0, errno
 	}
-	kept := 0
 	for i := range n {
 		tag := uint64(uint32(e.buf[i].Fd)) | uint64(uint32(e.buf[i].Pad))<<32
 		if tag == wakeTag {
 			e.drainWake()
-			continue
 		}
-		events[kept] = event{tag, Events(e.buf[i].Events)}
-		kept++
+		events[i] = event{tag, Events(e.buf[i].Events)}
 	}
-	return kept, nil
+	return n, nil
 }
 
 func (e *epoll) wake() {

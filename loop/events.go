@@ -35,7 +35,8 @@ type engine interface {
 	// disarm forgets an fd that stays open. A closed fd needs none.
 	disarm(fd int) error
 	// wait fills events and returns how many; timeout in nanoseconds, negative
-	// for ever, 0 for a look without blocking.
+	// for ever, 0 for a look without blocking. A wake is an event too, with a
+	// tag that no slot has.
 	wait(events []event, timeout int64) (int, error)
 	// wake ends a wait from any goroutine.
 	wake()

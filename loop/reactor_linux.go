@@ -37,6 +37,7 @@ type Reactor struct {
 	running []Handler // scratch: the list being run
 	hooks   []func()
 	retired retireQueue
+	poll    busyPoll
 	events  [eventsPerWait]event
 
 	_     [64]byte // what other threads write starts on a line of its own
@@ -144,7 +145,7 @@ func (r *Reactor) run() error {
 }
 
 func (r *Reactor) turn() error {
-	n, err := r.engine.wait(r.events[:], r.timeout())
+	n, err := r.wait()
 	if err != nil && !errors.Is(err, unix.EINTR) {
 		return os.NewSyscallError("epoll_wait", err)
 	}

@@ -62,12 +62,17 @@ type Options struct {
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode
-	PipeSize   int // bytes
-	BufferSize int // bytes
-	Batch      int // datagrams per recvmmsg and sendmmsg
+	PipeSize   int           // bytes
+	BufferSize int           // bytes
+	Batch      int           // datagrams per recvmmsg and sendmmsg
+	BusyPoll   time.Duration // how long a reactor may poll before it sleeps; 0: not at all
 
 	Log zerolog.Logger
 }
+
+// mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
+// interrupts a thread.
+const mostBusyPoll = time.Millisecond
 
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
@@ -92,6 +97,9 @@ func (o *Options) Validate() error {
 		if d.value <= 0 {
 			return fmt.Errorf("%s %v: must be more than 0", d.name, d.value)
 		}
+	}
+	if o.BusyPoll < 0 || o.BusyPoll > mostBusyPoll {
+		return fmt.Errorf("--busy-poll %v: must be between 0 and %v", o.BusyPoll, mostBusyPoll)
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)

@@ -66,6 +66,7 @@ func (s *Server) open() (err error) {
 	if s.group, err = loop.NewGroup(reactors); err != nil {
 		return err
 	}
+	s.group.SetBusyPoll(s.opts.BusyPoll)
 	for _, r := range s.group.Reactors() {
 		w, err := s.newWorker(r)
 		if err != nil {
