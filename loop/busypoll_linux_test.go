@@ -33,7 +33,7 @@ type afterSilence struct {
 	done  chan struct{}
 }
 
-func (a *afterSilence) Expired() {
+func (a *afterSilence) Expired(int64) {
 	a.lone = a.r.poll.lone
 	close(a.done)
 }
