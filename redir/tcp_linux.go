@@ -36,6 +36,7 @@ type conn struct {
 	active   int64 // ns of Reactor.Now at the last edge
 	state    connState
 	armedFor limit
+	watched  bool // is in tolerantConns
 	linger   linger
 
 	prev, next *conn
@@ -167,6 +168,9 @@ func (c *conn) pump() {
 	switch c.relay.Pump() {
 	case splice.Blocked:
 		c.watchHalfClose()
+		if c.relay.Tolerant() && !c.watched {
+			c.w.tolerant.add(c)
+		}
 	case splice.Again:
 		c.w.r.Again(&c.client)
 	case splice.Finished:

@@ -50,6 +50,7 @@ type worker struct {
 	udp       *udpRelay
 	listeners []*tcpListener
 	conns     connList
+	tolerant  tolerantConns
 
 	beat     loop.Timer
 	lastBeat atomic.Int64 // ns of Reactor.Now

@@ -47,7 +47,7 @@ func (r *Relay) Notify(s Side, ev Events) {
 }
 
 // Pump moves what can be moved in both directions and says what the caller is to do next. Once Finished or Broken it
-// stays so.
+// stays so. A relay that is Tolerant afterwards wants Hurry and another Pump when it has been silent for a moment.
 //
 // A direction that has ended is passed on with shutdown(SHUT_WR) while the other one lives. The last one needs none: both
 // sockets are about to be closed, both have been read to their end, and close(2) sends a FIN when nothing is unread

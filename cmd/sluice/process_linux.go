@@ -54,6 +54,9 @@ func (p *process) start() (err error) {
 	}
 	p.logReady()
 	p.notify.Ready(p.status())
+	if err := settle(); err != nil {
+		p.log.Debug().Err(err).Msg("the memory of starting up is kept")
+	}
 	return nil
 }
 
