@@ -1,20 +1,39 @@
 package redir
 
-// connList links the conns of one worker, in no order that matters.
+// connList links the conns of one worker, in no order that matters, and keeps
+// some of those that ended for the next ones: with nothing to collect, the
+// garbage collector hardly runs.
 type connList struct {
-	head *conn
-	n    int
+	head  *conn
+	n     int
+	spare *conn // linked by next
+	kept  int   // spares
 }
 
-func (l *connList) add(c *conn) {
+// mostSpares bounds the conns that are kept, to 2.5 MiB.
+const mostSpares = 8192
+
+// add links a conn in its zero state.
+func (l *connList) add() *conn {
+	c := l.spare
+	if c != nil {
+		l.spare = c.next
+		l.kept--
+		*c = conn{}
+	} else {
+		c = new(conn)
+	}
 	c.next = l.head
 	if l.head != nil {
 		l.head.prev = c
 	}
 	l.head = c
 	l.n++
+	return c
 }
 
+// remove takes a closed conn away. A turn that was asked for it with Again may
+// still come, and finds it closed or does a new owner no harm.
 func (l *connList) remove(c *conn) {
 	if c.prev != nil {
 		c.prev.next = c.next
@@ -26,4 +45,9 @@ func (l *connList) remove(c *conn) {
 	}
 	c.prev, c.next = nil, nil
 	l.n--
+	if !c.watched && l.kept < mostSpares {
+		c.next = l.spare
+		l.spare = c
+		l.kept++
+	}
 }

@@ -79,10 +79,10 @@ func (w *worker) startConn(in *inbound, fd, upstream int, from netip.AddrPort) (
 		resetFD(fd)
 		return false
 	}
-	c := &conn{w: w, in: in, from: from, dest: dest, active: w.r.Now()}
+	c := w.conns.add()
+	c.w, c.in, c.from, c.dest, c.active = w, in, from, dest, w.r.Now()
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstream}
-	w.conns.add(c)
 	w.shared.conns.Add(1)
 	w.counters.add(ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
