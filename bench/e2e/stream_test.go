@@ -90,6 +90,7 @@ var streamCases = []struct {
 }{
 	{"half closed first gets a late reply", lateReply},
 	{"speaks first", speaksFirst},
+	{"short message after a burst", shortAfterBurst},
 	{"both close at once", bothClose},
 	{"bytes right before FIN", bytesBeforeFIN},
 	{"bytes right before RST", bytesBeforeRST},
@@ -113,6 +114,20 @@ func lateReply(t *testing.T, open func() (near, far *net.TCPConn)) {
 		far.Close()
 	}()
 	wantEnd(t, near, answer)
+}
+
+// A relay that saves wake-ups while much comes must not wait for more after it.
+func shortAfterBurst(t *testing.T, open func() (near, far *net.TCPConn)) {
+	near, far := open()
+	burst := payload(8 << 20)
+	for range 5 {
+		go func() { _, _ = near.Write(burst) }()
+		wantBytes(t, far, burst)
+		mustWrite(t, near, payload(3))
+		wantBytes(t, far, payload(3))
+		mustWrite(t, far, payload(5))
+		wantBytes(t, near, payload(5))
+	}
 }
 
 func speaksFirst(t *testing.T, open func() (near, far *net.TCPConn)) {
