@@ -5,6 +5,7 @@ package e2e
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -32,9 +33,16 @@ func (g *gateway) iperf(t *testing.T, program string, w way, flags ...string) ip
 	args := append([]string{"--client", w.server().String(), "--port", strconv.Itoa(int(w.port(1))),
 		"--json", "--connect-timeout", "3000"}, flags...)
 	var r iperfReport
-	out := g.runClient(t, 20*time.Second, program, args...)
-	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Error != "" {
-		t.Fatalf("iperf3: %v %s\n%s", err, r.Error, out)
+	until(t, "iperf3's server is done with the last measurement", func() bool {
+		r = iperfReport{}
+		out := g.runClient(t, 20*time.Second, program, args...)
+		if err := json.Unmarshal([]byte(out), &r); err != nil {
+			t.Fatalf("iperf3: %v\n%s", err, out)
+		}
+		return !strings.Contains(r.Error, "the server is busy")
+	})
+	if r.Error != "" {
+		t.Fatalf("iperf3: %s", r.Error)
 	}
 	return r
 }
