@@ -5,9 +5,9 @@ import "time"
 // busyPoll keeps a reactor awake between the events of a lone exchange, one
 // request or datagram at a time, where two thirds of the time go into putting a
 // CPU to sleep and waking it. Polling is taken up when loneEnough waits in a row
-// each ended soon and with a single event, and given up as soon as one does not:
-// so it neither takes the CPU from others nor runs on a reactor that has more to
-// do, which finds its events without waiting.
+// each ended soon and with a single event, and given up as soon as one does not,
+// so a reactor that has more to do does not poll: it finds its events without
+// waiting. Neither does one whose handlers say that they serve a stream.
 type busyPoll struct {
 	limit int64 // ns of polling before the reactor sleeps; 0: none
 	lone  int   // waits in a row, up to loneEnough, that one event ended within limit
@@ -23,6 +23,10 @@ func (g *Group) SetBusyPoll(d time.Duration) {
 	}
 }
 
+// Streaming tells that the event at hand belongs to a stream, which gains nothing
+// by a reactor that stays awake for it.
+func (r *Reactor) Streaming() { r.poll.lone = 0 }
+
 // wait waits for events as long as the reactor has nothing else to do.
 func (r *Reactor) wait() (int, error) {
 	timeout := r.timeout()
@@ -37,8 +41,9 @@ func (r *Reactor) wait() (int, error) {
 		return n, err
 	}
 	began, polls := time.Since(r.start), r.poll.lone == loneEnough
-	for polls && n == 0 && err == nil && int64(time.Since(r.start)-began) < r.poll.limit {
+	for polls && n == 0 && err == nil && timeout != 0 && int64(time.Since(r.start)-began) < r.poll.limit {
 		n, err = r.engine.wait(r.events[:], 0)
+		timeout = r.timeout()
 	}
 	if n == 0 && err == nil {
 		n, err = r.engine.wait(r.events[:], timeout)

@@ -37,8 +37,8 @@ func (s *slots) drop(fd int) bool {
 
 // get returns the handler that tag was given for, or nil when it is stale.
 func (s *slots) get(tag uint64) Handler {
-	fd := int(uint32(tag))
-	if fd >= len(s.all) || s.all[fd].seq != uint32(tag>>32) {
+	fd := uint32(tag)
+	if fd >= uint32(len(s.all)) || s.all[fd].seq != uint32(tag>>32) {
 		return nil
 	}
 	return s.all[fd].handler

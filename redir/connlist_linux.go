@@ -10,7 +10,7 @@ type connList struct {
 	kept  int   // spares
 }
 
-// mostSpares bounds the conns that are kept, to 2.5 MiB.
+// mostSpares bounds the conns that a worker keeps, to 2.5 MiB.
 const mostSpares = 8192
 
 // add links a conn in its zero state.
@@ -45,7 +45,7 @@ func (l *connList) remove(c *conn) {
 	}
 	c.prev, c.next = nil, nil
 	l.n--
-	if !c.watched && l.kept < mostSpares {
+	if l.kept < mostSpares {
 		c.next = l.spare
 		l.spare = c
 		l.kept++

@@ -97,7 +97,6 @@ func (s *Server) share() {
 func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 	w := &worker{shared: &s.shared, r: r, set: s.opts.settings()}
 	w.log.log = s.opts.Log
-	w.tolerant.w = w
 	w.workspace = splice.NewWorkspace(splice.Config{
 		Mode: s.opts.Relay, BufferSize: s.opts.BufferSize,
 		PipeSize: s.opts.PipeSize, MaxPipes: s.budget.pipes,

@@ -36,7 +36,6 @@ type conn struct {
 	active   int64 // ns of Reactor.Now at the last edge
 	state    connState
 	armedFor limit
-	watched  bool // is in tolerantConns
 	linger   linger
 
 	prev, next *conn
@@ -168,8 +167,8 @@ func (c *conn) pump() {
 	switch c.relay.Pump() {
 	case splice.Blocked:
 		c.watchHalfClose()
-		if c.relay.Tolerant() && !c.watched {
-			c.w.tolerant.add(c)
+		if c.relay.Bulk() {
+			c.w.r.Streaming()
 		}
 	case splice.Again:
 		c.w.r.Again(&c.client)

@@ -75,6 +75,9 @@ func (f *flow) Ready(ev loop.Events) {
 		if n > 1 && !f.bulk {
 			f.becomeBulk()
 		}
+		if f.bulk {
+			r.w.r.Streaming()
+		}
 		if q.used < q.slots.Len() {
 			return
 		}

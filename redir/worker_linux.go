@@ -50,7 +50,6 @@ type worker struct {
 	udp       *udpRelay
 	listeners []*tcpListener
 	conns     connList
-	tolerant  tolerantConns
 
 	beat     loop.Timer
 	lastBeat atomic.Int64 // ns of Reactor.Now

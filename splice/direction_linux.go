@@ -17,7 +17,6 @@ type direction struct {
 	ended      bool  // the source has no more, or the destination failed
 	passed     bool  // the end was passed on with shutdown
 	unsplice   bool  // splice(2) refused these sockets
-	tolerant   bool  // the source is not reported before lowWater bytes wait
 	inline     bool  // SO_OOBINLINE is set on the source
 	urgentHeld bool  // urgent is read and not yet delivered
 	urgent     [1]byte
@@ -70,9 +69,6 @@ func (r *Relay) pump(from Side) (again bool) {
 	}
 	if spliced {
 		r.judge(d, d.moved-start)
-		if d.moved-start >= fastEnough && !d.tolerant && !d.ended {
-			r.tolerate(from)
-		}
 	}
 	return again
 }

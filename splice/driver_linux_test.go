@@ -109,8 +109,7 @@ type rig struct {
 	stop           atomic.Bool
 	inspect        chan func() // run on the driver's goroutine
 	pumps          atomic.Int64
-	hurries        atomic.Int64 // silences of a tolerant relay
-	tid            int          // of the driver's thread, once it has one of its own
+	tid            int // of the driver's thread, once it has one of its own
 }
 
 func newRig(tb testing.TB, network string, c Config) *rig {
@@ -173,11 +172,7 @@ func (g *rig) drive(ep int) {
 			g.relay.Notify(Side(events[i].Fd), Events(events[i].Events))
 		}
 		if n <= 0 && status != Again {
-			if !g.relay.Tolerant() {
-				continue
-			}
-			g.hurries.Add(1)
-			g.relay.Hurry()
+			continue
 		}
 		g.pumps.Add(1)
 		status = g.relay.Pump()

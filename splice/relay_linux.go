@@ -47,7 +47,7 @@ func (r *Relay) Notify(s Side, ev Events) {
 }
 
 // Pump moves what can be moved in both directions and says what the caller is to do next. Once Finished or Broken it
-// stays so. A relay that is Tolerant afterwards wants Hurry and another Pump when it has been silent for a moment.
+// stays so.
 //
 // A direction that has ended is passed on with shutdown(SHUT_WR) while the other one lives. The last one needs none: both
 // sockets are about to be closed, both have been read to their end, and close(2) sends a FIN when nothing is unread
@@ -135,6 +135,9 @@ func (r *Relay) Release() {
 
 // Moved is how many bytes of one side were handed to the other's socket.
 func (r *Relay) Moved(from Side) uint64 { return r.dirs[from].moved }
+
+// Bulk tells whether a direction has proved to be bulk.
+func (r *Relay) Bulk() bool { return r.dirs[A].bulk >= bulkEnough || r.dirs[B].bulk >= bulkEnough }
 
 // HalfClosed tells whether exactly one direction has ended and is delivered.
 func (r *Relay) HalfClosed() bool { return r.dirs[A].over() != r.dirs[B].over() }

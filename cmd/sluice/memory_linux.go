@@ -18,7 +18,9 @@ const gcPercent = 25
 // pages of the program itself, of which those that are still used return from
 // the page cache at the next touch.
 func settle() error {
-	debug.SetGCPercent(gcPercent)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	debug.FreeOSMemory()
 	program, err := os.Readlink("/proc/self/exe")
 	if err != nil {
@@ -35,7 +37,7 @@ func settle() error {
 		switch fields := strings.Fields(line); {
 		case strings.HasSuffix(line, program):
 			clean = mapping(fields[0], fields[1])
-		case len(fields) == 3 && fields[0] == "Private_Dirty:" && fields[1] != "0":
+		case len(fields) == 3 && (fields[0] == "Anonymous:" || fields[0] == "Swap:") && fields[1] != "0":
 			clean = span{} // relocated: its content is nowhere else
 		case len(fields) > 0 && fields[0] == "VmFlags:" && clean.to > clean.from:
 			if _, _, errno := unix.Syscall(unix.SYS_MADVISE, clean.from, clean.to-clean.from, unix.MADV_DONTNEED); errno != 0 {
