@@ -4,6 +4,7 @@
 #   make check   format, vet, import rules, other systems, race detector
 #   make deb     a Debian package in dist
 #   make bench   the short comparison with other proxies; the report is left in bench/out
+#                (BENCHFLAGS=--install installs the peers that are missing)
 
 GO     ?= go
 GOOS   ?= linux
@@ -32,7 +33,7 @@ check:
 	.ci/check
 
 bench: build install-programs
-	$(BIN)/sluice-bench compare --sluice $(BIN)/sluice --short --out bench/out
+	$(BIN)/sluice-bench compare --sluice $(BIN)/sluice --short --out bench/out $(BENCHFLAGS)
 
 deb: build
 	cmd/sluice/package/build-deb $(BIN)/sluice $(VERSION) dist

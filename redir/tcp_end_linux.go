@@ -107,7 +107,7 @@ func (c *conn) breakOff() {
 	}
 	c.closeEnd(failed)
 	c.state = lingering
-	c.linger = linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}
+	c.linger = &linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}
 	c.lingerLook(c.w.r.Now())
 }
 

@@ -36,7 +36,7 @@ type conn struct {
 	active   int64 // ns of Reactor.Now at the last edge
 	state    connState
 	armedFor limit
-	linger   linger
+	linger   *linger // while lingering
 
 	prev, next *conn
 }

@@ -3,12 +3,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -68,7 +65,6 @@ func startGateway(t *testing.T, s setup) *gateway {
 	if s.divert == nil {
 		s.divert = divertNFT
 	}
-	untilIPv6(t, l)
 	if err := s.divert(l); err != nil {
 		if missing := lab.MissingProgram(""); errors.As(err, &missing) {
 			needProgram(t, string(missing), string(missing))
@@ -85,24 +81,6 @@ func startGateway(t *testing.T, s setup) *gateway {
 	g.base = g.fds()
 	t.Cleanup(func() { g.finish(t) })
 	return g
-}
-
-// untilIPv6 waits until the kernel takes the lab's IPv6 addresses for its own: it
-// adds their local routes from a workqueue (addrconf_dad_work), also without
-// duplicate address detection.
-func untilIPv6(t *testing.T, l *lab.Lab) {
-	t.Helper()
-	for ns, addrs := range map[*lab.Namespace][]string{
-		l.Client: {lab.Client6}, l.Gateway: {lab.GatewayLAN6, lab.GatewayWAN6}, l.Server: {lab.Server6},
-	} {
-		for _, addr := range addrs {
-			route := hex.EncodeToString(netip.MustParseAddr(addr).AsSlice()) + " 80 " // proc_pid_net(5), ipv6_route
-			until(t, addr+" is local", func() bool {
-				routes := inside(t, ns, func() ([]byte, error) { return os.ReadFile("/proc/thread-self/net/ipv6_route") })
-				return bytes.Contains(routes, []byte(route))
-			})
-		}
-	}
 }
 
 // launch starts sluice in the lab's gateway. It is killed at the end of the test

@@ -101,7 +101,7 @@ func crowdBeyondLimit(t *testing.T, g *gateway, n int) {
 }
 
 // TestMoreSessionsThanFDs asserts that UDP sessions beyond the fd limit take the
-// place of the longest idle, and that sluice goes on.
+// place of others, and that sluice goes on.
 func TestMoreSessionsThanFDs(t *testing.T) {
 	t.Parallel()
 	g := startUDPGateway(t, setup{})

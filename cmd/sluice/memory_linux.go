@@ -12,7 +12,7 @@ import (
 
 // gcPercent trades a little CPU for memory: what runs allocates little, so the
 // collector has little to do, and its garbage need not be as large as the rest.
-const gcPercent = 25
+const gcPercent = 10
 
 // settle gives back the memory that only starting up needed: garbage, and the
 // pages of the program itself, of which those that are still used return from
