@@ -1,45 +1,64 @@
 package loop
 
-// slots maps fd numbers to handlers. fd numbers are small and dense, so a
-// slice serves. Owned by one reactor.
+// slots maps fd numbers to handlers. fd numbers are small and dense, so an
+// array serves; it grows by pages, which leaves no outgrown copy behind.
+// Owned by one reactor.
 type slots struct {
-	all  []slot
-	live int
+	pages []*slotPage
 }
 
-type slot struct {
-	handler Handler
-	seq     uint32
+// slotsPerPage makes a page 10 KiB, which is a size class of Go's allocator.
+const slotsPerPage = 512
+
+type slotPage struct {
+	handlers [slotsPerPage]Handler
+	seqs     [slotsPerPage]uint32 // how many registrations of the fd have ended
 }
 
 // put registers h for fd and returns the tag that names this registration.
 func (s *slots) put(fd int, h Handler) (tag uint64) {
-	if fd >= len(s.all) {
-		grown := make([]slot, max(fd+1, 2*len(s.all), 64))
-		copy(grown, s.all)
-		s.all = grown
+	page := s.grow(fd / slotsPerPage)
+	i := fd % slotsPerPage
+	page.handlers[i] = h
+	return uint64(page.seqs[i])<<32 | uint64(uint32(fd))
+}
+
+// grow makes room up to page p, and returns it.
+func (s *slots) grow(p int) *slotPage {
+	for p >= len(s.pages) {
+		s.pages = append(s.pages, nil)
 	}
-	s.all[fd].handler = h
-	s.live++
-	return uint64(s.all[fd].seq)<<32 | uint64(uint32(fd))
+	if s.pages[p] == nil {
+		s.pages[p] = new(slotPage)
+	}
+	return s.pages[p]
+}
+
+// page is the page of fd, and fd's place there; nil if there is none yet.
+func (s *slots) page(fd uint32) (*slotPage, int) {
+	p := fd / slotsPerPage
+	if p >= uint32(len(s.pages)) {
+		return nil, 0
+	}
+	return s.pages[p], int(fd % slotsPerPage)
 }
 
 // drop ends fd's registration; tags given for it go stale.
 func (s *slots) drop(fd int) bool {
-	if fd < 0 || fd >= len(s.all) || s.all[fd].handler == nil {
+	page, i := s.page(uint32(fd))
+	if page == nil || page.handlers[i] == nil {
 		return false
 	}
-	s.all[fd].handler = nil
-	s.all[fd].seq++
-	s.live--
+	page.handlers[i] = nil
+	page.seqs[i]++
 	return true
 }
 
 // get returns the handler that tag was given for, or nil when it is stale.
 func (s *slots) get(tag uint64) Handler {
-	fd := uint32(tag)
-	if fd >= uint32(len(s.all)) || s.all[fd].seq != uint32(tag>>32) {
+	page, i := s.page(uint32(tag))
+	if page == nil || page.seqs[i] != uint32(tag>>32) {
 		return nil
 	}
-	return s.all[fd].handler
+	return page.handlers[i]
 }

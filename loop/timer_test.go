@@ -69,28 +69,3 @@ func (r *rearmer) Expired(now int64) {
 	r.fired++
 	r.ts.arm(&r.timer, r, now+10)
 }
-
-func TestSlotsDropStaleTags(t *testing.T) {
-	var s slots
-	first := s.put(7, nopHandler{})
-	if s.get(first) == nil {
-		t.Fatal("handler not found")
-	}
-	if !s.drop(7) || s.drop(7) {
-		t.Fatal("drop must report the first time only")
-	}
-	second := s.put(7, nopHandler{})
-	if s.get(first) != nil {
-		t.Fatal("a stale tag found the fd's next owner")
-	}
-	if s.get(second) == nil || s.live != 1 {
-		t.Fatalf("second owner not found, %d live", s.live)
-	}
-	if s.get(1<<64-1) != nil || s.drop(-1) || s.drop(1000) {
-		t.Fatal("a tag or fd that was never given must find nothing")
-	}
-}
-
-type nopHandler struct{}
-
-func (nopHandler) Ready(Events) {}

@@ -10,7 +10,7 @@ type connList struct {
 	kept  int   // spares
 }
 
-// mostSpares bounds the conns that a worker keeps, to 2.5 MiB.
+// mostSpares bounds the conns that a worker keeps, to 2 MiB.
 const mostSpares = 8192
 
 // add links a conn in its zero state.

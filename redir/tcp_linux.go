@@ -27,13 +27,13 @@ const interest = loop.Readable | loop.Writable | loop.ReadHangup | loop.Urgent
 type conn struct {
 	w        *worker
 	in       *inbound
-	from     netip.AddrPort // the client's address
-	dest     netip.AddrPort
 	client   end
 	upstream end
 	relay    splice.Relay
 	timer    loop.Timer
-	active   int64 // ns of Reactor.Now at the last edge
+	active   int64    // ns of Reactor.Now at the last edge
+	from     endpoint // the client's address
+	dest     endpoint
 	state    connState
 	armedFor limit
 	linger   *linger // while lingering
@@ -79,7 +79,7 @@ func (w *worker) startConn(in *inbound, fd, upstream int, from netip.AddrPort) (
 		return false
 	}
 	c := w.conns.add()
-	c.w, c.in, c.from, c.dest, c.active = w, in, from, dest, w.r.Now()
+	c.w, c.in, c.from, c.dest, c.active = w, in, endpointOf(from), endpointOf(dest), w.r.Now()
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstream}
 	w.shared.conns.Add(1)
@@ -88,14 +88,14 @@ func (w *worker) startConn(in *inbound, fd, upstream int, from netip.AddrPort) (
 		c.fail(FailedNoResource, err)
 		return true
 	}
-	c.dial()
+	c.dial(dest)
 	return true
 }
 
-// dial starts the upstream's handshake.
-func (c *conn) dial() {
+// dial starts the handshake with dest.
+func (c *conn) dial(dest netip.AddrPort) {
 	fd := c.upstream.fd
-	if err := dialTCP(fd, c.dest, c.w.set.mark); err != nil {
+	if err := dialTCP(fd, dest, c.w.set.mark); err != nil {
 		c.fail(causeOf(err), err)
 		return
 	}
@@ -182,8 +182,8 @@ func (c *conn) pump() {
 // fail ends a conn that could not be carried: the client gets a reset.
 func (c *conn) fail(cause Counter, err error) {
 	c.w.counters.add(cause, 1)
-	c.w.log.warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from).
-		Stringer("dest", c.dest).Err(err).Msg("upstream connection failed")
+	c.w.log.warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from.addrPort()).
+		Stringer("dest", c.dest.addrPort()).Err(err).Msg("upstream connection failed")
 	c.abort()
 }
 
