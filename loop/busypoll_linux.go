@@ -48,6 +48,9 @@ func (r *Reactor) wait() (int, error) {
 	if n == 0 && err == nil {
 		n, err = r.engine.wait(r.events[:], timeout)
 	}
+	if err != nil {
+		return n, err // a signal tells nothing of the exchange
+	}
 	if n == 1 && int64(time.Since(r.start)-began) < r.poll.limit {
 		r.poll.lone = min(r.poll.lone+1, loneEnough)
 	} else {

@@ -20,7 +20,7 @@
 //     with it is called on that thread only.
 //   - turn: one pass of a reactor from one wait to the next.
 //   - edge: a change that the kernel reports once (EPOLLET, epoll(7)). A
-//     handler works until EAGAIN, or asks with Again to be called next turn.
+//     handler works until EAGAIN, or asks with Again to be called once more.
 //   - slot: the place of one registered fd; its sequence number lets events
 //     of an earlier owner of the fd number be dropped.
 //   - busy poll: to look for events again and again for a while before

@@ -16,8 +16,8 @@ const (
 
 // Handler is called on the reactor's thread.
 type Handler interface {
-	// Ready reports edges of the registered fd, or, with no bits set, the turn
-	// that Again asked for.
+	// Ready reports edges of the registered fd, or, with no bits set, that it is
+	// the call that Again asked for.
 	Ready(Events)
 }
 

@@ -101,8 +101,9 @@ func (r *Reactor) Retire(fd int) {
 	r.retired.add(fd, r.group.epoch.Add(1))
 }
 
-// Again asks for h.Ready(0) in the next turn, which will not block. Asking
-// twice calls twice.
+// Again asks for h.Ready(0) without waiting for an edge: an edge's handler gets
+// it later in the same turn, after those of all other edges, anybody else in the
+// next turn, which will not block. Asking twice calls twice.
 func (r *Reactor) Again(h Handler) { r.again = append(r.again, h) }
 
 // OnTurnEnd adds a function that every turn calls last.

@@ -61,6 +61,6 @@
 //     idle of the overdue ones, in a flood of the unreplied ones; without any,
 //     of the replied ones; without any of those either, of all.
 //   - record: the touch that a heap knows of.
-//   - tag: eight bits of a key's hash, to tell slots apart without reading
-//     the entries.
+//   - tag: seven bits of a key's hash, and one that says that the slot is in
+//     use, to tell slots apart without reading the entries.
 package nat

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// acceptsPerTurn bounds how many connections one listener takes in a
-	// turn, so that a burst of them does not hold up those that run.
-	acceptsPerTurn = 64
+	// acceptsPerCall bounds how many connections one listener takes before
+	// others have their turn, so that a burst of them does not hold up those
+	// that run.
+	acceptsPerCall = 64
 	// Accepting pauses for pauseFirst when a resource has run out, and twice
 	// as long each time that it still is, up to pauseMost.
 	pauseFirst = 10 * time.Millisecond
@@ -48,13 +49,13 @@ func (w *worker) listenTCP(fd int, in *inbound) error {
 	return nil
 }
 
-// Ready accepts until the queue is empty, the turn's share is taken, or
-// something has run out.
+// Ready accepts until the queue is empty, its share is taken, or something has
+// run out.
 func (l *tcpListener) Ready(loop.Events) {
 	if l.fd < 0 || l.resume.Armed() {
 		return
 	}
-	for range acceptsPerTurn {
+	for range acceptsPerCall {
 		if l.w.shared.conns.Load() >= l.w.maxConns.Load() {
 			l.pauseFor(RefusedMaxConns, nil)
 			return

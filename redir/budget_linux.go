@@ -76,5 +76,8 @@ func plan(o *Options, limit, workers int) (budget, error) {
 			b.conns = min(b.conns, o.MaxConns)
 		}
 	}
+	if tcp && b.conns < 1 || udp && b.flows < 1 {
+		return budget{}, fmt.Errorf("the fd limit is %d: too low for %d reactors; raise it (ulimit -Hn, LimitNOFILE=), or lower --reactors", limit, workers)
+	}
 	return b, nil
 }

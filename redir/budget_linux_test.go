@@ -34,8 +34,11 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 
 func TestPlanRefusesAHopelessLimit(t *testing.T) {
 	o := testOptions()
-	if b, err := plan(&o, 256, 2); err == nil {
-		t.Errorf("a limit of 256 fds gave %+v", b)
+	o.Inbounds[0].TCP, o.Inbounds[0].UDP = true, true
+	for _, c := range []struct{ limit, workers int }{{256, 2}, {1024, 32}, {4096, 200}} {
+		if b, err := plan(&o, c.limit, c.workers); err == nil {
+			t.Errorf("%d fds and %d workers gave %+v", c.limit, c.workers, b)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,11 +26,6 @@ func newInbound(in Inbound, id uint16, udpTimeout time.Duration) *inbound {
 	return &inbound{Inbound: in, id: id, udpTimeout: int64(udpTimeout)}
 }
 
-// sameSockets reports whether other needs just the sockets that in has.
-func (in *inbound) sameSockets(other Inbound) bool {
-	return in.Kind == other.Kind && in.Listen == other.Listen && in.TCP == other.TCP && in.UDP == other.UDP
-}
-
 // listenSocket is one bound socket, made for the worker of an index.
 type listenSocket struct {
 	worker  int
@@ -38,13 +34,14 @@ type listenSocket struct {
 	fd      int // -1 once a worker has it
 }
 
-// openInbounds opens the listeners of all inbounds, or none.
-func (s *Server) openInbounds(inbounds []Inbound, udpTimeout time.Duration) ([]*inbound, error) {
+// openInbounds opens the listeners of all inbounds, or none. Ports that those
+// of gone hold are free for them.
+func (s *Server) openInbounds(inbounds []Inbound, gone []*inbound, udpTimeout time.Duration) ([]*inbound, error) {
 	var opened []*inbound
 	for _, in := range inbounds {
 		s.lastID++
-		state, err := s.openInbound(newInbound(in, s.lastID, udpTimeout))
-		if err != nil {
+		state := newInbound(in, s.lastID, udpTimeout)
+		if err := s.openInbound(state, in.TCP, in.UDP, gone); err != nil {
 			closeSockets(opened)
 			return nil, err
 		}
@@ -53,33 +50,38 @@ func (s *Server) openInbounds(inbounds []Inbound, udpTimeout time.Duration) ([]*
 	return opened, nil
 }
 
-func (s *Server) openInbound(state *inbound) (*inbound, error) {
-	addrs := listenAddrs(state.Listen)
+// openInbound opens the listeners of in for the networks named.
+func (s *Server) openInbound(in *inbound, tcp, udp bool, gone []*inbound) error {
+	held := slices.ContainsFunc(gone, func(g *inbound) bool { return in.collides(g.Inbound) != "" })
+	addrs := listenAddrs(in.Listen)
 	for _, addr := range addrs {
-		err := s.openAddr(state, addr)
+		err := s.openAddr(in, addr, tcp, udp, held)
 		if len(addrs) > 1 && errors.Is(err, unix.EAFNOSUPPORT) {
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			closeSockets([]*inbound{state})
-			return nil, err
+			closeSockets([]*inbound{in})
+			return err
 		}
 	}
-	return state, nil
+	return nil
 }
 
-// openAddr opens a socket for each network and worker.
-func (s *Server) openAddr(in *inbound, addr netip.AddrPort) error {
+// openAddr opens a socket for each network and worker; held tells that sluice
+// itself still has the port.
+func (s *Server) openAddr(in *inbound, addr netip.AddrPort, tcp, udp, held bool) error {
 	for _, n := range []struct {
 		wanted  bool
 		network int
 		name    string
-	}{{in.TCP, unix.SOCK_STREAM, "tcp"}, {in.UDP, unix.SOCK_DGRAM, "udp"}} {
+	}{{tcp, unix.SOCK_STREAM, "tcp"}, {udp, unix.SOCK_DGRAM, "udp"}} {
 		if !n.wanted {
 			continue
 		}
-		if err := probeBind(addr, in.Kind, n.network); err != nil {
-			return explainListen(n.name, in.Kind, addr, err)
+		if !held {
+			if err := probeBind(addr, in.Kind, n.network); err != nil {
+				return explainListen(n.name, in.Kind, addr, err)
+			}
 		}
 		for i := range s.workers {
 			fd, err := openListener(addr, in.Kind, n.network)
@@ -110,7 +112,7 @@ func (w *worker) attach(inbounds []*inbound, index int) error {
 	for _, in := range inbounds {
 		for i := range in.sockets {
 			socket := &in.sockets[i]
-			if socket.worker != index {
+			if socket.worker != index || socket.fd < 0 {
 				continue
 			}
 			take := w.listenTCP
@@ -126,9 +128,15 @@ func (w *worker) attach(inbounds []*inbound, index int) error {
 	return nil
 }
 
-// detach closes this worker's listeners of in. Running connections and flows
-// go on.
-func (w *worker) detach(in *inbound) {
+// detach closes this worker's listeners of in for the networks named. Running
+// connections and flows go on.
+func (w *worker) detach(in *inbound, tcp, udp bool) {
+	if udp {
+		w.udp.unlisten(in)
+	}
+	if !tcp {
+		return
+	}
 	kept := w.listeners[:0]
 	for _, l := range w.listeners {
 		if l.in != in {
@@ -138,8 +146,8 @@ func (w *worker) detach(in *inbound) {
 		l.Ready(0) // what waits in the queue would be reset by the close
 		l.close()
 	}
+	clear(w.listeners[len(kept):])
 	w.listeners = kept
-	w.udp.unlisten(in)
 }
 
 // relabel gives the listeners of from a new name and timeout.
@@ -153,17 +161,5 @@ func (w *worker) relabel(from, to *inbound) {
 		if l.in == from {
 			l.in = to
 		}
-	}
-}
-
-// listenAddrs are the addresses of an inbound's sockets: one for each family
-// where it listens for both.
-func listenAddrs(a netip.AddrPort) []netip.AddrPort {
-	if a.Addr().IsValid() && a.Addr() != netip.IPv6Unspecified() {
-		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
-	}
-	return []netip.AddrPort{
-		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
-		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port()),
 	}
 }

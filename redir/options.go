@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -82,9 +83,14 @@ func (o *Options) Validate() error {
 	if len(o.Inbounds) == 0 {
 		return ErrNoInbound
 	}
-	for _, in := range o.Inbounds {
+	for i, in := range o.Inbounds {
 		if err := in.validate(); err != nil {
 			return err
+		}
+		for _, other := range o.Inbounds[:i] {
+			if network := in.collides(other); network != "" {
+				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
+			}
 		}
 	}
 	for _, d := range []struct {
@@ -131,4 +137,36 @@ func (in *Inbound) validate() error {
 		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", in.Kind, in.Listen, in.UDPTimeout)
 	}
 	return nil
+}
+
+// collides names a network for which both inbounds listen at one address and
+// port, "" if there is none.
+func (in *Inbound) collides(other Inbound) string {
+	shared := func(a netip.AddrPort) bool {
+		return slices.ContainsFunc(listenAddrs(other.Listen), func(b netip.AddrPort) bool {
+			return a == b || a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Is4() &&
+				(a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
+		})
+	}
+	switch {
+	case !slices.ContainsFunc(listenAddrs(in.Listen), shared):
+		return ""
+	case in.TCP && other.TCP:
+		return "tcp"
+	case in.UDP && other.UDP:
+		return "udp"
+	}
+	return ""
+}
+
+// listenAddrs are the addresses of an inbound's sockets: one for each family
+// where it listens for both.
+func listenAddrs(a netip.AddrPort) []netip.AddrPort {
+	if a.Addr().IsValid() && a.Addr() != netip.IPv6Unspecified() {
+		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
+	}
+	return []netip.AddrPort{
+		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
+		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port()),
+	}
 }

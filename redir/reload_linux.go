@@ -12,7 +12,8 @@ var errStopped = errors.New("the server has stopped")
 // Reload makes o the server's options without touching running connections
 // and sessions: inbounds that o does not name are closed, new ones opened, the
 // rest left alone; limits, timeouts, the mark and AllowLocal hold for what
-// comes. It changes everything or, with an error, nothing.
+// comes. It changes everything or, with an error, nothing; only where the kernel
+// has no memory to watch a new listener is that one missing afterwards.
 func (s *Server) Reload(o Options) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -30,25 +31,34 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	diff := s.compareInbounds(&o)
-	opened, err := s.openInbounds(diff.fresh, o.UDPTimeout)
+	opened, err := s.openInbounds(diff.fresh, diff.gone, o.UDPTimeout)
 	if err != nil {
 		return err
+	}
+	for from, to := range diff.changed {
+		if err := s.openInbound(to, to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone); err != nil {
+			closeSockets(append(opened, diff.stay...))
+			return err
+		}
 	}
 	o.Log = s.opts.Log
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
 	s.admission.setListeners(o.Inbounds)
 	s.share()
-	return s.onWorkers(func(w *worker, index int) error {
+	err = s.onWorkers(func(w *worker, index int) error {
 		w.set = o.settings()
 		for from, to := range diff.changed {
 			w.relabel(from, to)
+			w.detach(to, !to.TCP, !to.UDP)
 		}
 		for _, in := range diff.gone {
-			w.detach(in)
+			w.detach(in, true, true)
 		}
-		return w.attach(opened, index)
+		return w.attach(s.inbounds, index)
 	})
+	closeSockets(s.inbounds) // what no worker has taken over, after an error
+	return err
 }
 
 // sameFixed says which setting of o differs that a running server cannot
@@ -71,8 +81,8 @@ func (o *Options) sameFixed(to *Options) error {
 
 // inboundDiff is what a reload does to the open inbounds.
 type inboundDiff struct {
-	stay    []*inbound            // with their sockets
-	changed map[*inbound]*inbound // those of stay with a new tag or timeout: from, to
+	stay    []*inbound            // at their address
+	changed map[*inbound]*inbound // those of stay with a new tag, timeout or network: from, to
 	gone    []*inbound
 	fresh   []Inbound
 }
@@ -80,7 +90,7 @@ type inboundDiff struct {
 func (s *Server) compareInbounds(o *Options) inboundDiff {
 	diff := inboundDiff{changed: map[*inbound]*inbound{}, fresh: slices.Clone(o.Inbounds)}
 	for _, in := range s.inbounds {
-		i := slices.IndexFunc(diff.fresh, in.sameSockets)
+		i := slices.IndexFunc(diff.fresh, func(o Inbound) bool { return o.Kind == in.Kind && o.Listen == in.Listen })
 		if i < 0 {
 			diff.gone = append(diff.gone, in)
 			continue

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sluice/loop"
 	"sluice/nat"
 	"sluice/splice"
@@ -60,7 +62,7 @@ func (s *Server) open() (err error) {
 	s.batch, s.writeBacks = s.opts.Batch, s.budget.writeBacks
 	s.admission.setListeners(s.opts.Inbounds)
 	s.share()
-	if s.watch, err = watchAddrs(&s.admission, s.watchFailed); err != nil {
+	if s.watch, err = watchAddrs(&s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
 	}
 	if s.group, err = loop.NewGroup(reactors); err != nil {
@@ -74,12 +76,13 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	opened, err := s.openInbounds(s.opts.Inbounds, s.opts.UDPTimeout)
+	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.UDPTimeout)
 	if err != nil {
 		return err
 	}
 	for i, w := range s.workers {
 		if err := w.attach(opened, i); err != nil {
+			closeSockets(opened)
 			return err
 		}
 	}
@@ -110,8 +113,10 @@ func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 	return w, nil
 }
 
-func (s *Server) watchFailed(err error) {
-	s.opts.Log.Error().Err(err).Msg("the gateway's own addresses are no longer watched")
+// watchFailed logs from the watcher's goroutine, which must not read opts: a
+// reload replaces them.
+func watchFailed(log zerolog.Logger) func(error) {
+	return func(err error) { log.Error().Err(err).Msg("the gateway's own addresses are no longer watched") }
 }
 
 // Start begins to carry traffic.

@@ -50,7 +50,7 @@ func (q *clientQueue) append(b *writeBack, slot int32) {
 }
 
 // Ready receives what remotes wrote to the flow, on its owner's thread. It
-// takes no more than a batch in a turn, or two where the first found only a few
+// takes no more than a batch in a call, or two where the first found only a few
 // slots free.
 func (f *flow) Ready(ev loop.Events) {
 	r := f.relay

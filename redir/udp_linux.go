@@ -26,8 +26,8 @@ const (
 // udpRelay is the UDP half of a worker. All of it is the worker's own, but for
 // handed, through which other workers give back flows that they have ended.
 //
-//	listener ─► fromClient slots ─► groups, one per flow ─────► flow.fd
-//	client ◄─ write-back, one per port ◄─ fromUpstream slots ◄─ flow.fd
+//	listener ─► toUpstream.slots ─► groups, one per flow ─────► flow.fd
+//	client ◄─ write-back, one per port ◄─ toClient.slots ◄───── flow.fd
 //
 // Both directions gather over the turn, and send when its slots are full or it
 // ends.

@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// fewReactors are the flags for a scarce fd limit: what each reactor keeps for
+// itself would use it up on a machine of many CPUs.
+func fewReactors() []string { return []string{"--reactors=2"} }
+
 // TestMoreConnectionsThanFDs asserts that connections beyond what the fd limit
 // carries wait in the kernel's queue, and are served once others have ended.
 func TestMoreConnectionsThanFDs(t *testing.T) {
@@ -24,7 +28,7 @@ func TestMoreConnectionsThanFDs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := setup{}
+			s := setup{flags: fewReactors()}
 			if flags != nil {
 				s.under = append([]string{needProgram(t, "prlimit", "util-linux")}, flags...)
 			}
@@ -104,7 +108,7 @@ func crowdBeyondLimit(t *testing.T, g *gateway, n int) {
 // place of others, and that sluice goes on.
 func TestMoreSessionsThanFDs(t *testing.T) {
 	t.Parallel()
-	g := startUDPGateway(t, setup{})
+	g := startUDPGateway(t, setup{flags: fewReactors()})
 	lim := unix.Rlimit{Cur: uint64(g.base + 40), Max: uint64(g.base + 40)}
 	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
 		t.Fatal(err)

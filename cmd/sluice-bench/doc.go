@@ -6,6 +6,8 @@
 //	sluice-bench demo                    TCP and UDP through sluice, a table of what happened
 //	sluice-bench serve                   what loads are sent to
 //	sluice-bench load TEST               one load, measured and verified
+//	sluice-bench compare                 sluice beside other proxies, in interleaved rounds
+//	sluice-bench report FILE             a comparison drawn again from its JSON
 //
 // Exit status: 0 when all is well, 1 when something is wrong (a failed
 // expectation, a corrupt payload), 2 for a bad command line. `lab exec` exits as

@@ -137,16 +137,23 @@ func (r *running) signal(s syscall.Signal) {
 
 // listens lists the ports of TCP listeners in the namespace: hexadecimal, as
 // /proc/net/tcp has them.
-func (r *running) listens() (ports []string) {
+func (r *running) listens() []string { return r.sockets("0A", "tcp", "tcp6") }
+
+// listensUDP is the same for UDP.
+func (r *running) listensUDP() []string { return r.sockets("07", "udp", "udp6") }
+
+// sockets lists the local ports of the sockets in a state (TCP_LISTEN,
+// TCP_CLOSE) of some of the tables of /proc/net.
+func (r *running) sockets(state string, tables ...string) (ports []string) {
 	r.t.Helper()
-	for _, table := range []string{"tcp", "tcp6"} {
+	for _, table := range tables {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", r.cmd.Process.Pid, table))
 		if err != nil {
 			r.t.Fatal(err)
 		}
 		for line := range bytes.Lines(text) {
 			fields := strings.Fields(string(line))
-			if _, port, ok := strings.Cut(fields[1], ":"); ok && fields[3] == "0A" { // TCP_LISTEN
+			if _, port, ok := strings.Cut(fields[1], ":"); ok && fields[3] == state {
 				ports = append(ports, port)
 			}
 		}

@@ -62,6 +62,37 @@ func TestReload(t *testing.T) {
 	r.stop()
 }
 
+// TestReloadOfAPortInUse: an inbound changes its networks, its address and its
+// kind on the port that it has.
+func TestReloadOfAPortInUse(t *testing.T) {
+	path := writeFile(t, `{"inbounds": [{"type": "tproxy", "listen": "127.0.0.1", "listen_port": 4369, "network": "tcp"}]}`)
+	r := startRun(t, buildProgram(t), "--config", path)
+	r.told("READY=1\nSTATUS=carrying")
+	for _, c := range []struct {
+		inbounds, message string
+		tcp, udp          []string
+	}{
+		{`{"type": "tproxy", "listen": "127.0.0.1", "listen_port": 4369, "network": ["tcp", "udp"]}`, "reloaded", []string{"1111"}, []string{"1111"}},
+		{`{"type": "tproxy", "listen": "::", "listen_port": 4369}`, "reloaded", []string{"1111"}, []string{"1111"}},
+		{`{"type": "tproxy", "listen": "127.0.0.2", "listen_port": 4369}, {"type": "tproxy", "listen": "127.0.0.1", "listen_port": 4369}`, "reloaded", []string{"1111"}, []string{"1111"}},
+		{`{"type": "tproxy", "listen_port": 4369}, {"type": "redirect", "listen": "127.0.0.1", "listen_port": 4369}`, "reload refused, nothing changed", []string{"1111"}, []string{"1111"}},
+		{`{"type": "redirect", "listen": "::", "listen_port": 4369}, {"type": "tproxy", "listen_port": 4369, "network": "udp"}`, "reloaded", []string{"1111"}, []string{"1111"}},
+		{`{"type": "redirect", "listen": "::", "listen_port": 4369}`, "reloaded", []string{"1111"}, nil},
+	} {
+		if err := os.WriteFile(path, []byte(`{"inbounds": [`+c.inbounds+`]}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r.signal(syscall.SIGHUP)
+		r.logged(c.message)
+		r.told("RELOADING=1\nMONOTONIC_USEC=")
+		r.told("READY=1")
+		if tcp, udp := r.listens(), r.listensUDP(); !reflect.DeepEqual(tcp, c.tcp) || !reflect.DeepEqual(udp, c.udp) {
+			t.Errorf("%s: tcp %q, udp %q", c.inbounds, tcp, udp)
+		}
+	}
+	r.stop()
+}
+
 func TestReloadWithoutFile(t *testing.T) {
 	r := startRun(t, buildProgram(t), "--tproxy", ":1")
 	r.signal(syscall.SIGHUP)

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // witness is a server that counts who reaches it: the gateway, which is
@@ -193,8 +192,7 @@ func TestReplaceUnderLoad(t *testing.T) {
 			}
 		})
 		for _, conn := range conns {
-			_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-			if got, err := exchange(conn); got != "proxy" {
+			if got, err := exchange(conn, patience); got != "proxy" {
 				t.Fatalf("swap %d: %s: %q, %v", n, conn.RemoteAddr(), got, err)
 			}
 		}

@@ -165,15 +165,22 @@ func (w *world) stopProxy() {
 	w.proxy = nil
 }
 
-// ask reports who answers: a name, "silence" or "refused". What is known to
-// stay silent is given a quarter of a second.
+// How long an answer is waited for: what is known to stay silent is given a
+// quarter of a second, and what must answer as long as a busy machine may take.
+const (
+	silence  = 250 * time.Millisecond
+	patience = 5 * time.Second
+)
+
+// ask reports who answers within a quarter of a second: a name, "silence" or
+// "refused".
 func (w *world) ask(from *netns, network, addr string, port int) (answer string) {
-	return w.askMarked(from, network, addr, port, 0)
+	return w.askMarked(from, network, addr, port, 0, silence)
 }
 
-func (w *world) askMarked(from *netns, network, addr string, port int, mark int) (answer string) {
+func (w *world) askMarked(from *netns, network, addr string, port int, mark int, limit time.Duration) (answer string) {
 	from.do(func() {
-		dialer := net.Dialer{Timeout: 250 * time.Millisecond, Control: func(network, address string, c syscall.RawConn) error {
+		dialer := net.Dialer{Timeout: limit, Control: func(network, address string, c syscall.RawConn) error {
 			var errs error
 			err := c.Control(func(fd uintptr) { errs = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, mark) })
 			return errors.Join(err, errs)
@@ -181,7 +188,7 @@ func (w *world) askMarked(from *netns, network, addr string, port int, mark int)
 		conn, err := dialer.Dial(network, net.JoinHostPort(addr, fmt.Sprint(port)))
 		if err == nil {
 			defer conn.Close()
-			answer, err = exchange(conn)
+			answer, err = exchange(conn, limit)
 		}
 		switch {
 		case err == nil:
@@ -201,8 +208,8 @@ func timedOut(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-func exchange(conn net.Conn) (string, error) {
-	_ = conn.SetDeadline(time.Now().Add(250 * time.Millisecond))
+func exchange(conn net.Conn, limit time.Duration) (string, error) {
+	_ = conn.SetDeadline(time.Now().Add(limit))
 	if _, err := conn.Write([]byte("who\n")); err != nil {
 		return "", err
 	}
@@ -214,8 +221,12 @@ func exchange(conn net.Conn) (string, error) {
 // expect asks both families.
 func (w *world) expect(from *netns, network string, addrs []string, port int, want string) {
 	w.t.Helper()
+	limit := patience
+	if want == "silence" {
+		limit = silence
+	}
 	for _, addr := range addrs {
-		if got := w.ask(from, network, addr, port); got != want {
+		if got := w.askMarked(from, network, addr, port, 0, limit); got != want {
 			w.t.Errorf("%s to %s port %d: %s, want %s", network, addr, port, got, want)
 		}
 	}
@@ -299,7 +310,7 @@ func TestTrafficOutput(t *testing.T) {
 				w.expect(w.client, network, lanAddrs, servicePort, "gateway")
 				w.expect(w.gateway, network, lanAddrs, servicePort, "gateway")
 				for _, addr := range serverAddrs {
-					if got := w.askMarked(w.gateway, network, addr, servicePort, DefaultOwnMark); got != "server" {
+					if got := w.askMarked(w.gateway, network, addr, servicePort, DefaultOwnMark, patience); got != "server" {
 						t.Errorf("%s with sluice's mark to %s: %s", network, addr, got)
 					}
 				}
@@ -417,7 +428,7 @@ func TestFlowsUnderWay(t *testing.T) {
 			for _, addr := range serverAddrs {
 				for _, network := range []string{"tcp", "udp"} {
 					before = append(before, dial(network, addr))
-					if got, err := exchange(before[len(before)-1]); got != "server" {
+					if got, err := exchange(before[len(before)-1], patience); got != "server" {
 						t.Fatal(got, err)
 					}
 				}
@@ -429,7 +440,7 @@ func TestFlowsUnderWay(t *testing.T) {
 				if established == Divert {
 					want = map[string]string{"tcp": "", "udp": "proxy"}[conn.RemoteAddr().Network()]
 				}
-				if got, err := exchange(conn); got != want {
+				if got, err := exchange(conn, patience); got != want {
 					t.Errorf("%s to %s: %q, %v, want %q", conn.RemoteAddr().Network(), conn.RemoteAddr(), got, err, want)
 				}
 			}
@@ -437,9 +448,9 @@ func TestFlowsUnderWay(t *testing.T) {
 				for _, network := range []string{"tcp", "udp"} {
 					conn := dial(network, addr)
 					for n := range 4 {
-						got, err := exchange(conn)
+						got, err := exchange(conn, silence)
 						if timedOut(err) { // the stand-in's write-back socket caught it; sluice's cannot
-							got, err = exchange(conn)
+							got, err = exchange(conn, silence)
 						}
 						if got != "proxy" {
 							t.Errorf("%s to %s, message %d: %q, %v", network, addr, n, got, err)

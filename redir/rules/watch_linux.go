@@ -85,10 +85,15 @@ func listen() ([]*netlink.Conn, error) {
 				err = socket.JoinGroup(group)
 			}
 		}
+		if socket != nil {
+			sockets = append(sockets, socket)
+		}
 		if err != nil {
+			for _, s := range sockets {
+				_ = s.Close()
+			}
 			return nil, err
 		}
-		sockets = append(sockets, socket)
 	}
 	return sockets, nil
 }

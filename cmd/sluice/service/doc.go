@@ -2,9 +2,10 @@
 // manager, and what it gives up once it is ready.
 //
 //	start (root, or the unit's capabilities)
-//	  │  listeners open, rules installed
+//	  │  listeners open
 //	  ▼
 //	Account.Become: every thread another user, three capabilities, no way back
+//	  │  rules installed
 //	  ▼
 //	READY=1 ──► WATCHDOG=1 while the reactors turn ──► STOPPING=1
 //	                 │ SIGHUP: RELOADING=1 … READY=1
