@@ -31,11 +31,15 @@ func hasInput(fd int) bool {
 	return err == nil && n > 0
 }
 
-// hasFailed reports whether fd was reset or shut both ways.
+// tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
+const tcpClose = 7
+
+// hasFailed reports whether the connection of fd is gone: reset, or given up.
+// poll(2) cannot tell, since a socket that was shut both ways in peace reports
+// POLLHUP too, and may still have bytes to deliver.
 func hasFailed(fd int) bool {
-	poll := []unix.PollFd{{Fd: int32(fd)}}
-	n, err := unix.Poll(poll, 0)
-	return err == nil && n > 0 && poll[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0
+	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+	return err != nil || info.State == tcpClose
 }
 
 // socketError takes the pending error of fd, 0 for none.

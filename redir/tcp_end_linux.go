@@ -113,7 +113,7 @@ func (c *conn) breakOff() {
 
 // lingerEdge ends the wait when the other side fails too.
 func (c *conn) lingerEdge(ev loop.Events) {
-	if ev&(loop.Error|loop.Hangup) != 0 {
+	if ev&(loop.Error|loop.Hangup) != 0 && hasFailed(c.linger.rest.fd) {
 		c.abort()
 	}
 }

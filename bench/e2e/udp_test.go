@@ -166,7 +166,7 @@ func TestUDPRefusal(t *testing.T) {
 // direction, and that it ends, with its fd, when there was none.
 func TestUDPTimeout(t *testing.T) {
 	t.Parallel()
-	const timeout = time.Second
+	const timeout = 2 * time.Second
 	g := startUDPGateway(t, setup{flags: []string{"--udp-timeout=" + timeout.String()}})
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		server := listenUDP(t, g.Server, w.dest(0))
