@@ -46,13 +46,15 @@
 //	              left_out: why it was not measured; absent where it was
 //	              checks: [{name, verdict, detail}], verdict: ok, wrong, none
 //	              (none: it does not carry that)
-//	works         [{key, title, unit, transport, memory, sweep, x, base, rows}]
+//	works         [{key, title, unit, transport, memory, sweep, x, base, rows,
+//	              left_out}]
 //	              memory: memory is what the work is about
 //	              sweep and x: of a sweep, what is varied and its value
 //	              rows: [{peer, samples, summary, ratio}]
 //	                peer: in the sweep over reactors the variant that was varied
 //	                samples: [{round, values: {METRIC: number}, fault}]
 //	                summary, ratio: {METRIC: {median, min, max, q1, q3, n}}
+//	              left_out: [{peer, why}], who could take no part
 //	targets       [{work, metric, yardstick, at_least, aim, aim_yardstick, peer,
 //	              ratio, aim_ratio, verdict}], verdict: aim, enough, below, unknown
 //

@@ -55,8 +55,11 @@ func outcomeOf(w Work, res load.Result) outcome {
 	o := outcome{units: float64(res.Units), seconds: res.Seconds, latency: map[Metric]float64{}}
 	if l := res.Latency; l != nil && w.load != idle {
 		o.events = float64(l.Count)
-		for _, p := range Percentiles() {
-			o.latency[p.Metric] = at(l.Percentiles, p.Percent) / 1e6
+		// The curve's points lie at 75, 87.5, 93.75 and so on: of the others here only
+		// the summary knows the exact value.
+		for m, us := range map[Metric]float64{P50: l.P50US, P75: at(l.Percentiles, 75), P90: l.P90US,
+			P99: l.P99US, P999: l.P999US, P9999: l.P9999US} {
+			o.latency[m] = us / 1e6
 		}
 	}
 	if res.Sent > 0 {

@@ -40,10 +40,12 @@ func TestIperfReport(t *testing.T) {
 
 func TestOwnResult(t *testing.T) {
 	res := load.Result{Units: 900, Sent: 1000, Seconds: 2, Failures: []string{"3 corrupt payloads"},
-		Latency: &load.Latency{Count: 900, Percentiles: []load.Percentile{{Percent: 49, US: 1}, {Percent: 51, US: 2}, {Percent: 99.5, US: 9}}}}
+		Latency: &load.Latency{Count: 900, P50US: 2, P90US: 5, P99US: 9, // the curve has no points at 90 and 99
+			Percentiles: []load.Percentile{{Percent: 50, US: 2}, {Percent: 75, US: 4}, {Percent: 93.75, US: 6}, {Percent: 99.21875, US: 12}}}}
 	res.Faults.Lost = 100
 	o := outcomeOf(Work{load: echo}, res)
-	if o.units != 900 || o.lost != 0.1 || o.latency[P50] != 2e-6 || o.latency[P99] != 9e-6 || o.fault != "3 corrupt payloads" {
+	if o.units != 900 || o.lost != 0.1 || o.fault != "3 corrupt payloads" ||
+		o.latency[P50] != 2e-6 || o.latency[P75] != 4e-6 || o.latency[P90] != 5e-6 || o.latency[P99] != 9e-6 {
 		t.Errorf("%+v", o)
 	}
 }

@@ -41,7 +41,7 @@ backend out
 const nginxModule = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
 // nginxStream cannot find out where a connection was going, so each of its ports
-// has one destination.
+// has one destination. It cuts a reply off at proxy_buffer_size, 16 KiB unless told.
 func nginxStream(s seat) recipe {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%suser root;\nworker_processes 2;\nworker_rlimit_nofile %d;\ndaemon off;\npid %s;\nerror_log stderr error;\n",
@@ -50,7 +50,7 @@ func nginxStream(s seat) recipe {
 	for p := range uint16(portsUsed) {
 		to := fmt.Sprintf("%s:%d", serverAddress, s.dest()+p)
 		fmt.Fprintf(&b, " server { listen %d reuseport backlog=4096; proxy_pass %s; proxy_timeout 5m; }\n", s.listen()+p, to)
-		fmt.Fprintf(&b, " server { listen %d udp reuseport; proxy_pass %s; proxy_timeout %ds; }\n", s.listen()+p, to, udpTimeoutSeconds)
+		fmt.Fprintf(&b, " server { listen %d udp reuseport; proxy_pass %s; proxy_timeout %ds; proxy_buffer_size 64k; }\n", s.listen()+p, to, udpTimeoutSeconds)
 	}
 	b.WriteString("}\n")
 	return recipe{

@@ -72,8 +72,15 @@ const (
 // WorkResult is a work and what each peer did of it.
 type WorkResult struct {
 	Work
-	Base string `json:"base,omitempty"` // the first of the Result's that took part
-	Rows []Row  `json:"rows"`
+	Base    string    `json:"base,omitempty"` // the first of the Result's that took part
+	Rows    []Row     `json:"rows"`
+	LeftOut []LeftOut `json:"left_out,omitempty"`
+}
+
+// LeftOut is a peer that could take no part in a work that is of its kind.
+type LeftOut struct {
+	Peer string `json:"peer"`
+	Why  string `json:"why"`
 }
 
 // Row is one peer in one work.

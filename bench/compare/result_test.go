@@ -43,7 +43,8 @@ func example() *Result {
 				{Peer: "sluice", Samples: []Sample{sample(0, 120, 8e-6), sample(1, 110, 9e-6), sample(2, 260, 9e-6)}},
 				{Peer: HAProxy, Samples: []Sample{sample(0, 100, 10e-6), sample(1, 100, 10e-6), {Round: 2, Values: map[Metric]float64{Rate: 200, ProxyCPU: 10e-6, P99: 0.001}, Fault: "wrk: 2 errors"}}},
 			}},
-			{Work: find("idle-5000"), Rows: []Row{{Peer: "sluice", Samples: []Sample{{Values: map[Metric]float64{RSS: 12e6, PSS: 11e6, FDs: 10020}}}}}},
+			{Work: find("idle-5000"), Rows: []Row{{Peer: "sluice", Samples: []Sample{{Values: map[Metric]float64{RSS: 12e6, PSS: 11e6, FDs: 10020}}}}},
+				LeftOut: []LeftOut{{"redsocks", "holds 2500 of 5000 connections at this limit of open files"}}},
 			{Work: sweep, Rows: []Row{{Peer: "sluice", Samples: []Sample{sample(0, 1e5, 1e-6)}}}},
 		},
 	}

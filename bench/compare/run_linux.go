@@ -45,6 +45,9 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 	if len(o.Variants) == 0 {
 		o.Variants = []Variant{{Name: "sluice"}}
 	}
+	if err := o.checkNames(); err != nil {
+		return nil, err
+	}
 	r, err := newRig(ctx, o)
 	if err != nil {
 		return nil, err
@@ -78,6 +81,27 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 		err = ErrIncomplete
 	}
 	return res, err
+}
+
+// checkNames refuses two peers of one name, which no table or ratio could tell apart,
+// and a base that nobody bears.
+func (o Options) checkNames() error {
+	names := slices.Clone(o.Kinds)
+	for _, v := range o.Variants {
+		names = append(names, v.Name)
+	}
+	slices.Sort(names)
+	for i := range len(names) - 1 {
+		if names[i] == names[i+1] {
+			return fmt.Errorf("two peers are named %q", names[i])
+		}
+	}
+	for _, base := range o.Base {
+		if !slices.Contains(names, base) && !slices.Contains(Kinds(), base) {
+			return fmt.Errorf("base %q: no such peer", base)
+		}
+	}
+	return nil
 }
 
 // works are those that the options name, in the order of Works.
@@ -129,7 +153,13 @@ func (r *rig) work(ctx context.Context, w Work, o Options, deadline time.Time) (
 	res := WorkResult{Work: w}
 	var peers []*peer
 	for _, p := range r.peers {
-		if p.does(w) {
+		switch {
+		case !p.does(w):
+		case !p.holds(w):
+			out := LeftOut{p.Name, fmt.Sprintf("holds %d of %d connections at this limit of open files", p.conns, w.flows)}
+			fmt.Fprintf(o.Progress, "%s  left out: %s: %s\n", w.name(), out.Peer, out.Why)
+			res.LeftOut = append(res.LeftOut, out)
+		default:
 			peers = append(peers, p)
 			res.Rows = append(res.Rows, Row{Peer: p.series})
 		}
@@ -173,10 +203,13 @@ func (r *rig) revive(ctx context.Context, p *peer) string {
 // does tells whether a peer takes part in a work.
 func (p *peer) does(w Work) bool {
 	switch {
-	case p.LeftOut != "" || w.Transport == "udp" && !p.udp || w.Transport == "tcp" && w.flows > p.conns:
+	case p.LeftOut != "" || w.Transport == "udp" && !p.udp:
 		return false
 	case w.Sweep == SweepReactors:
 		return p.only == w.Sweep && p.x == w.X
 	}
 	return p.only == ""
 }
+
+// holds tells whether a peer can have as many connections as a work wants.
+func (p *peer) holds(w Work) bool { return w.Transport != "tcp" || w.flows <= p.conns }

@@ -40,6 +40,9 @@ func (w *WorkResult) writeText(t io.Writer) {
 		}
 		fmt.Fprintln(t)
 	}
+	for _, out := range w.LeftOut {
+		fmt.Fprintf(t, "%s\tleft out: %s\n", out.Peer, out.Why)
+	}
 }
 
 // writeText writes the medians of a sweep, a table for each metric.
@@ -60,6 +63,11 @@ func (s *Series) writeText(t io.Writer) {
 				fmt.Fprintf(t, "\t%s", cell)
 			}
 			fmt.Fprintln(t)
+		}
+	}
+	for _, p := range s.Points {
+		for _, out := range p.LeftOut {
+			fmt.Fprintf(t, "  left out at %g: %s: %s\n", p.X, out.Peer, out.Why)
 		}
 	}
 }

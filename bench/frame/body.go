@@ -49,14 +49,22 @@ type SourceSpec struct {
 	Size     uint32        // of each frame, in bytes
 	Rate     uint64        // frames a second; 0: as many as go (TCP only)
 	Duration time.Duration // after which the source ends by itself
+	Single   bool          // UDP: datagram by datagram, no runs
 }
 
 // SourceSize is the size of a Source frame in bytes.
 const SourceSize = HeaderSize + 3*8
 
+// singleBit stands beside the size of a SourceSpec.
+const singleBit = 1 << 32
+
 // Append adds the body to b.
 func (s SourceSpec) Append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, uint64(s.Size))
+	size := uint64(s.Size)
+	if s.Single {
+		size |= singleBit
+	}
+	b = binary.LittleEndian.AppendUint64(b, size)
 	b = binary.LittleEndian.AppendUint64(b, s.Rate)
 	return binary.LittleEndian.AppendUint64(b, uint64(s.Duration))
 }
@@ -67,6 +75,7 @@ func ParseSource(body []byte) (s SourceSpec, err error) {
 		return s, errBody
 	}
 	s.Size = binary.LittleEndian.Uint32(body)
+	s.Single = binary.LittleEndian.Uint64(body)&singleBit != 0
 	s.Rate = binary.LittleEndian.Uint64(body[8:])
 	s.Duration = time.Duration(binary.LittleEndian.Uint64(body[16:]))
 	if s.Size < HeaderSize || s.Size > MaxSize {

@@ -111,7 +111,7 @@ func TestBodies(t *testing.T) {
 	if got, err := ParseStats(b[HeaderSize:]); err != nil || got != s || len(b) != StatsSize {
 		t.Errorf("%+v, %v, %d bytes", got, err, len(b))
 	}
-	w := SourceSpec{Size: 100, Rate: 5, Duration: time.Second}
+	w := SourceSpec{Size: 100, Rate: 5, Duration: time.Second, Single: true}
 	b = New(Header{Kind: Source}, w.Append(nil))
 	if got, err := ParseSource(b[HeaderSize:]); err != nil || got != w || len(b) != SourceSize {
 		t.Errorf("%+v, %v, %d bytes", got, err, len(b))

@@ -27,6 +27,13 @@ var labs atomic.Uint32
 // namePrefix begins the names that New makes up.
 const namePrefix = "sluicelab-"
 
+// Bounds of the MTU in bytes: what IPv6 needs (RFC 8200, 5), and the most that
+// an IPv4 packet can be.
+const (
+	leastMTU = 1280
+	mostMTU  = 65535
+)
+
 // New makes a lab. It needs root, or a user namespace of one's own (Enter). On
 // an error nothing is left behind.
 func New(o Options) (*Lab, error) {
@@ -36,6 +43,9 @@ func New(o Options) (*Lab, error) {
 	}
 	if o.MTU == 0 {
 		o.MTU = 1500
+	}
+	if o.MTU < leastMTU || o.MTU > mostMTU {
+		return nil, fmt.Errorf("lab: MTU %d: want %d to %d", o.MTU, leastMTU, mostMTU)
 	}
 	l := &Lab{Name: o.Name}
 	for _, part := range l.parts() {

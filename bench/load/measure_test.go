@@ -160,6 +160,10 @@ func TestSpecRefusesNonsense(t *testing.T) {
 		"family":  func(s *Spec) { s.From = netip.MustParsePrefix("fd00::/8") },
 		"flood":   func(s *Spec) { s.Test, s.Duration = UDPFlood, time.Minute },
 		"forever": func(s *Spec) { s.Duration = 2 * time.Hour }, "window": func(s *Spec) { s.Window = 1 << 20 },
+		"rate": func(s *Spec) { s.Rate = math.NaN() }, "endless rate": func(s *Spec) { s.Rate = math.Inf(1) },
+		"threads": func(s *Spec) { s.Threads = -1 }, "nowhere": func(s *Spec) { s.Test, s.Direction = TCPStream, "sideways" },
+		"flood down":  func(s *Spec) { s.Test, s.Direction = UDPFlood, Down },
+		"not its own": func(s *Spec) { s.Think = time.Second },
 	} {
 		s := good
 		if spoil(&s); func() error { _, err := s.Complete(); return err }() == nil {

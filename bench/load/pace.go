@@ -21,5 +21,8 @@ func (p *pace) ready(now int64) uint64 {
 	return max(n, p.next) - p.next
 }
 
+// late is how many units were due before end and not taken.
+func (p *pace) late(end int64) uint64 { return p.ready(max(end-1, 0)) }
+
 // wait is the time from now to the next unit.
 func (p *pace) wait(now int64) time.Duration { return time.Duration(p.due(p.next) - now) }

@@ -33,7 +33,7 @@ type Result struct {
 
 // Faults counts what went wrong, each cause apart.
 type Faults struct {
-	Lost        uint64 `json:"lost"`         // datagrams or requests without an answer
+	Lost        uint64 `json:"lost"`         // datagrams or requests without an answer, or (open loop) due and never sent
 	Duplicate   uint64 `json:"duplicate"`    // datagrams that came again
 	Reordered   uint64 `json:"reordered"`    // datagrams that came after a later one
 	Corrupt     uint64 `json:"corrupt"`      // payloads with a wrong checksum or form

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"time"
 
 	"sluice/bench/frame"
@@ -40,6 +41,7 @@ const (
 	maxDuration = time.Hour
 	maxFlood    = 30 * time.Second
 	maxFlows    = 1_000_000
+	maxRate     = 1e9 // a unit each nanosecond
 )
 
 // Spec says what to load, how hard and how long. Zero fields take the test's
@@ -127,7 +129,10 @@ func (s Spec) check() error {
 	refuse(!s.Target.IsValid() || s.Target.Port() == 0, "no target address and port")
 	refuse(s.Duration < 0 || s.Duration > maxDuration, "duration %v is not within 0 to %v", s.Duration, maxDuration)
 	refuse(s.Test == UDPFlood && s.Duration > maxFlood, "a flood lasts %v at most", maxFlood)
-	refuse(s.Timeout < 0 || s.Think < 0 || s.Rate < 0, "negative timeout, think time or rate")
+	refuse(s.Timeout < 0 || s.Think < 0, "negative timeout or think time")
+	refuse(!(s.Rate >= 0 && s.Rate <= maxRate), "rate %v is not within 0 to %v", s.Rate, maxRate)
+	refuse(s.Threads < 1, "threads %d are less than 1", s.Threads)
+	refuse(s.Direction != "" && s.Direction != Up && s.Direction != Down && s.Direction != Both, "direction %q: want up, down or both", s.Direction)
 	refuse(s.Flows < 1 || s.Flows > maxFlows, "flows %d are not within 1 to %d", s.Flows, maxFlows)
 	refuse(s.Size < frame.HeaderSize, "size %d is less than a frame's header of %d bytes", s.Size, frame.HeaderSize)
 	refuse(udp && s.Size > frame.MaxSize, "a datagram of %d bytes is more than %d", s.Size, frame.MaxSize)
@@ -136,6 +141,22 @@ func (s Spec) check() error {
 	refuse(s.Reply != 0 && s.Reply < frame.HeaderSize, "reply %d is less than a frame's header of %d bytes", s.Reply, frame.HeaderSize)
 	refuse(s.Window < 0 || s.Window > maxWindow, "window %d is not within 1 to %d", s.Window, maxWindow)
 	refuse(s.Test == UDPStream && s.Direction == Both, "udp-stream goes up or down")
+	refuse(s.Test == UDPFlood && s.Direction != Up, "udp-flood goes up")
+	for _, given := range []struct {
+		is   bool
+		name string
+		by   []Test
+	}{
+		{s.Direction != "", "direction", []Test{TCPStream, UDPStream, UDPFlood}},
+		{s.Reply != 0, "reply", []Test{TCPRR, TCPCRR, TCPIdle}},
+		{s.Window != 0, "window", []Test{UDPRR, UDPChurn}},
+		{s.Think != 0, "think", []Test{TCPRR}},
+		{s.Rate != 0, "rate", []Test{TCPRR, TCPCRR, UDPRR, UDPStream, UDPChurn, UDPFlood}},
+		{s.Single, "single", []Test{UDPRR, UDPStream, UDPChurn, UDPFlood}},
+	} {
+		refuse(given.is && !slices.Contains(given.by, s.Test), "%s has no %s", s.Test, given.name)
+	}
+	refuse(s.Think != 0 && s.Rate != 0, "a rate (open loop) leaves no time to think")
 	refuse(s.From.IsValid() && s.From.Addr().Is4() != s.Target.Addr().Is4(), "source prefix %v and target %v are of two families", s.From, s.Target)
 	return errors.Join(errs...)
 }

@@ -12,7 +12,8 @@ import (
 // tcpCRR opens, asks, is answered and closes, Flows connections at a time. At a
 // rate, the latency counts from when a connection was due.
 func (r *run) tcpCRR(ctx context.Context) error {
-	due := r.schedule(ctx)
+	var missed uint64
+	due := r.schedule(ctx, &missed)
 	var running sync.WaitGroup
 	for i := range r.Flows {
 		running.Go(func() {
@@ -36,28 +37,37 @@ func (r *run) tcpCRR(ctx context.Context) error {
 		})
 	}
 	running.Wait()
+	r.add(&tally{faults: Faults{Lost: missed}})
 	return nil
 }
 
 // schedule gives the times at which connections are due, until the load is over;
-// in a closed loop -1, whenever someone asks.
-func (r *run) schedule(ctx context.Context) <-chan int64 {
+// in a closed loop -1, whenever someone asks. When the channel is closed, missed is how
+// many were due and found no one free.
+func (r *run) schedule(ctx context.Context, missed *uint64) <-chan int64 {
 	due := make(chan int64)
 	go func() {
 		defer close(due)
 		stop := time.NewTimer(r.Duration)
 		defer stop.Stop()
-		p := newPace(max(r.Rate, 1))
+		p := newPace(r.Rate)
 		for {
 			at := int64(-1)
 			if r.Rate > 0 {
 				at = p.due(p.next)
-				sleep(ctx, p.wait(r.now()))
-				p.next++
+				sleep(ctx, min(p.wait(r.now()), time.Duration(int64(r.Duration)-r.now())))
+			}
+			if r.Rate > 0 && r.now() >= int64(r.Duration) {
+				*missed = r.rest(p, due)
+				return
 			}
 			select {
 			case due <- at:
+				p.next++
 			case <-stop.C:
+				if r.Rate > 0 {
+					*missed = r.rest(p, due)
+				}
 				return
 			case <-ctx.Done():
 				return
@@ -65,6 +75,20 @@ func (r *run) schedule(ctx context.Context) <-chan int64 {
 		}
 	}()
 	return due
+}
+
+// rest hands out what came due before the end, as far as someone is free, and returns
+// how much is left.
+func (r *run) rest(p pace, due chan<- int64) uint64 {
+	for p.late(int64(r.Duration)) > 0 {
+		select {
+		case due <- p.due(p.next):
+			p.next++
+		default:
+			return p.late(int64(r.Duration))
+		}
+	}
+	return 0
 }
 
 // once is one connection with one request.

@@ -88,7 +88,8 @@ func (r *run) offer(ctx context.Context, all []*requester, begin, stop int64) {
 			turn++
 			p.next++
 		}
-		sleep(ctx, p.wait(r.now()-begin))
+		now = r.now()
+		sleep(ctx, min(p.wait(now-begin), time.Duration(stop-now)))
 	}
 }
 

@@ -51,11 +51,14 @@ func (s *stream) carry(ctx context.Context, i int) (err error) {
 	}
 	defer s.conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Now()) })()
+	ctx, giveUp := context.WithCancel(ctx) // ends the writer's wait
+	defer giveUp()
 	stop := time.Now().Add(s.Duration)
 	written := make(chan error, 1)
-	go func() { written <- s.write(stop) }()
+	go func() { written <- s.write(ctx, stop) }()
 	report, err := s.read()
 	if err != nil {
+		giveUp()
 		_ = s.conn.SetDeadline(time.Now()) // lets the writer go
 	}
 	err = errors.Join(err, <-written)
@@ -64,16 +67,13 @@ func (s *stream) carry(ctx context.Context, i int) (err error) {
 }
 
 // write sends until stop, or asks to be sent to until then, and closes the half.
-func (s *stream) write(stop time.Time) error {
+func (s *stream) write(ctx context.Context, stop time.Time) error {
 	if s.Direction == Down {
 		spec := frame.SourceSpec{Size: uint32(s.Size), Duration: s.Duration + s.Timeout}
 		if _, err := s.conn.Write(frame.New(frame.Header{Kind: frame.Source, Flow: s.flow}, spec.Append(nil))); err != nil {
 			return err
 		}
-		// The reader's deadline is later; this one only ends the wait.
-		timer := time.NewTimer(time.Until(stop))
-		defer timer.Stop()
-		<-timer.C
+		sleep(ctx, time.Until(stop))
 		return s.conn.CloseWrite()
 	}
 	head := frame.Header{Kind: frame.Sink, Flow: s.flow}

@@ -65,16 +65,18 @@ func (w *udpWorker) drain(ctx context.Context) {
 	}
 }
 
+// openBatch is how many datagrams an open loop sends before it looks for answers and
+// at the clock: where it cannot keep its rate, more come due than it can ever send.
+const openBatch = 64
+
 // openLoop sends at a rate, whatever comes back; the flows take turns. Latency
-// counts from when a datagram was due.
+// counts from when a datagram was due; one that was due and never went is lost.
 func (w *udpWorker) openLoop(ctx context.Context, begin int64) {
 	p := newPace(w.Rate / float64(w.Threads))
-	for turn := 0; ctx.Err() == nil; {
+	for turn, over := 0, false; !over && ctx.Err() == nil; {
 		now := w.now()
-		if now >= w.stop {
-			break
-		}
-		for range p.ready(now - begin) {
+		over = now >= w.stop // what came due since the last turn still goes
+		for range min(openBatch, p.ready(min(now, w.stop-1)-begin)) {
 			f := w.flows[turn%len(w.flows)]
 			if w.send(f, begin+p.due(p.next), 1) == 0 {
 				break // no room; it stays due
@@ -82,8 +84,11 @@ func (w *udpWorker) openLoop(ctx context.Context, begin int64) {
 			turn++
 			p.next++
 		}
-		w.poll(min(idleWait, p.wait(w.now()-begin)))
+		if !over {
+			w.poll(min(idleWait, p.wait(w.now()-begin)))
+		}
 	}
+	w.faults.Lost += p.late(min(w.now(), w.stop) - begin)
 	w.drain(ctx)
 }
 
@@ -94,7 +99,7 @@ func (w *udpWorker) churn(ctx context.Context) {
 	begin := w.now()
 	due := func(now int64) bool {
 		if w.Rate == 0 {
-			return true
+			return w.now() < w.stop
 		}
 		if p.ready(now-begin) == 0 {
 			return false
@@ -102,8 +107,10 @@ func (w *udpWorker) churn(ctx context.Context) {
 		p.next++
 		return true
 	}
-	for ctx.Err() == nil && w.now() < w.stop {
+	for over := false; !over && ctx.Err() == nil; {
 		now := w.now()
+		over = now >= w.stop // what came due since the last turn still goes
+		now = min(now, w.stop-1)
 		waiting := 0
 		for i, f := range w.flows {
 			done := f.track.Unique > 0 || f.next > 0 && now-f.heard > int64(w.Timeout)
@@ -125,12 +132,18 @@ func (w *udpWorker) churn(ctx context.Context) {
 			f.heard = now
 		}
 		d := idleWait
+		if over {
+			d = 0
+		}
 		if w.Rate > 0 && waiting < len(w.flows) {
 			d = min(d, p.wait(w.now()-begin))
 		}
 		for _, ev := range w.wait.wait(d) {
 			w.receive(w.flows[ev.Fd])
 		}
+	}
+	if w.Rate > 0 {
+		w.faults.Lost += p.late(min(w.now(), w.stop) - begin)
 	}
 	w.drain(ctx)
 }

@@ -88,7 +88,7 @@ func (w *udpWorker) ask(f *udpFlow, kind frame.Kind, body []byte) {
 
 // pull asks the server for streams and takes them.
 func (w *udpWorker) pull(ctx context.Context) {
-	body := frame.SourceSpec{Size: uint32(w.Size), Rate: uint64(max(1, w.Rate/float64(w.Flows))), Duration: w.Duration}.Append(nil)
+	body := frame.SourceSpec{Size: uint32(w.Size), Rate: uint64(max(1, w.Rate/float64(w.Flows))), Duration: w.Duration, Single: w.Single}.Append(nil)
 	var asked int64
 	for end := w.stop + int64(reportEvery); ctx.Err() == nil; {
 		now := w.now()

@@ -25,7 +25,6 @@ type view struct {
 	Works     []workView
 	Latencies []template.HTML
 	Sweeps    []sweepView
-	Left      []compare.Peer
 }
 
 type workView struct {
@@ -37,6 +36,7 @@ type workView struct {
 type sweepView struct {
 	Title, By string
 	Figures   []template.HTML
+	LeftOut   []string // "at 10000: haproxy: why"
 }
 
 // Write writes report.html and the figures (plots/*.svg, plots/*.png) into dir,
@@ -93,6 +93,11 @@ func newView(r *compare.Result, plots string) (*view, error) {
 		sv := sweepView{Title: s.Title, By: compare.SweepTitle(s.Sweep)}
 		for _, f := range sweepFigures(s, all) {
 			sv.Figures = append(sv.Figures, drawn(f))
+		}
+		for _, p := range s.Points {
+			for _, out := range p.LeftOut {
+				sv.LeftOut = append(sv.LeftOut, fmt.Sprintf("at %g: %s: %s", p.X, out.Peer, out.Why))
+			}
 		}
 		v.Sweeps = append(v.Sweeps, sv)
 	}

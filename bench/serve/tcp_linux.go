@@ -18,8 +18,9 @@ const (
 	streamBuffer = 256 << 10
 	// acceptPause is the wait after a failed accept (out of descriptors).
 	acceptPause = 10 * time.Millisecond
-	// sourceLimit bounds a source, whatever its client asks for.
-	sourceLimit = 10 * time.Minute
+	// sourceLimit bounds a source, whatever its client asks for: the longest load and
+	// some more.
+	sourceLimit = time.Hour + 10*time.Minute
 )
 
 func (s *Server) accept(ln net.Listener) {

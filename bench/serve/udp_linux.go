@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"errors"
 	"net/netip"
 	"time"
 
@@ -69,8 +68,7 @@ func (w *udpWorker) take(m dgram.Message) {
 func (w *udpWorker) takeFrame(b []byte, m dgram.Message) {
 	h, err := frame.Parse(b)
 	switch {
-	case errors.Is(err, frame.ErrMagic):
-	case err != nil:
+	case err != nil: // in a run that began with a frame, also what is none any more
 		w.ledger.corrupt(h, m.From)
 	case h.Kind == frame.Sink:
 		w.ledger.arrive(h, len(b), m.From)
@@ -100,7 +98,7 @@ func (w *udpWorker) flush() { _, _ = w.tx.Send(w.sock) }
 // out of the worker's socket, which any goroutine may send on.
 func (w *udpWorker) source(flow uint64, spec frame.SourceSpec, to netip.AddrPort, from netip.Addr) {
 	rate := float64(min(spec.Rate, sourceRate))
-	v := volley.New(dgram.MaxSegments, int(spec.Size), true)
+	v := volley.New(dgram.MaxSegments, int(spec.Size), !spec.Single)
 	tick := time.NewTicker(sourceTick)
 	defer tick.Stop()
 	head := frame.Header{Kind: frame.Data, Flow: flow}

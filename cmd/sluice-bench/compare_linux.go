@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,14 @@ const (
 	shortBudget = 8 * time.Minute
 )
 
+// Validate refuses what no comparison can be made with.
+func (c *compareCmd) Validate() error {
+	if c.Duration <= 0 || c.Rounds < 1 {
+		return fmt.Errorf("--duration %v and --rounds %d must be more than 0", c.Duration, c.Rounds)
+	}
+	return nil
+}
+
 func (c *compareCmd) Run(ctx context.Context) error {
 	begin := time.Now()
 	if c.PeerDir == "" {
@@ -70,17 +79,17 @@ func (c *compareCmd) Run(ctx context.Context) error {
 
 func (c *compareCmd) options(begin time.Time) (compare.Options, error) {
 	o := compare.Options{Sluice: c.Sluice, Kinds: c.Peers, PeerDirs: []string{c.PeerDir}, Base: c.Base, Works: c.Work,
-		Sweeps: c.Sweep, Rounds: max(1, c.Rounds), Duration: c.Duration, Progress: os.Stderr}
+		Sweeps: c.Sweep, Rounds: c.Rounds, Duration: c.Duration, Progress: os.Stderr}
 	for _, v := range c.Variant {
 		o.Variants = append(o.Variants, compare.Variant(v))
 	}
-	if len(c.Work) == 1 && c.Work[0] == "all" {
+	if slices.Contains(c.Work, "all") {
 		o.Works = nil
 		for _, w := range compare.Works() {
 			o.Works = append(o.Works, w.Key)
 		}
 	}
-	if len(c.Sweep) == 1 && c.Sweep[0] == "all" {
+	if slices.Contains(c.Sweep, "all") {
 		o.Sweeps = compare.Sweeps()
 	}
 	if c.Short {

@@ -39,6 +39,15 @@ type loadCmd struct {
 // errFailed ends the program with status 1; the report has said why.
 var errFailed = errors.New("the run failed")
 
+// Validate refuses what no load can be made of, before anything is sent: a bad command
+// line exits with 2, and 1 is kept for a run that failed.
+func (c *loadCmd) Validate() error {
+	_, target := c.spec()
+	_, expect := load.ParseExpect(c.Expect)
+	_, ceiling := c.direct()
+	return errors.Join(target, expect, ceiling)
+}
+
 func (c *loadCmd) Run(ctx context.Context) error {
 	spec, err := c.spec()
 	if err != nil {
@@ -89,13 +98,21 @@ func (c *loadCmd) spec() (load.Spec, error) {
 	return s.Complete()
 }
 
+// direct is the server without a proxy; none for loopback and for off.
+func (c *loadCmd) direct() (direct netip.AddrPort, err error) {
+	if c.Ceiling == "loopback" || c.Ceiling == "off" {
+		return direct, nil
+	}
+	if direct, err = netip.ParseAddrPort(c.Ceiling); err != nil {
+		err = fmt.Errorf("ceiling %q: want off, loopback or ADDRESS:PORT", c.Ceiling)
+	}
+	return direct, err
+}
+
 func (c *loadCmd) ceiling(ctx context.Context, spec load.Spec) (*load.Ceiling, error) {
-	var direct netip.AddrPort
-	if c.Ceiling != "loopback" {
-		var err error
-		if direct, err = netip.ParseAddrPort(c.Ceiling); err != nil {
-			return nil, fmt.Errorf("%q: want off, loopback or ADDRESS:PORT", c.Ceiling)
-		}
+	direct, err := c.direct()
+	if err != nil {
+		return nil, err
 	}
 	return load.Beside(ctx, spec, direct)
 }

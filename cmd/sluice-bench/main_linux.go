@@ -37,7 +37,13 @@ func main() {
 	)
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	// A reader that is gone (| head) ends it like the others: killed by SIGPIPE, it would
+	// leave the lab and all that runs there behind.
+	ending := []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGPIPE}
+	if !signal.Ignored(unix.SIGHUP) { // nohup
+		ending = append(ending, unix.SIGHUP) // a terminal that is closed leaves no namespaces behind
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), ending...)
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(); err != nil {
