@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/rs/zerolog"
 
@@ -27,6 +28,10 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 	}
 	var tcp, udp uint16
 	for _, in := range cmd.inbounds() {
+		if in.Kind == kind && in.Listen.Addr() != netip.IPv6Unspecified() && (in.TCP && tcp == 0 || in.UDP && udp == 0) {
+			return rules.Spec{}, fmt.Errorf("--install-rules: %s %s does not listen on every address of both families, where the rules divert to: use --%[1]s :%[3]d",
+				in.Kind, in.Listen, in.Listen.Port())
+		}
 		if in.Kind == kind && in.TCP && tcp == 0 {
 			tcp = in.Listen.Port()
 		}
@@ -118,4 +123,21 @@ func (p *process) redivert(next *runCmd) error {
 	}
 	p.diversion.logUnmet(p.log)
 	return nil
+}
+
+// open lets new connections pass, if they shall while nobody listens and
+// nothing else lets them: a nat chain sees only new ones, so leaving out every
+// destination does not touch those that run.
+func (d *diversion) open(cmd *runCmd) error {
+	if cmd.Rules.Via != string(rules.Redirect) || cmd.Rules.Fail != string(rules.Open) {
+		return nil
+	}
+	spec, err := cmd.spec()
+	if err != nil {
+		return err
+	}
+	spec.Include, spec.Exclude = nil, []netip.Prefix{
+		netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0),
+	}
+	return d.installed.Replace(spec)
 }

@@ -65,6 +65,11 @@ func (p *process) run() {
 	stop := p.serve()
 	p.log.Info().Stringer("signal", stop).Msg("draining")
 	p.notify.Stopping("draining")
+	if p.diversion != nil {
+		if err := p.diversion.open(p.cmd); err != nil {
+			p.log.Error().Err(err).Msg("while connections drain, new ones are refused")
+		}
+	}
 	p.drain()
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/alecthomas/kong"
+
+	"sluice/redir"
 )
 
 // reload rereads the file, with the same flags and environment before it, and
@@ -50,11 +53,18 @@ func (p *process) reread() (changes []string, err error) {
 	if err := next.validate(); err != nil {
 		return nil, err
 	}
-	if err := p.server.Reload(next.options(p.log)); err != nil {
+	// What the old rules lead to stays open until the new ones are in place:
+	// otherwise new flows would find nobody in between.
+	both := next.options(p.log)
+	both.Inbounds = withThoseOf(both.Inbounds, p.cmd.inbounds())
+	if err := p.server.Reload(both); err != nil {
 		return nil, err
 	}
 	if err := p.redivert(next); err != nil {
 		return nil, errors.Join(err, p.server.Reload(p.cmd.options(p.log)))
+	}
+	if err := p.server.Reload(next.options(p.log)); err != nil {
+		return nil, err
 	}
 	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
 		return nil, err
@@ -63,4 +73,16 @@ func (p *process) reread() (changes []string, err error) {
 	changes = p.config.Changes(config)
 	p.cmd, p.config = next, config
 	return changes, nil
+}
+
+// withThoseOf are the inbounds, and those of before on ports that none of them
+// takes over.
+func withThoseOf(inbounds, before []redir.Inbound) []redir.Inbound {
+	all := slices.Clone(inbounds)
+	for _, old := range before {
+		if !slices.ContainsFunc(inbounds, func(in redir.Inbound) bool { return in.Listen.Port() == old.Listen.Port() }) {
+			all = append(all, old)
+		}
+	}
+	return all
 }

@@ -25,18 +25,31 @@ func othersFirst() Result {
 		j.find(Warn, fmt.Sprintf("not readable: %v", err), "sudo sluice doctor")
 		return j.result("")
 	}
-	ours := nftables.ChainPriority(priorityMangle)
+	ours, installed := nftables.ChainPriority(priorityMangle), false
 	for _, c := range chains {
 		if isOurs(c) && atPrerouting(c) {
-			ours = *c.Priority
+			ours, installed = *c.Priority, true
 		}
 	}
 	for _, c := range chains {
+		drops := c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop
+		if at(c, unix.NF_INET_LOCAL_IN) && drops && !acceptsMark(conn, c) {
+			family := familyName(c.Table.Family)
+			j.find(Warn, fmt.Sprintf("chain %s %s %s drops what it does not accept, and diverted packets pass it", family, c.Table.Name, c.Name),
+				fmt.Sprintf("nft insert rule %s %s %s meta mark and 0x1 == 0x1 accept", family, c.Table.Name, c.Name))
+		}
 		if isOurs(c) || !atPrerouting(c) || *c.Priority > ours {
 			continue
 		}
 		family := familyName(c.Table.Family)
-		for _, taking := range takings(conn, c, map[string]bool{}) {
+		found := takings(conn, c, map[string]bool{})
+		if drops {
+			found = append(found, "drops what it does not accept")
+		}
+		for _, taking := range found {
+			if !installed && strings.Contains(" marks redirects does MARK does TPROXY does REDIRECT ", " "+taking+" ") {
+				continue // may be how traffic is diverted here, by hand
+			}
 			j.find(Warn, fmt.Sprintf("chain %s %s %s comes first and %s", family, c.Table.Name, c.Name, taking),
 				fmt.Sprintf("nft -a list chain %s %s %s", family, c.Table.Name, c.Name))
 		}
@@ -50,8 +63,33 @@ func isOurs(c *nftables.Chain) bool {
 }
 
 // atPrerouting tells whether routed packets pass the chain at prerouting.
-func atPrerouting(c *nftables.Chain) bool {
-	return c.Hooknum != nil && c.Priority != nil && *c.Hooknum == unix.NF_INET_PRE_ROUTING && familyName(c.Table.Family) != ""
+func atPrerouting(c *nftables.Chain) bool { return at(c, unix.NF_INET_PRE_ROUTING) }
+
+func at(c *nftables.Chain, hook nftables.ChainHook) bool {
+	return c.Hooknum != nil && c.Priority != nil && *c.Hooknum == hook && familyName(c.Table.Family) != ""
+}
+
+// acceptsMark tells whether a rule of the chain accepts packets by a mark, or
+// by having been redirected (conntrack's status).
+func acceptsMark(conn *nftables.Conn, c *nftables.Chain) bool {
+	rules, _ := conn.GetRules(c.Table, c)
+	for _, rule := range rules {
+		marked, accepts := false, false
+		for _, e := range rule.Exprs {
+			switch e := e.(type) {
+			case *expr.Meta:
+				marked = marked || e.Key == expr.MetaKeyMARK && !e.SourceRegister
+			case *expr.Ct:
+				marked = marked || (e.Key == expr.CtKeySTATUS || e.Key == expr.CtKeyMARK) && !e.SourceRegister
+			case *expr.Verdict:
+				accepts = e.Kind == expr.VerdictAccept
+			}
+		}
+		if marked && accepts {
+			return true
+		}
+	}
+	return false
 }
 
 // familyName is nft's name of a family of routed packets, else empty.

@@ -48,34 +48,42 @@ func (f family) byHand(j *judge) {
 	if err != nil {
 		return
 	}
-	marked := false
+	var empty []netlink.Rule
 	for _, rule := range all {
-		if rule.Mark == 0 || rule.Table == unix.RT_TABLE_MAIN {
+		if rule.Mark == 0 || rule.Table == unix.RT_TABLE_MAIN || rule.Invert {
 			continue
 		}
-		if localDefault(f.number, rule.Table) {
+		here, others := localDefault(f.number, rule.Table)
+		if here {
 			return
 		}
-		marked = true
+		if others { // a VPN's, say
+			continue
+		}
+		empty = append(empty, rule)
+	}
+	for _, rule := range empty {
 		j.find(Warn, fmt.Sprintf("%s rule %d: fwmark %#x leads to table %d, which has no local default route", f.ip, rule.Priority, rule.Mark, rule.Table),
 			fmt.Sprintf("%s route add local default dev lo table %d", f.ip, rule.Table))
 	}
-	if !marked {
+	if len(empty) == 0 {
 		j.find(Warn, "no rules are installed ("+f.ip+" rule)", "sluice rules install --port 12345")
 	}
 }
 
-func localDefault(family, table int) bool {
+// localDefault tells whether everything is local in the table, or else
+// whether it serves something else.
+func localDefault(family, table int) (here, others bool) {
 	routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: table}, netlink.RT_FILTER_TABLE)
 	if err != nil {
-		return false
+		return false, false
 	}
 	for _, route := range routes {
 		if route.Type == unix.RTN_LOCAL && everything(route.Dst) {
-			return true
+			return true, false
 		}
 	}
-	return false
+	return false, len(routes) > 0
 }
 
 func everything(dst *net.IPNet) bool {

@@ -23,6 +23,7 @@ type Changed struct {
 type Facts struct {
 	Owner            string // "operator" or "pid 1234"
 	TCPPort, UDPPort uint16 // where the packets go; 0: not diverted
+	Rules            int    // how many there are in the chains that packets visit
 	Policy           *policy
 	Sysctls          []Changed
 }
@@ -36,6 +37,7 @@ func (f Facts) chain() chain {
 	}
 	fact("owner %s", f.Owner)
 	fact("ports tcp %d udp %d", f.TCPPort, f.UDPPort)
+	fact("rules %d", f.Rules)
 	if f.Policy != nil {
 		fact("policy %#x/%#x table %d", f.Policy.mark, f.Policy.mask, f.Policy.table)
 	}
@@ -58,6 +60,8 @@ func parseFacts(comments []string) (Facts, bool) {
 		case len(words) == 5 && words[0] == "ports" && words[1] == "tcp" && words[3] == "udp":
 			facts.TCPPort, _ = parsePort(words[2])
 			facts.UDPPort, _ = parsePort(words[4])
+		case len(words) == 2 && words[0] == "rules":
+			facts.Rules, _ = strconv.Atoi(words[1])
 		case len(words) == 4 && words[0] == "policy" && words[2] == "table":
 			facts.Policy = parsePolicy(words[1], words[3])
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":

@@ -82,8 +82,7 @@ func (i *Installed) Unmet() []Sysctl {
 // Replace swaps in another Spec without a gap; counters of the same name go
 // on. When it fails, the old rules stay. UDP flows under way leave the proxy
 // when the fwmark changes, since their conntrack mark no longer shows that
-// they were diverted. (Redirect that fails open is the exception: while its table changes
-// hands, for about a millisecond, new connections pass unproxied.)
+// they were diverted.
 func (i *Installed) Replace(spec Spec) error {
 	plan, err := NewPlan(spec)
 	if err != nil {
@@ -131,10 +130,13 @@ func (i *Installed) put(plan *Plan, before seen) (err error) {
 		kept = min(len(i.changed), len(changed))
 		undo = append(undo, func() error { return i.write(i.plan, i.changed, before.counters) })
 	}
+	if i.plan == nil && !before.exists { // write may fail after the table was made
+		undo = append(undo, i.drop)
+	}
 	if err := i.write(plan, changed, before.counters); err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
-	if i.plan == nil {
+	if i.plan == nil && before.exists {
 		undo = append(undo, i.drop)
 	}
 	undo = append(undo, func() error { return putBack(changed[kept:]) })

@@ -34,7 +34,7 @@ func specs() map[string]Spec {
 		Output:  true, ExcludeUIDs: []uint32{1000, 33}, Mark: 0x10, Mask: 0xf0, Table: 7777, OwnMark: 0x3, Priority: ptr(-140),
 	}
 	open, divert, sysctl, redirect := full, full, full, full
-	open.Fail = Open
+	open.Fail, open.Output, open.ExcludeUIDs = Open, false, nil
 	divert.Established, divert.Mark, divert.Mask = Divert, 0x5, 0xffffffff
 	sysctl.Sysctl, sysctl.Ifaces = true, []string{"lan"}
 	redirect.Via, redirect.UDPPort, redirect.Priority = Redirect, 0, nil
@@ -321,6 +321,9 @@ func TestMain(m *testing.M) {
 		if kind == "mortal" {
 			spec = Spec{TCPPort: 1, Via: Redirect, Fail: Open}
 		}
+		if kind == "open output" {
+			spec = Spec{TCPPort: 1, UDPPort: 2, Output: true, Fail: Open}
+		}
 		_, err := Install(spec)
 		fmt.Println("installed", err)
 		_ = unix.Pause()
@@ -465,4 +468,83 @@ func mustRun(t *testing.T, script string) string {
 		t.Errorf("%s: %v\n%s", script, err, out)
 	}
 	return string(out)
+}
+
+// TestHugeSets: a transaction far beyond a socket's ordinary buffers.
+func TestHugeSets(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	spec := Spec{TCPPort: 1, UDPPort: 2}
+	for k := range 60000 {
+		spec.Exclude = append(spec.Exclude, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(11 + k>>15), byte(k >> 7), byte(k << 1), 0}), 24))
+	}
+	n.do(func() {
+		i, err := Install(spec)
+		if err == nil {
+			spec.TCPPort = 3
+			err = errors.Join(i.Replace(spec), i.Close())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestStatusOfHollowTable: a table without its rules is not all that should be.
+func TestStatusOfHollowTable(t *testing.T) {
+	n := newNetns(t)
+	status := func() (s Status) {
+		n.do(func() {
+			var err error
+			if s, err = ReadStatus(); err != nil {
+				t.Error(err)
+			}
+		})
+		return s
+	}
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1, UDPPort: 2}); err != nil {
+			t.Error(err)
+		}
+	})
+	if s := status(); !s.Complete() {
+		t.Errorf("complete: %+v", s)
+	}
+	n.sh("nft flush chain inet sluice prerouting")
+	if s := status(); s.Complete() {
+		t.Errorf("hollow: %+v", s)
+	}
+}
+
+// TestStatusDisturbsNobody looks while others install.
+func TestStatusDisturbsNobody(t *testing.T) {
+	n := newNetns(t)
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	n.thread().calls <- func() {
+		defer close(watched)
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				held()
+			}
+		}
+	}
+	n.do(func() {
+		for range 20000 {
+			l, err := takeLock()
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			l.release()
+		}
+		close(done)
+	})
+	<-watched
 }

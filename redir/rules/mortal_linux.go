@@ -15,45 +15,73 @@ import (
 // (NFT_TABLE_F_OWNER, Linux 5.12, nft_rcv_nl_event).
 const tableFlagOwner = 0x2
 
-// mortal tells whether the table has to end with the process. REDIRECT
-// cannot ask whether anybody listens, so to fail open it must not be there.
-func (p *Plan) mortal() bool { return p.Spec.Via == Redirect && p.Spec.Fail == Open }
-
 // writeMortal writes the table, over one of ours that exists, and bound to
-// this process if the plan says so.
+// this process if the plan says so. What owns a table alone can change it, so
+// a mortal one cannot be replaced in one transaction; the step table stands in
+// (see replaceTable), and keeps NAT at work, which the kernel otherwise ends
+// for running connections too, with the last nat chain.
 func (i *Installed) writeMortal(plan *Plan, t table, counts map[string]Counter, exists bool) error {
-	if i.plan != nil && i.plan.mortal() || plan.mortal() {
-		if err := errors.Join(i.drop(), i.conn.CloseLasting()); err != nil {
-			return err
-		}
-	}
-	if !plan.mortal() {
-		i.conn = newConn()
+	was := i.plan != nil && i.plan.mortal()
+	if !was && !plan.mortal() {
 		if exists {
 			return replaceTable(i.conn, t, counts)
 		}
 		return errors.Join(writeTable(i.conn, TableName, t, counts, false), deleteTable(i.conn, stepTable))
 	}
+	next, own := newConn(), func(string) error { return nil }
+	if plan.mortal() {
+		var err error
+		if next, own, err = ownerConn(); err != nil {
+			return err
+		}
+	}
+	err := deleteTable(next, stepTable) // of one killed in the middle
+	if err == nil && exists {
+		if err = own(stepTable); err == nil {
+			step := table{counters: t.counters, sets: t.sets, chains: t.chains[1:]}
+			err = writeTable(next, stepTable, step, nil, plan.mortal())
+		}
+		if err == nil {
+			err = deleteTable(i.conn, TableName)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, deleteTable(next, stepTable), next.CloseLasting())
+	}
+	err = i.conn.CloseLasting()
+	i.conn = next
+	if err == nil {
+		if err = own(TableName); err == nil {
+			err = writeTable(next, TableName, t, counts, plan.mortal())
+		}
+	}
+	return errors.Join(err, deleteTable(next, stepTable))
+}
+
+// ownerConn is a connection that keeps its socket, and what creates an empty
+// table that the socket owns.
+func ownerConn() (*nftables.Conn, func(name string) error, error) {
 	var socket *netlink.Conn
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
 		socket = c
-		return nil
+		return largeBatches(c)
 	}))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	i.conn = conn
-	if err := createOwned(socket); err != nil {
-		return fmt.Errorf("table inet %s that ends with the process: %w", TableName, explain(err))
-	}
-	return writeTable(conn, TableName, t, counts, true)
+	return conn, func(name string) error {
+		if err := createOwned(socket, name); err != nil {
+			return fmt.Errorf("table inet %s that ends with the process: %w", name, explain(err))
+		}
+		return nil
+	}, nil
 }
 
 // createOwned creates the empty table, owned by the socket. The library
 // cannot set a table's flags, so the batch is written out here.
-func createOwned(socket *netlink.Conn) error {
+func createOwned(socket *netlink.Conn, name string) error {
 	attributes, err := netlink.MarshalAttributes([]netlink.Attribute{
-		{Type: unix.NFTA_TABLE_NAME, Data: []byte(TableName + "\x00")},
+		{Type: unix.NFTA_TABLE_NAME, Data: []byte(name + "\x00")},
 		{Type: unix.NFTA_TABLE_FLAGS, Data: binary.BigEndian.AppendUint32(nil, tableFlagOwner)},
 	})
 	if err != nil {

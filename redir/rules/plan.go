@@ -93,5 +93,16 @@ func (p *Plan) withFacts(facts Facts) table {
 
 // facts of the plan itself, for an owner and the sysctls it has changed.
 func (p *Plan) facts(owner string, changed []Changed) Facts {
-	return Facts{Owner: owner, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy, Sysctls: changed}
+	count := 0
+	for _, c := range p.table.chains {
+		count += len(c.rules)
+	}
+	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy, Sysctls: changed}
+}
+
+// mortal tells whether the table has to end with the process. REDIRECT and
+// the marks of the output chain cannot ask whether anybody listens, so to fail
+// open they must not be there.
+func (p *Plan) mortal() bool {
+	return p.Spec.Fail == Open && (p.Spec.Via == Redirect || p.Spec.Output)
 }

@@ -16,14 +16,13 @@ const (
 	FormatCommands Format = "commands" // a shell script with nft and ip
 )
 
-// errHeldOnly refuses what only a process can keep: a nat chain cannot ask
-// whether anybody listens, so the table itself has to go with the listener.
-var errHeldOnly = errors.New("rules: via redirect, fail open: the table must end with the process: use sluice run --install-rules, or --via tproxy")
+// errHeldOnly refuses what only a process can keep (Plan.mortal).
+var errHeldOnly = errors.New("rules: fail open, via redirect or with output: the table must end with the process: use sluice run --install-rules, or --via tproxy without --output")
 
 // Text is the Plan as text that works when pasted. An error says that the
 // format cannot express the Plan, and which can.
 func (p *Plan) Text(format Format) (string, error) {
-	if p.Spec.Via == Redirect && p.Spec.Fail == Open {
+	if p.mortal() {
 		return "", errHeldOnly
 	}
 	body := p.withFacts(p.facts(ownerOperator, nil)).nft()

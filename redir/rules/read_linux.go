@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
 )
 
 // seen is what the kernel holds under our table's name.
@@ -17,6 +18,7 @@ type seen struct {
 	ours     bool // it has a facts chain that names an owner
 	facts    Facts
 	counters []Counter
+	rules    int // in the chains that packets visit
 	// print tells whether anybody changed the table since: each chain's rule
 	// handles, which the kernel never reuses within a table, and each set's
 	// number of elements.
@@ -33,7 +35,7 @@ func readTable(conn *nftables.Conn) (seen, error) {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
 	found := seen{exists: true}
-	comments, chains, err := readChains(conn, t)
+	comments, count, chains, err := readChains(conn, t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
@@ -45,7 +47,7 @@ func readTable(conn *nftables.Conn) (seen, error) {
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
-	found.print = chains + sets
+	found.print, found.rules = chains+sets, count
 	objects, err := conn.GetObjects(t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
@@ -58,11 +60,12 @@ func readTable(conn *nftables.Conn) (seen, error) {
 	return found, nil
 }
 
-// readChains reads the facts' comments and a print of all chains.
-func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, print string, err error) {
+// readChains reads the facts' comments, the number of rules in the other
+// chains and a print of all chains.
+func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, count int, print string, err error) {
 	chains, err := conn.ListChainsOfTableFamily(t.Family)
 	if err != nil {
-		return nil, "", err
+		return nil, 0, "", err
 	}
 	var prints []string
 	for _, c := range chains {
@@ -71,7 +74,10 @@ func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, prin
 		}
 		rules, err := conn.GetRules(t, c)
 		if err != nil {
-			return nil, "", err
+			return nil, 0, "", err
+		}
+		if c.Name != factsChain {
+			count += len(rules)
 		}
 		var handles []uint64
 		for _, rule := range rules {
@@ -83,7 +89,7 @@ func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, prin
 		prints = append(prints, fmt.Sprintln(c.Name, handles))
 	}
 	slices.Sort(prints)
-	return comments, strings.Join(prints, ""), nil
+	return comments, count, strings.Join(prints, ""), nil
 }
 
 func readSets(conn *nftables.Conn, t *nftables.Table) (string, error) {
@@ -117,4 +123,21 @@ func comment(data []byte) string {
 
 // newConn is a connection that opens a socket for each operation, in the
 // network namespace of the calling thread.
-func newConn() *nftables.Conn { return &nftables.Conn{} }
+func newConn() *nftables.Conn {
+	conn, _ := nftables.New(nftables.WithSockOptions(largeBatches)) // fails only where it opens a socket, as lasting ones
+	return conn
+}
+
+// batchBytes is room for a batch of some hundred thousand networks: a
+// transaction is one message to the kernel, which net.core.wmem_max would
+// bound (netlink_sendmsg, EMSGSIZE).
+const batchBytes = 64 << 20
+
+// largeBatches lets the socket send them, and take in an answer to each of
+// their messages (ENOBUFS otherwise, after the batch was committed). Both need
+// CAP_NET_ADMIN, without which no batch is sent anyway.
+func largeBatches(c *netlink.Conn) error {
+	_ = c.SetWriteBuffer(batchBytes)
+	_ = c.SetReadBuffer(batchBytes)
+	return nil
+}

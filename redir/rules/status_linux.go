@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"os"
+	"strings"
 )
 
 // ReadStatus looks at what is there. An error says that it could not look.
@@ -16,11 +18,16 @@ func ReadStatus() (Status, error) {
 		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort,
 		Living: found.ours && held(),
 	}
+	if found.ours && found.rules != found.facts.Rules {
+		status.Missing = append(status.Missing, "rules of table inet "+TableName+": sluice rules install anew, or restart sluice")
+	}
 	if policy := found.facts.Policy; policy != nil {
 		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d", policy.mark, policy.mask, policy.table)
-		if status.Missing, err = policy.absent(); err != nil {
+		absent, err := policy.absent()
+		if err != nil {
 			return Status{}, fmt.Errorf("rules: %w", err)
 		}
+		status.Missing = append(status.Missing, absent...)
 	}
 	if !found.ours {
 		status.Leftover, err = strayPolicies()
@@ -28,12 +35,14 @@ func ReadStatus() (Status, error) {
 	return status, err
 }
 
-// held tells whether a living sluice holds the lock, by trying it.
+// held tells whether a living sluice holds the lock. To try it would keep
+// another from it that starts just then.
 func held() bool {
-	l, err := takeLock()
-	if err != nil {
-		return true
+	sockets, _ := os.ReadFile("/proc/thread-self/net/unix")
+	for line := range strings.Lines(string(sockets)) {
+		if fields := strings.Fields(line); fields[len(fields)-1] == lockName {
+			return true
+		}
 	}
-	l.release()
 	return false
 }

@@ -512,3 +512,16 @@ func TestBridge(t *testing.T) {
 		w.expect(w.client, network, serverAddrs, servicePort, "proxy")
 	}
 }
+
+// TestOutputFailsOpen: after kill -9 the gateway's own traffic flows too.
+func TestOutputFailsOpen(t *testing.T) {
+	w := newWorld(t)
+	owner := w.gateway.owner("open output")
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	wait(t, "the table to go", func() bool { return !strings.Contains(w.gateway.sh("nft list tables"), "sluice") })
+	for _, network := range []string{"tcp", "udp"} {
+		w.expect(w.gateway, network, serverAddrs, servicePort, "server")
+		w.expect(w.client, network, serverAddrs, servicePort, "server")
+	}
+}

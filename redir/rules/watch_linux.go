@@ -17,6 +17,10 @@ import (
 // firewall that flushes and loads in steps has finished.
 const settle = 50 * time.Millisecond
 
+// longest bounds that wait where changes never cease, as the routes of a busy
+// BGP speaker.
+const longest = 10 * settle
+
 // retry is how long after a failure, as while lo is down, it is tried again.
 const retry = time.Second
 
@@ -47,6 +51,7 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 	}()
 	timer := time.NewTimer(settle) // what changed before anybody listened
 	defer timer.Stop()
+	var first time.Time // change that was not looked at yet; zero: none
 	for {
 		select {
 		case <-ctx.Done():
@@ -55,8 +60,12 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 			if err != nil {
 				return fmt.Errorf("watch rules: %w", err)
 			}
-			timer.Reset(settle)
+			if first.IsZero() {
+				first = time.Now()
+			}
+			timer.Reset(min(settle, time.Until(first.Add(longest))))
 		case <-timer.C:
+			first = time.Time{}
 			if missing, err := i.putBackMissing(); missing != "" || err != nil {
 				report(missing, err)
 				if err != nil {

@@ -127,3 +127,31 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 		t.Errorf("left:\n%s", diff)
 	}
 }
+
+// TestWatchAmidChanges: routes that come and go all the time do not keep the
+// table from being put back.
+func TestWatchAmidChanges(t *testing.T) {
+	n := newNetns(t)
+	var i *Installed
+	n.do(func() {
+		var err error
+		if i, err = Install(Spec{TCPPort: 1}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	watched := make(chan error)
+	n.thread().calls <- func() { watched <- i.Watch(ctx, func(string, error) {}) }
+	n.sh(`for k in $(seq 2000); do ip route add 198.18.0.0/24 dev lo; ip route del 198.18.0.0/24 dev lo; sleep 0.01; done >/dev/null 2>&1 &
+		churn=$!
+		sleep 0.3
+		nft delete table inet sluice
+		for k in $(seq 50); do sleep 0.1; nft list table inet sluice >/dev/null 2>&1 && break; done
+		kill $churn
+		nft list table inet sluice`)
+	cancel()
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+	n.do(func() { _ = i.Close() })
+}
