@@ -52,13 +52,17 @@ func (w *worker) listenTCP(fd int, in *inbound) error {
 // Ready accepts until the queue is empty, its share is taken, or something has
 // run out.
 func (l *tcpListener) Ready(loop.Events) {
-	if l.fd < 0 || l.resume.Armed() {
-		return
+	if l.fd >= 0 && !l.resume.Armed() && l.take() {
+		l.w.r.Again(l)
 	}
+}
+
+// take accepts a share of the queue, and reports whether there may be more.
+func (l *tcpListener) take() (more bool) {
 	for range acceptsPerCall {
 		if l.w.shared.conns.Load() >= l.w.maxConns.Load() {
 			l.pauseFor(RefusedMaxConns, nil)
-			return
+			return false
 		}
 		fd, from, errno := l.accept()
 		switch errno {
@@ -68,16 +72,33 @@ func (l *tcpListener) Ready(loop.Events) {
 				l.spare = -1
 			}
 		case unix.EAGAIN:
-			return
-		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			l.pauseFor(AcceptPaused, errno)
-			return
-		default:
+			return false
+		case unix.ECONNABORTED, unix.EINTR, unix.EPERM, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT,
+			unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
 			// The connection ended before it was accepted, or a network error
 			// is passed on (accept(2)): take the next.
+		default:
+			// Something has run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), or will
+			// not pass by itself: a listener that `ss -K` ended says EINVAL.
+			l.pauseFor(AcceptPaused, errno)
+			return false
 		}
 	}
-	l.w.r.Again(l)
+	return true
+}
+
+// finish accepts what is queued, as far as there is room for it, and then stops:
+// close would reset clients whose connections the kernel has already accepted.
+func (l *tcpListener) finish() {
+	if l.fd < 0 {
+		return
+	}
+	for range backlog/acceptsPerCall + 1 { // those that come meanwhile do not keep it from ending
+		if !l.take() {
+			break
+		}
+	}
+	l.close()
 }
 
 // accept takes a connection from the queue once there is a socket for its

@@ -3,6 +3,7 @@ package redir
 import (
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -58,34 +59,56 @@ type addrWatch struct {
 	ended     chan struct{}
 }
 
+// watchRetry is the pause after which what failed is tried again.
+const watchRetry = time.Second
+
+// subscription is one netlink socket that tells of changed routes. The library
+// ends updates when the socket fails, but closes the socket only with end.
+type subscription struct {
+	updates chan netlink.RouteUpdate
+	end     chan struct{} // nil: none
+}
+
+func (s *subscription) close() {
+	if s.end != nil {
+		close(s.end)
+	}
+	*s = subscription{}
+}
+
 // watchAddrs reads the set, and follows its changes until close.
 func watchAddrs(a *admission, onError func(error)) (*addrWatch, error) {
 	w := &addrWatch{admission: a, onError: onError, done: make(chan struct{}), ended: make(chan struct{})}
-	updates, err := w.subscribe()
-	if err != nil {
+	var s subscription
+	if err := w.read(&s); err != nil {
+		s.close()
 		return nil, err
 	}
-	if err := w.read(); err != nil {
-		close(w.done)
-		return nil, err
-	}
-	go w.follow(updates)
+	go w.follow(s)
 	return w, nil
 }
 
-// subscribe must come before the first read, so that no change falls between.
-func (w *addrWatch) subscribe() (chan netlink.RouteUpdate, error) {
-	updates := make(chan netlink.RouteUpdate, 64)
-	err := netlink.RouteSubscribeWithOptions(updates, w.done, netlink.RouteSubscribeOptions{
+func (s *subscription) open() error {
+	updates, end := make(chan netlink.RouteUpdate, 64), make(chan struct{})
+	err := netlink.RouteSubscribeWithOptions(updates, end, netlink.RouteSubscribeOptions{
 		ErrorCallback: func(error) {},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("watch the local routing table: %w", err)
+		return fmt.Errorf("watch the local routing table: %w", err)
 	}
-	return updates, nil
+	*s = subscription{updates, end}
+	return nil
 }
 
-func (w *addrWatch) read() error {
+// read reads the set. It subscribes first where that is not done, so that no
+// change falls between.
+func (w *addrWatch) read(s *subscription) error {
+	if s.end == nil {
+		if err := s.open(); err != nil {
+			return err
+		}
+	}
+	drain(s.updates)
 	own, err := readOwnAddrs()
 	if err != nil {
 		return err
@@ -94,34 +117,34 @@ func (w *addrWatch) read() error {
 	return nil
 }
 
-// follow reads the set again after a change of the local table. The library
-// ends the channel when the socket overran, which loses messages: then it
-// subscribes anew.
-func (w *addrWatch) follow(updates chan netlink.RouteUpdate) {
+// follow reads the set again after a change of the local table. The updates end
+// when the socket overran, which loses messages: then it subscribes anew. What
+// fails, for want of fds say, is told once and tried again.
+func (w *addrWatch) follow(s subscription) {
 	defer close(w.ended)
+	defer func() { s.close() }()
+	var retry <-chan time.Time // nil: the set is as the kernel has it
 	for {
 		select {
 		case <-w.done:
 			return
-		case u, ok := <-updates:
+		case <-retry:
+		case u, ok := <-s.updates:
 			if !ok {
-				select {
-				case <-w.done:
-					return
-				default:
-				}
-				var err error
-				if updates, err = w.subscribe(); err != nil {
-					w.onError(err)
-					return
-				}
+				s.close()
 			} else if u.Table != localTable {
 				continue
 			}
-			drain(updates)
-			if err := w.read(); err != nil {
-				w.onError(err)
-			}
+		}
+		err := w.read(&s)
+		switch {
+		case err == nil:
+			retry = nil
+		case retry == nil:
+			w.onError(err)
+			fallthrough
+		default:
+			retry = time.After(watchRetry)
 		}
 	}
 }

@@ -76,10 +76,12 @@ func (a *admission) setListeners(inbounds []Inbound) {
 	exact := map[netip.AddrPort]struct{}{}
 	ports := map[uint16]struct{}{}
 	for _, in := range inbounds {
-		if in.Listen.Addr().IsValid() && !in.Listen.Addr().IsUnspecified() {
-			exact[in.Listen] = struct{}{}
-		} else {
-			ports[in.Listen.Port()] = struct{}{}
+		for _, addr := range listenAddrs(in.Listen) { // unmapped, as destinations are
+			if addr.Addr().IsUnspecified() {
+				ports[addr.Port()] = struct{}{}
+			} else {
+				exact[addr] = struct{}{}
+			}
 		}
 	}
 	a.listeners.Store(&exact)

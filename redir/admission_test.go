@@ -20,6 +20,8 @@ func testAdmission(allowLocal bool) *admission {
 		{Listen: netip.AddrPortFrom(netip.Addr{}, 12345)},
 		{Listen: netip.MustParseAddrPort("10.0.0.1:12346")},
 		{Listen: netip.MustParseAddrPort("[::]:12347")},
+		{Listen: netip.MustParseAddrPort("[::ffff:10.0.0.1]:12348")},
+		{Listen: netip.MustParseAddrPort("[::ffff:0.0.0.0]:12349")},
 	})
 	return a
 }
@@ -42,6 +44,8 @@ func TestAdmission(t *testing.T) {
 		{"198.51.100.77:12345", RefusedListener, RefusedListener}, // AnyIP reaches the wildcard listener too
 		{"10.0.0.1:12346", RefusedListener, RefusedListener},
 		{"[fd00::1]:12347", RefusedListener, RefusedListener},
+		{"10.0.0.1:12348", RefusedListener, RefusedListener},
+		{"10.0.0.1:12349", RefusedListener, RefusedListener},
 		{"203.0.113.7:0", RefusedPortZero, RefusedPortZero},
 		{"0.0.0.0:80", RefusedUnspecified, RefusedUnspecified},
 		{"[::]:80", RefusedUnspecified, RefusedUnspecified},

@@ -98,6 +98,12 @@ func (s *Stats) collect(c *counters) {
 	}
 }
 
+func (s *Stats) add(part *Stats) {
+	for i, n := range part {
+		s[i] += n
+	}
+}
+
 // ConnsNow is the number of TCP connections at the time.
 func (s *Stats) ConnsNow() uint64 { return s[ConnsAccepted] - s[ConnsClosed] }
 

@@ -38,6 +38,21 @@ func explainListen(network string, kind Kind, addr netip.AddrPort, err error) er
 	return fmt.Errorf("listen %s (%s) on %s: %w: %s", network, kind, addr, err, remedy)
 }
 
+// checkRaw finds out at the start whether replies can leave through raw sockets,
+// as those from a port that another service holds do: without CAP_NET_RAW each
+// of them would be dropped.
+func checkRaw() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
+	if err == nil {
+		return unix.Close(fd)
+	}
+	err = os.NewSyscallError("socket", err)
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("open a raw socket for UDP replies: %w: CAP_NET_RAW is missing: %s", err, capsRemedy)
+	}
+	return err
+}
+
 // checkMark finds out at the start whether upstream sockets can be marked.
 func checkMark(mark uint32) error {
 	if mark == 0 {

@@ -106,6 +106,15 @@ func openUpstream(client netip.Addr, mark uint32) (int, syscall.Errno) {
 	return fd, 0
 }
 
+// hasPort reports whether f has a port of its own, which the first datagram
+// takes (inet_autobind in net/ipv4/af_inet.c). When none is left in
+// net.ipv4.ip_local_port_range, which is well below the default bound of the
+// table, that fails with EAGAIN, just as a full send buffer does.
+func (f *flow) hasPort() bool {
+	local, err := localAddr(f.fd)
+	return err != nil || local.Port() != 0
+}
+
 // becomeBulk spends two system calls on a flow that receives in batches, which
 // most flows (a question and an answer) never need.
 func (f *flow) becomeBulk() {

@@ -78,6 +78,11 @@ func (s *Server) openAddr(in *inbound, addr netip.AddrPort, tcp, udp, held bool)
 		if !n.wanted {
 			continue
 		}
+		if n.network == unix.SOCK_DGRAM {
+			if err := checkRaw(); err != nil {
+				return fmt.Errorf("listen udp (%s) on %s: %w", in.Kind, addr, err)
+			}
+		}
 		if !held {
 			if err := probeBind(addr, in.Kind, n.network); err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
@@ -143,8 +148,7 @@ func (w *worker) detach(in *inbound, tcp, udp bool) {
 			kept = append(kept, l)
 			continue
 		}
-		l.Ready(0) // what waits in the queue would be reset by the close
-		l.close()
+		l.finish()
 	}
 	clear(w.listeners[len(kept):])
 	w.listeners = kept

@@ -116,7 +116,7 @@ func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 // watchFailed logs from the watcher's goroutine, which must not read opts: a
 // reload replaces them.
 func watchFailed(log zerolog.Logger) func(error) {
-	return func(err error) { log.Error().Err(err).Msg("the gateway's own addresses are no longer watched") }
+	return func(err error) { log.Error().Err(err).Msg("the gateway's own addresses cannot be read; trying again") }
 }
 
 // Start begins to carry traffic.
@@ -128,8 +128,18 @@ func (s *Server) Start() {
 // Drain stops accepting and waits until the last connection has ended or ctx
 // is done. UDP sessions do not hold it up: they have no end to wait for.
 func (s *Server) Drain(ctx context.Context) {
+	stopped, running := make(chan struct{}, len(s.workers)), 0
 	for _, w := range s.workers {
-		w.r.Post(w.stopAccepting)
+		if w.r.Post(func() { w.finishAccepting(); stopped <- struct{}{} }) {
+			running++
+		}
+	}
+	for ; running > 0; running-- {
+		select {
+		case <-ctx.Done():
+			return
+		case <-stopped:
+		}
 	}
 	const look = 5 * time.Millisecond
 	for s.conns.Load() > 0 {
@@ -138,6 +148,12 @@ func (s *Server) Drain(ctx context.Context) {
 			return
 		case <-time.After(look):
 		}
+	}
+}
+
+func (w *worker) finishAccepting() {
+	for _, l := range w.listeners {
+		l.finish()
 	}
 }
 
@@ -187,12 +203,43 @@ func (w *worker) close() {
 	w.workspace.Close()
 }
 
-// Stats sums the counters of all workers. It may be called at any time, also
-// after Close.
-func (s *Server) Stats() Stats {
-	var sum Stats
-	for _, w := range s.workers {
-		sum.collect(&w.counters)
+// statsWait is how long Stats waits for reactors that are stuck.
+const statsWait = time.Second
+
+// Stats sums the counters of all workers and what running connections have
+// moved so far, which only their reactors know. It may be called at any time,
+// also after Close.
+func (s *Server) Stats() (sum Stats) {
+	parts := make([]chan Stats, len(s.workers)) // nil: nothing runs there
+	for i, w := range s.workers {
+		part := make(chan Stats, 1)
+		if s.started && w.r.Post(func() { part <- w.stats() }) {
+			parts[i] = part
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statsWait)
+	defer cancel()
+	for i, w := range s.workers {
+		if parts[i] == nil {
+			sum.collect(&w.counters)
+			continue
+		}
+		select {
+		case part := <-parts[i]:
+			sum.add(&part)
+		case <-ctx.Done():
+			sum.collect(&w.counters)
+		}
+	}
+	return sum
+}
+
+// stats are the worker's counters, with the bytes of its running connections.
+func (w *worker) stats() (sum Stats) {
+	sum.collect(&w.counters)
+	for c := w.conns.head; c != nil; c = c.next {
+		sum[TCPBytesToUpstream] += c.relay.Moved(clientSide)
+		sum[TCPBytesToClient] += c.relay.Moved(upstreamSide)
 	}
 	return sum
 }

@@ -24,8 +24,6 @@ const (
 	// queue of a side that is to be reset.
 	lingerFirst = 2 * time.Millisecond
 	lingerMost  = 250 * time.Millisecond
-	// lingerTotal is how long a reset waits for a reader that does not read.
-	lingerTotal = 30 * time.Second
 )
 
 // linger is how a conn waits before it resets the side that did not fail.
@@ -118,13 +116,14 @@ func (c *conn) lingerEdge(ev loop.Events) {
 	}
 }
 
-// lingerLook looks whether everything was delivered. The queue of a socket
+// lingerLook looks whether everything was delivered; a reader that does not read
+// is waited for as long as one of a conn that is half closed. The queue of a socket
 // that was itself reset never empties, and the edge of that may have come
 // before the wait began.
 func (c *conn) lingerLook(now int64) {
 	fd := c.linger.rest.fd
 	unsent, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
-	if err != nil || unsent == 0 || hasFailed(fd) || now-c.linger.since > int64(lingerTotal) {
+	if err != nil || unsent == 0 || hasFailed(fd) || now-c.linger.since > int64(c.w.set.halfCloseTimeout) {
 		c.abort()
 		return
 	}

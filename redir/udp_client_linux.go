@@ -103,6 +103,10 @@ func (r *udpRelay) takeFromUpstream(f *flow, slot int32) {
 		r.dropped(DroppedWriteBack, 1, f.client(), m.Source, errOtherFamily)
 		return
 	}
+	if m.Source.Port() == 0 { // nobody can be answered there, and a socket bound to it gets another port
+		r.w.counters.add(RefusedPortZero, 1)
+		return
+	}
 	b, err := q.writeBacks.get(m.Source)
 	if err != nil {
 		r.dropped(DroppedWriteBack, 1, f.client(), m.Source, err)

@@ -196,5 +196,8 @@ func (r *udpRelay) sendOut(f *flow, total *loop.SendResult) {
 	total.Bytes += sent.Bytes
 	if sent.Dropped > 0 {
 		r.dropped(DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
+		if sent.Errno == unix.EAGAIN && !f.hasPort() {
+			r.evictOne()
+		}
 	}
 }

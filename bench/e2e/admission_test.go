@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,21 +138,76 @@ func TestAdmissionUDP(t *testing.T) {
 	g.assertIdle(t)
 }
 
+// TestRoutesFlap asserts that a burst of route changes, of which netlink drops
+// some, leaves no socket behind, and that the own addresses are known after it.
+func TestRoutesFlap(t *testing.T) {
+	t.Parallel()
+	ip := needProgram(t, "ip", "iproute2")
+	g := startGateway(t, setup{})
+	var batch strings.Builder
+	for i := range 50_000 {
+		fmt.Fprintf(&batch, "route add 172.16.%d.%d/32 via %s table 77\n", i>>8, i&255, lab.Server4)
+	}
+	batch.WriteString("route flush table 77\naddress add 10.66.0.1/32 dev lan\n")
+	cmd := g.Gateway.Command(context.Background(), ip, "-batch", "-")
+	cmd.Stdin = strings.NewReader(batch.String())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	dest := netip.AddrPortFrom(netip.MustParseAddr("10.66.0.1"), way{tproxy: true}.port(0))
+	until(t, "the new address is refused", func() bool {
+		_ = g.Client.Do(func() error {
+			c, err := connect(netip.AddrPort{}, dest)
+			if err == nil {
+				c.Close()
+			}
+			return nil
+		})
+		return g.counters(t).number("refused_to_own_address") > 0
+	})
+}
+
+// TestRemoteWithPortZero asserts that a datagram from a remote's port 0, as which
+// nobody can write to the client, does not come from another port instead.
+func TestRemoteWithPortZero(t *testing.T) {
+	t.Parallel()
+	g := startUDPGateway(t, setup{})
+	w := udpWays()[0]
+	e := startEcho(t, g.Server, w.dest(0))
+	client := listenUDP(t, g.Client, netip.AddrPortFrom(w.client(), 0))
+	if _, err := client.WriteToUDPAddrPort([]byte("x"), e.at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next(client, patience); err != nil {
+		t.Fatal(err)
+	}
+	sendRawUDPTo(t, g.Server, e.last().Addr(), 0, e.last().Port())
+	g.untilCounter(t, "refused_port_zero", 1)
+	if got, err := next(client, 300*time.Millisecond); err == nil {
+		t.Errorf("%d bytes came from %v", len(got.data), got.from)
+	}
+}
+
 // sendRawUDP sends one byte from the client to the server by ports that a UDP
 // socket would not take.
 func sendRawUDP(t *testing.T, g *gateway, from, to uint16) {
+	t.Helper()
+	sendRawUDPTo(t, g.Client, way{}.server(), from, to)
+}
+
+func sendRawUDPTo(t *testing.T, ns *lab.Namespace, dest netip.Addr, from, to uint16) {
 	t.Helper()
 	datagram := make([]byte, 9) // RFC 768; a checksum of 0 is none
 	binary.BigEndian.PutUint16(datagram, from)
 	binary.BigEndian.PutUint16(datagram[2:], to)
 	binary.BigEndian.PutUint16(datagram[4:], uint16(len(datagram)))
-	if err := g.Client.Do(func() error {
+	if err := ns.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 		if err != nil {
 			return err
 		}
 		defer unix.Close(fd)
-		return unix.Sendto(fd, datagram, 0, &unix.SockaddrInet4{Addr: way{}.server().As4()})
+		return unix.Sendto(fd, datagram, 0, &unix.SockaddrInet4{Addr: dest.As4()})
 	}); err != nil {
 		t.Fatal(err)
 	}

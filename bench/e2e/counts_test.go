@@ -207,3 +207,29 @@ func askMany(c *net.UDPConn, w way) error {
 	}
 	return nil
 }
+
+// TestBytesOfRunningConnections asserts that the counters have the bytes of
+// connections that still run.
+func TestBytesOfRunningConnections(t *testing.T) {
+	t.Parallel()
+	const up, down = 3 << 20, 1 << 20
+	g := startGateway(t, setup{})
+	for i, w := range ways() {
+		client, server := g.pair(t, w)
+		go func() { _, _ = client.Write(make([]byte, up)) }()
+		if _, err := io.CopyN(io.Discard, server, up); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = server.Write(make([]byte, down)) }()
+		if _, err := io.CopyN(io.Discard, client, down); err != nil {
+			t.Fatal(err)
+		}
+		c := g.counters(t)
+		if got := c.number("tcp_bytes_to_upstream"); got != (i+1)*up {
+			t.Errorf("%v: %d bytes to the upstream, want %d", w, got, (i+1)*up)
+		}
+		if got := c.number("tcp_bytes_to_client"); got != (i+1)*down {
+			t.Errorf("%v: %d bytes to the client, want %d", w, got, (i+1)*down)
+		}
+	}
+}

@@ -52,14 +52,29 @@ func TestIPerfTCP(t *testing.T) {
 	g := startGateway(t, setup{plain: true})
 	overWays(t, ways(), func(t *testing.T, w way) {
 		g.serve(t, []uint16{w.port(1)}, iperf, "--server", "--port", strconv.Itoa(int(w.port(1))))
-		for name, flags := range map[string][]string{
-			"forward": nil, "reverse": {"--reverse"}, "parallel": {"--parallel", "8"}, "both": {"--bidir"},
-		} {
-			r := g.iperf(t, iperf, w, append(flags, "--bytes", "100M")...)
-			const least = 10 << 20 // bytes; many are still on their way when iperf3 has sent the last
-			if r.End.Received.Bytes < least || name == "both" && r.End.Reverse.Bytes < least {
+		for name, flags := range map[string][]string{"forward": nil, "reverse": {"--reverse"}, "parallel": {"--parallel", "8"}} {
+			if r := g.iperf(t, iperf, w, append(flags, "--bytes", "100M")...); r.End.Received.Bytes < leastReceived {
 				t.Errorf("%s: %+v", name, r.End)
 			}
+		}
+	})
+}
+
+// leastReceived is in bytes: of a hundred million many are still on their way
+// when iperf3 has sent the last.
+const leastReceived = 10 << 20
+
+// TestIPerfTCPBothWays has one reactor: iperf3 tells the two connections of
+// --bidir apart by the order in which they reach the server, which several
+// reactors do not keep, and then sends both ways on one and waits for ever.
+func TestIPerfTCPBothWays(t *testing.T) {
+	iperf := needProgram(t, "iperf3", "iperf3")
+	g := startGateway(t, setup{plain: true, flags: []string{"--reactors=1"}})
+	overWays(t, ways(), func(t *testing.T, w way) {
+		g.serve(t, []uint16{w.port(1)}, iperf, "--server", "--port", strconv.Itoa(int(w.port(1))))
+		r := g.iperf(t, iperf, w, "--bidir", "--bytes", "100M")
+		if r.End.Received.Bytes < leastReceived || r.End.Reverse.Bytes < leastReceived {
+			t.Errorf("%+v", r.End)
 		}
 	})
 }

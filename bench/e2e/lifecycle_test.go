@@ -55,6 +55,35 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainServesTheQueue asserts that connections which the kernel accepted
+// before the signal are served, also when sluice has not yet taken them.
+func TestDrainServesTheQueue(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	g := startGateway(t, setup{flags: []string{"--drain-timeout=1m"}})
+	for _, w := range ways() {
+		echoTCP(t, g.Server, w.dest(0))
+	}
+	g.signal(t, syscall.SIGSTOP)
+	conns := make([]*net.TCPConn, n)
+	if err := g.crowd(n, func(i int, c *net.TCPConn) error { conns[i] = c; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	g.signal(t, syscall.SIGTERM)
+	g.signal(t, syscall.SIGCONT)
+	failed := 0
+	for i, c := range conns {
+		if err := exchange(c, fmt.Sprintf("%05d", i)); err != nil {
+			failed++
+		}
+		c.Close()
+	}
+	if failed > 0 {
+		t.Errorf("%d of %d connections failed", failed, n)
+	}
+	g.assertExit(t)
+}
+
 func inClient(g *gateway, dest netip.AddrPort) (conn *net.TCPConn, err error) {
 	err = g.Client.Do(func() (err error) {
 		conn, err = connect(netip.AddrPort{}, dest)
@@ -122,6 +151,8 @@ func TestRefusesToStart(t *testing.T) {
 		"udp port in use":      {setup{listen: []string{"--tproxy=:12347"}}, []string{"udp", "12347", "address already in use", holder}},
 		"no capabilities": {setup{under: []string{setpriv, "--bounding-set=-net_admin,-net_raw", "--"}, listen: []string{"--tproxy=:12345"}},
 			[]string{"CAP_NET_ADMIN", "CAP_NET_RAW", "root"}},
+		"no CAP_NET_RAW": {setup{under: []string{setpriv, "--bounding-set=-net_raw", "--"}, listen: []string{"--tproxy=:12345"}},
+			[]string{"CAP_NET_RAW is missing", "root"}},
 		"fd limit too low": {setup{under: []string{needProgram(t, "prlimit", "util-linux"), "--nofile=100:100"}}, []string{"fd limit", "100"}},
 	} {
 		t.Run(name, func(t *testing.T) {

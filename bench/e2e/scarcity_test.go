@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,6 +126,47 @@ func TestMoreSessionsThanFDs(t *testing.T) {
 			})
 		}
 	})
+	g.assertIdle(t)
+}
+
+// TestMoreSessionsThanPorts asserts that UDP sessions beyond the ports that the
+// gateway has take the place of others.
+func TestMoreSessionsThanPorts(t *testing.T) {
+	t.Parallel()
+	g := startUDPGateway(t, setup{flags: []string{"--udp-timeout=1h"}})
+	if err := g.Gateway.Do(func() error {
+		return os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 40049"), 0)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		e := startEcho(t, g.Server, w.dest(0))
+		for i := range 100 {
+			client := listenUDP(t, g.Client, netip.AddrPortFrom(w.client(), 0))
+			until(t, "a new client is answered", func() bool { // the datagram that found no port is lost
+				_, _ = client.WriteToUDPAddrPort(payload(i), e.at)
+				_, err := next(client, 100*time.Millisecond)
+				return err == nil
+			})
+		}
+	})
+	g.assertIdle(t)
+	g.signal(t, syscall.SIGTERM) // sessions of an hour are left
+	until(t, "sluice exits", g.ended)
+}
+
+// TestListenerEnded asserts that a listener which the operator ended (ss -K) is
+// told of, and does not make sluice spin.
+func TestListenerEnded(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{})
+	ss := needProgram(t, "ss", "iproute2")
+	cmd := g.Gateway.Command(t.Context(), ss, "-K", "-l", "-t", "sport", "=", fmt.Sprintf(":%d", redirectPort))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	until(t, "sluice tells of it", func() bool { return len(g.log.since(0, message("accepting paused"))) > 0 })
+	pass(3 * time.Second) // the pauses grow
 	g.assertIdle(t)
 }
 
