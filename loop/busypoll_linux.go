@@ -23,12 +23,12 @@ func (g *Group) SetBusyPoll(d time.Duration) {
 	}
 }
 
-// Streaming tells that the event at hand belongs to a stream, which gains nothing
+// NotLone tells that the event at hand belongs to a stream, which gains nothing
 // by a reactor that stays awake for it.
-func (r *Reactor) Streaming() { r.poll.lone = 0 }
+func (r *Reactor) NotLone() { r.poll.lone = 0 }
 
-// wait waits for events as long as the reactor has nothing else to do.
-func (r *Reactor) wait() (int, error) {
+// sleep waits for events as long as the reactor has nothing else to do.
+func (r *Reactor) sleep() (int, error) {
 	timeout := r.timeout()
 	if r.poll.limit == 0 || timeout == 0 {
 		return r.engine.wait(r.events[:], timeout)

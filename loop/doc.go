@@ -3,7 +3,8 @@
 //	            Group
 //	  ┌───────────┴───────────┐
 //	Reactor 0              Reactor 1            one OS thread each
-//	  │ engine (epoll)        │ engine
+//	  │ engine (epoll),       │ engine
+//	  │   and one for streams │
 //	  │ slots  fd -> Handler  │ slots
 //	  │ timers                │ timers
 //	  │ posted functions      │ posted functions
@@ -23,6 +24,8 @@
 //     handler works until EAGAIN, or asks with Again to be called once more.
 //   - slot: the place of one registered fd; its sequence number lets events
 //     of an earlier owner of the fd number be dropped.
+//   - stream: an fd whose edges need no haste. While streams move, theirs are
+//     gathered for a period and served together.
 //   - busy poll: to look for events again and again for a while before
 //     sleeping.
 //   - retire: give up an fd that other reactors may still be using in the

@@ -15,12 +15,19 @@ const edgeTriggered = 1 << 31
 // is beyond any fd number.
 const wakeTag = 1<<64 - 1
 
-// epoll is the engine on epoll(7).
+// streamsTag is the tag of the streams' set, likewise.
+const streamsTag = 1<<64 - 2
+
+// epoll is the engine on epoll(7). The streams' set is an epoll of its own, and
+// registered with the other once, EPOLLONESHOT: it ends a wait only after
+// heedStreams.
 type epoll struct {
-	fd     int
-	wakeFD int
-	buf    [eventsPerWait]unix.EpollEvent
-	closed bool
+	fd      int
+	streams int
+	wakeFD  int
+	ready   bool // the streams' set has ended a wait
+	buf     [eventsPerWait]unix.EpollEvent
+	closed  bool
 }
 
 func newEpoll() (*epoll, error) {
@@ -33,22 +40,91 @@ func newEpoll() (*epoll, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	e := &epoll{fd: fd, wakeFD: wakeFD}
-	if err := e.arm(wakeFD, Readable, wakeTag); err != nil {
+	streams, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		unix.Close(fd)
+		unix.Close(wakeFD)
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	e := &epoll{fd: fd, streams: streams, wakeFD: wakeFD}
+	oneShot := tagged(streamsTag, unix.EPOLLIN|unix.EPOLLONESHOT)
+	err = os.NewSyscallError("epoll_ctl", epollCtl(fd, unix.EPOLL_CTL_ADD, streams, &oneShot))
+	if err == nil {
+		err = e.arm(wakeFD, Readable, wakeTag)
+	}
+	if err != nil {
 		e.close()
 		return nil, err
 	}
 	return e, nil
 }
 
+func tagged(tag uint64, events uint32) unix.EpollEvent {
+	return unix.EpollEvent{Events: events, Fd: int32(tag), Pad: int32(tag >> 32)}
+}
+
 func (e *epoll) arm(fd int, interest Events, tag uint64) error {
-	ev := unix.EpollEvent{Events: uint32(interest) | edgeTriggered, Fd: int32(tag), Pad: int32(tag >> 32)}
-	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+	return e.add(e.fd, fd, interest, tag)
+}
+
+func (e *epoll) add(set, fd int, interest Events, tag uint64) error {
+	ev := tagged(tag, uint32(interest)|edgeTriggered)
+	return os.NewSyscallError("epoll_ctl", epollCtl(set, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
 func (e *epoll) disarm(fd int) error {
+	if err := e.remove(e.fd, fd); errors.Is(err, unix.ENOENT) {
+		return e.remove(e.streams, fd)
+	} else {
+		return err
+	}
+}
+
+func (e *epoll) remove(set, fd int) error {
 	var none unix.EpollEvent
-	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_DEL, fd, &none))
+	return os.NewSyscallError("epoll_ctl", epollCtl(set, unix.EPOLL_CTL_DEL, fd, &none))
+}
+
+// move adds before it removes, so that no edge is lost: an edge that both sets
+// report does no harm.
+func (e *epoll) move(fd int, interest Events, tag uint64, toStreams bool) error {
+	from, to := e.fd, e.streams
+	if !toStreams {
+		from, to = to, from
+	}
+	if err := e.add(to, fd, interest, tag); err != nil {
+		return err
+	}
+	return e.remove(from, fd)
+}
+
+func (e *epoll) heedStreams() error {
+	oneShot := tagged(streamsTag, unix.EPOLLIN|unix.EPOLLONESHOT)
+	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_MOD, e.streams, &oneShot))
+}
+
+func (e *epoll) streamsReady() bool {
+	ready := e.ready
+	e.ready = false
+	return ready
+}
+
+func (e *epoll) lookAtStreams(events []event) (int, error) {
+	n, errno := epollWait(e.streams, e.buf[:min(len(events), len(e.buf))], 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	e.report(events, n)
+	return n, nil
+}
+
+func (e *epoll) waitExactly(events []event, timeout int64) (int, error) {
+	n, errno := epollWaitExactly(e.fd, e.buf[:min(len(events), len(e.buf))], timeout)
+	if errno != 0 {
+		return 0, errno
+	}
+	e.report(events, n)
+	return n, nil
 }
 
 // shortWait is how long a wait keeps its P, in ms: as long as sysmon lets a
@@ -72,14 +148,22 @@ func (e *epoll) wait(events []event, timeout int64) (int, error) {
 	} else if errno != 0 {
 		return 0, errno
 	}
+	e.report(events, n)
+	return n, nil
+}
+
+// report translates the first n of buf.
+func (e *epoll) report(events []event, n int) {
 	for i := range n {
 		tag := uint64(uint32(e.buf[i].Fd)) | uint64(uint32(e.buf[i].Pad))<<32
-		if tag == wakeTag {
+		switch tag {
+		case wakeTag:
 			e.drainWake()
+		case streamsTag:
+			e.ready = true
 		}
 		events[i] = event{tag, Events(e.buf[i].Events)}
 	}
-	return n, nil
 }
 
 func (e *epoll) wake() {
@@ -97,7 +181,7 @@ func (e *epoll) close() error {
 		return nil
 	}
 	e.closed = true
-	return errors.Join(unix.Close(e.wakeFD), unix.Close(e.fd))
+	return errors.Join(unix.Close(e.wakeFD), unix.Close(e.streams), unix.Close(e.fd))
 }
 
 // milliseconds rounds up, so that a timer never fires early.

@@ -34,10 +34,23 @@ type engine interface {
 	arm(fd int, interest Events, tag uint64) error
 	// disarm forgets an fd that stays open. A closed fd needs none.
 	disarm(fd int) error
+	// move takes a registered fd into the streams' set, or out of it. What is
+	// ready then is reported again.
+	move(fd int, interest Events, tag uint64, toStreams bool) error
 	// wait fills events and returns how many; timeout in nanoseconds, negative
 	// for ever, 0 for a look without blocking. A wake is an event too, with a
 	// tag that no slot has.
 	wait(events []event, timeout int64) (int, error)
+	// waitExactly is wait without rounding up to milliseconds, for ten of them
+	// at most.
+	waitExactly(events []event, timeout int64) (int, error)
+	// lookAtStreams fills events with those of the streams' set, and does not
+	// block. They end a wait only once after heedStreams, which also holds for
+	// what is ready already, and at the start; streamsReady reports that one
+	// did.
+	lookAtStreams(events []event) (int, error)
+	heedStreams() error
+	streamsReady() bool
 	// wake ends a wait from any goroutine.
 	wake()
 	close() error

@@ -38,6 +38,7 @@ type Reactor struct {
 	hooks   []func()
 	retired retireQueue
 	poll    busyPoll
+	streams streams
 	events  [eventsPerWait]event
 
 	_     [64]byte // what other threads write starts on a line of its own

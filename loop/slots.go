@@ -43,6 +43,15 @@ func (s *slots) page(fd uint32) (*slotPage, int) {
 	return s.pages[p], int(fd % slotsPerPage)
 }
 
+// tag is that of fd's present registration.
+func (s *slots) tag(fd int) (tag uint64, ok bool) {
+	page, i := s.page(uint32(fd))
+	if page == nil || page.handlers[i] == nil {
+		return 0, false
+	}
+	return uint64(page.seqs[i])<<32 | uint64(uint32(fd)), true
+}
+
 // drop ends fd's registration; tags given for it go stale.
 func (s *slots) drop(fd int) bool {
 	page, i := s.page(uint32(fd))

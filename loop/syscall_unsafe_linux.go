@@ -20,6 +20,17 @@ func epollWait(epfd int, events []unix.EpollEvent, timeout uint) (int, syscall.E
 	return int(n), 0
 }
 
+// epollWaitExactly is epoll_pwait2(2), of Linux 5.11; timeout in nanoseconds.
+func epollWaitExactly(epfd int, events []unix.EpollEvent, timeout int64) (int, syscall.Errno) {
+	ts := unix.NsecToTimespec(timeout)
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epfd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 func epollCtl(epfd, op, fd int, ev *unix.EpollEvent) error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), uintptr(op), uintptr(fd),
 		uintptr(unsafe.Pointer(ev)), 0, 0)

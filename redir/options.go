@@ -67,6 +67,9 @@ type Options struct {
 	BufferSize int           // bytes
 	Batch      int           // datagrams per recvmmsg and sendmmsg
 	BusyPoll   time.Duration // how long a reactor may poll before it sleeps; 0: not at all
+	// StreamPeriod is how long what bulk connections bring may be gathered
+	// before it is moved; 0: not at all.
+	StreamPeriod time.Duration
 
 	Log zerolog.Logger
 }
@@ -74,6 +77,10 @@ type Options struct {
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
 // interrupts a thread.
 const mostBusyPoll = time.Millisecond
+
+// mostStreamPeriod bounds StreamPeriod likewise, at the end of which a thread
+// may be interrupted.
+const mostStreamPeriod = 10 * time.Millisecond
 
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
@@ -106,6 +113,9 @@ func (o *Options) Validate() error {
 	}
 	if o.BusyPoll < 0 || o.BusyPoll > mostBusyPoll {
 		return fmt.Errorf("--busy-poll %v: must be between 0 and %v", o.BusyPoll, mostBusyPoll)
+	}
+	if o.StreamPeriod < 0 || o.StreamPeriod > mostStreamPeriod {
+		return fmt.Errorf("--stream-period %v: must be between 0 and %v", o.StreamPeriod, mostStreamPeriod)
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)

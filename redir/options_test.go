@@ -31,6 +31,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"--batch 0: must be":       func(o *Options) { o.Batch = 0 },
 		"--reactors -1: must be":   func(o *Options) { o.Reactors = -1 },
 		"--busy-poll 1s: must be":  func(o *Options) { o.BusyPoll = time.Second },
+		"--stream-period 1s: must": func(o *Options) { o.StreamPeriod = time.Second },
 		"--buffer-size 12: must":   func(o *Options) { o.BufferSize = 12 },
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {

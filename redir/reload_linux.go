@@ -71,6 +71,7 @@ func (o *Options) sameFixed(to *Options) error {
 		{"--reactors", o.Reactors != to.Reactors}, {"--relay", o.Relay != to.Relay},
 		{"--pipe-size", o.PipeSize != to.PipeSize}, {"--buffer-size", o.BufferSize != to.BufferSize},
 		{"--batch", o.Batch != to.Batch}, {"--busy-poll", o.BusyPoll != to.BusyPoll},
+		{"--stream-period", o.StreamPeriod != to.StreamPeriod},
 	} {
 		if f.differs {
 			return fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)

@@ -69,6 +69,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.group.SetBusyPoll(s.opts.BusyPoll)
+	s.group.SetStreamPeriod(s.opts.StreamPeriod)
 	for _, r := range s.group.Reactors() {
 		w, err := s.newWorker(r)
 		if err != nil {

@@ -36,6 +36,7 @@ type conn struct {
 	dest     endpoint
 	state    connState
 	armedFor limit
+	bulk     bool    // the reactor knows that it is a stream
 	linger   *linger // while lingering
 
 	prev, next *conn
@@ -167,8 +168,10 @@ func (c *conn) pump() {
 	switch c.relay.Pump() {
 	case splice.Blocked:
 		c.watchHalfClose()
-		if c.relay.Bulk() {
-			c.w.r.Streaming()
+		if bulk := c.relay.Bulk(); bulk != c.bulk {
+			c.bulk = bulk
+			c.w.r.Stream(c.client.fd, interest, bulk)
+			c.w.r.Stream(c.upstream.fd, interest, bulk)
 		}
 	case splice.Again:
 		c.w.r.Again(&c.client)

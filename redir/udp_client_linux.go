@@ -76,7 +76,7 @@ func (f *flow) Ready(ev loop.Events) {
 			f.becomeBulk()
 		}
 		if f.bulk {
-			r.w.r.Streaming()
+			r.w.r.NotLone()
 		}
 		if q.used < q.slots.Len() {
 			return

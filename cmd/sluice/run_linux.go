@@ -34,12 +34,13 @@ type runCmd struct {
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
-	Reactors   int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
-	Relay      string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
-	PipeSize   size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less."`
-	BufferSize size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
-	Batch      int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
-	BusyPoll   time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
+	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
+	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
+	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less."`
+	BufferSize   size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
+	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
+	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what bulk connections bring is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
+	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
 
 	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
@@ -89,7 +90,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		Mark: cmd.Mark, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
-		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll,
+		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,
 	}
 }
