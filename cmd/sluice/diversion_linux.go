@@ -20,6 +20,8 @@ type diversion struct {
 	done      chan struct{}
 }
 
+var errNoMark = errors.New("--output needs a --mark other than 0: without, sluice would divert its own traffic to itself")
+
 // spec is what the rule flags come to, for the ports of the inbounds.
 func (cmd *runCmd) spec() (rules.Spec, error) {
 	kind := redir.TProxy
@@ -43,9 +45,9 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 		return rules.Spec{}, fmt.Errorf("--install-rules --via %s needs an inbound of that kind, as --%[1]s :12345", kind)
 	}
 	if cmd.Rules.Output && cmd.Mark == 0 {
-		return rules.Spec{}, errors.New("--output needs a --mark other than 0: without, sluice would divert its own traffic to itself")
+		return rules.Spec{}, errNoMark
 	}
-	return cmd.Rules.Spec(tcp, udp, cmd.Mark)
+	return cmd.Rules.Spec(tcp, udp, cmd.Mark), nil
 }
 
 // validate finds fault with what is in effect, before anything is opened.

@@ -41,7 +41,10 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 			tcp = t.Port
 		}
 	}
-	return flags.Spec(tcp, udp, t.Mark)
+	if flags.Output && t.Mark == 0 {
+		return rules.Spec{}, errNoMark
+	}
+	return flags.Spec(tcp, udp, t.Mark), nil
 }
 
 type rulesPrintCmd struct {

@@ -42,7 +42,9 @@ func TestRulesPrint(t *testing.T) {
 	for line, want := range map[string]string{
 		"rules print":                                     "--port",
 		"rules print --port 0":                            "no port: say where",
-		"rules print --port 1 --exclude x":                `--exclude "x": want a network`,
+		"rules print --port 1 --exclude x":                `--exclude: "x": want a network`,
+		"rules print --port 1 --exclude 10.0.0.1/8":       "want 10.0.0.0/8",
+		"rules print --port 1 --mark 0 --output":          "--output needs a --mark",
 		"rules print --port 1 --dport 9-1":                "--dport",
 		"rules print --port 1 --fwmark 0":                 "--fwmark",
 		"rules print --port 1 --mark 3":                   "own mark 0x3",

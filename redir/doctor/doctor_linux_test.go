@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vishvananda/netlink"
+
 	"sluice/redir/rules"
 )
 
@@ -140,6 +142,14 @@ func TestListeners(t *testing.T) {
 		if r := listeners(); r.Status != Fail || !strings.Contains(r.Detail, "tcp port 4321") || !strings.Contains(r.Detail, "udp port 4322") {
 			t.Errorf("nobody listens: %v", r)
 		}
+		one, err := net.Listen("tcp4", "127.0.0.1:4321")
+		if err != nil {
+			return err
+		}
+		if r := listeners(); r.Status != Fail || !strings.Contains(r.Detail, "tcp port 4321 has one address only") {
+			t.Errorf("one address: %v", r)
+		}
+		one.Close()
 		tcp, err := net.Listen("tcp4", ":4321")
 		if err != nil {
 			return err
@@ -156,6 +166,24 @@ func TestListeners(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReceivers: the ports of a bridge receive, and what is below a VLAN.
+func TestReceivers(t *testing.T) {
+	links := []netlink.Link{
+		&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lan", Index: 1}},
+		&netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "br", Index: 2}},
+		&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "p1", Index: 3, MasterIndex: 2}},
+		&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "p2", Index: 4, MasterIndex: 2, ParentIndex: 1}},
+		&netlink.Vlan{LinkAttrs: netlink.LinkAttrs{Name: "br.5", Index: 5, ParentIndex: 2}},
+	}
+	for names, want := range map[string]string{
+		"lan": "lan", "br": "p1 p2", "br.5": "p1 p2", "br lan br.5": "p1 p2 lan", "p2": "p2", "gone": "gone",
+	} {
+		if got := receivers(strings.Fields(names), links); strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %s", names, got, want)
+		}
 	}
 }
 

@@ -36,11 +36,14 @@ func listeners() Result {
 		if want.port == 0 {
 			continue
 		}
-		here := listening("/proc/thread-self/net/"+want.network, want.port, want.state) ||
-			listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
-		if !here {
-			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port),
-				fmt.Sprintf("sluice run --%s :%d", way, want.port))
+		some, every := listening("/proc/thread-self/net/"+want.network, want.port, want.state)
+		some6, every6 := listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
+		remedy := fmt.Sprintf("sluice run --%s :%d", way, want.port)
+		switch {
+		case !some && !some6:
+			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port), remedy)
+		case !every && !every6:
+			j.find(Fail, fmt.Sprintf("whoever listens on %s port %d has one address only, and the rules send packets to others too", want.network, want.port), remedy)
 		}
 		fine = append(fine, fmt.Sprintf("%s port %d", want.network, want.port))
 	}
@@ -48,11 +51,12 @@ func listeners() Result {
 }
 
 // listening searches a file of proc_net(5)'s form: a line per socket, with
-// local address and port in hexadecimal second, and the state fourth.
-func listening(path string, port uint16, state string) bool {
+// local address and port in hexadecimal second, and the state fourth. It tells
+// whether any socket has the port, and whether one has it on every address.
+func listening(path string, port uint16, state string) (some, every bool) {
 	file, err := os.Open(path)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer file.Close()
 	for lines := bufio.NewScanner(file); lines.Scan(); {
@@ -60,10 +64,11 @@ func listening(path string, port uint16, state string) bool {
 		if len(fields) < 4 || fields[3] != state {
 			continue
 		}
-		_, text, _ := strings.Cut(fields[1], ":")
+		addr, text, _ := strings.Cut(fields[1], ":")
 		if number, err := strconv.ParseUint(text, 16, 16); err == nil && uint16(number) == port {
-			return true
+			some = true
+			every = every || strings.Trim(addr, "0") == ""
 		}
 	}
-	return false
+	return some, every
 }

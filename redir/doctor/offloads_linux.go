@@ -1,14 +1,50 @@
 package doctor
 
-import "strings"
+import (
+	"slices"
+	"strings"
 
-// offloads checks each ingress interface.
+	"github.com/vishvananda/netlink"
+)
+
+// offloads checks each ingress interface, or what lies below it.
 func offloads(ifaces []string) []Result {
+	links, _ := netlink.LinkList()
 	var results []Result
-	for _, name := range ifaces {
+	for _, name := range receivers(ifaces, links) {
 		results = append(results, judgeOffloads(name, interfaceFeatures(name)))
 	}
 	return results
+}
+
+// receivers are the interfaces that receive for those named, each once: the ports
+// of a bridge or bond and the parent of a VLAN, since packets are merged where
+// they come in.
+func receivers(names []string, links []netlink.Link) []string {
+	var all []string
+	for _, name := range names {
+		var below []string
+		if i := slices.IndexFunc(links, func(l netlink.Link) bool { return l.Attrs().Name == name }); i >= 0 {
+			upper := links[i].Attrs()
+			_, vlan := links[i].(*netlink.Vlan)
+			for _, l := range links {
+				if a := l.Attrs(); a.MasterIndex == upper.Index || vlan && a.Index == upper.ParentIndex {
+					below = append(below, a.Name)
+				}
+			}
+		}
+		if len(below) == 0 {
+			below = []string{name}
+		} else {
+			below = receivers(below, links)
+		}
+		for _, receiver := range below {
+			if !slices.Contains(all, receiver) {
+				all = append(all, receiver)
+			}
+		}
+	}
+	return all
 }
 
 // judgeOffloads takes the kernel's feature names with whether each is on.
