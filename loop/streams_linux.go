@@ -1,11 +1,6 @@
 package loop
 
-import (
-	"errors"
-	"time"
-
-	"golang.org/x/sys/unix"
-)
+import "time"
 
 // streams is when a reactor looks at the fds that carry streams. An edge of such
 // an fd waits for its fellows: while streams move, their set is looked at once in
@@ -20,10 +15,11 @@ type streams struct {
 }
 
 // SetStreamPeriod sets how long edges of streams may be gathered, 10 ms at most;
-// 0 turns it off, as does a kernel before Linux 5.11. Before Start.
+// 0 turns it off, as does a kernel before Linux 5.11 (ENOSYS) or a filter of
+// system calls that does not know epoll_pwait2 (EPERM). Before Start.
 func (g *Group) SetStreamPeriod(d time.Duration) {
 	for _, r := range g.reactors {
-		if _, err := r.engine.waitExactly(r.events[:], 0); errors.Is(err, unix.ENOSYS) {
+		if _, err := r.engine.waitExactly(r.events[:], 0); err != nil {
 			d = 0
 		}
 		r.streams.period = int64(d)
@@ -65,7 +61,7 @@ func (r *Reactor) waitAmidStreams() (n int, err error) {
 		if n > 0 || err != nil || r.clock() < r.streams.next {
 			return n, err
 		}
-	} else if n, err = r.engine.wait(r.events[:], 0); err != nil {
+	} else if n, err = r.engine.wait(r.events[:len(r.events)/2], 0); err != nil { // the rest is for streams, whatever else is ready
 		return n, err
 	}
 	m, err := r.look(n)

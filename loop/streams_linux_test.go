@@ -155,3 +155,42 @@ func TestStreamsAfterAPause(t *testing.T) {
 	rig.set(true)
 	rig.next(rig.stream)
 }
+
+// restless is an eventfd that is ready again each time that it was served.
+type restless struct{ fd int }
+
+func (h *restless) Ready(Events) {
+	b := [8]byte{1}
+	unix.Read(h.fd, b[:])
+	b = [8]byte{1}
+	unix.Write(h.fd, b[:])
+}
+
+// Streams have their turn also where others could fill every one.
+func TestStreamsAmidFullTurns(t *testing.T) {
+	rig := newStreamRig(t)
+	var all []*restless
+	on(t, rig.r, func() {
+		for range 2 * eventsPerWait {
+			fd, err := unix.Eventfd(1, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			h := &restless{fd}
+			all = append(all, h)
+			if err := rig.r.Add(fd, Readable, h); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 3 {
+		rig.write(rig.stream)
+		rig.next(rig.stream)
+	}
+	on(t, rig.r, func() {
+		for _, h := range all {
+			rig.r.Close(h.fd)
+		}
+	})
+}

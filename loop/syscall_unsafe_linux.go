@@ -20,9 +20,13 @@ func epollWait(epfd int, events []unix.EpollEvent, timeout uint) (int, syscall.E
 	return int(n), 0
 }
 
+// kernelTimespec is struct __kernel_timespec, of 64 bits a field on every
+// architecture, as unix.Timespec is not.
+type kernelTimespec struct{ sec, nsec int64 }
+
 // epollWaitExactly is epoll_pwait2(2), of Linux 5.11; timeout in nanoseconds.
 func epollWaitExactly(epfd int, events []unix.EpollEvent, timeout int64) (int, syscall.Errno) {
-	ts := unix.NsecToTimespec(timeout)
+	ts := kernelTimespec{timeout / 1e9, timeout % 1e9}
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epfd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
 	if errno != 0 {

@@ -67,8 +67,8 @@ type Options struct {
 	BufferSize int           // bytes
 	Batch      int           // datagrams per recvmmsg and sendmmsg
 	BusyPoll   time.Duration // how long a reactor may poll before it sleeps; 0: not at all
-	// StreamPeriod is how long what bulk connections bring may be gathered
-	// before it is moved; 0: not at all.
+	// StreamPeriod is how long what comes by bulk connections, while their bytes
+	// go one way, may be gathered before it is moved; 0: not at all.
 	StreamPeriod time.Duration
 
 	Log zerolog.Logger

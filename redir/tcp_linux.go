@@ -36,7 +36,7 @@ type conn struct {
 	dest     endpoint
 	state    connState
 	armedFor limit
-	bulk     bool    // the reactor knows that it is a stream
+	stream   bool    // the reactor knows that it is one
 	linger   *linger // while lingering
 
 	prev, next *conn
@@ -168,10 +168,14 @@ func (c *conn) pump() {
 	switch c.relay.Pump() {
 	case splice.Blocked:
 		c.watchHalfClose()
-		if bulk := c.relay.Bulk(); bulk != c.bulk {
-			c.bulk = bulk
-			c.w.r.Stream(c.client.fd, interest, bulk)
-			c.w.r.Stream(c.upstream.fd, interest, bulk)
+		bulk := c.relay.Bulk()
+		if bulk {
+			c.w.r.NotLone()
+		}
+		if stream := bulk && c.relay.OneWay(); stream != c.stream {
+			c.stream = stream
+			c.w.r.Stream(c.client.fd, interest, stream)
+			c.w.r.Stream(c.upstream.fd, interest, stream)
 		}
 	case splice.Again:
 		c.w.r.Again(&c.client)

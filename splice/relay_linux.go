@@ -15,6 +15,8 @@ type Relay struct {
 	dirs   [2]direction // by source
 	failed bool
 	victim Side          // which side failed first
+	way    Side          // the source of the bytes that were last moved
+	run    uint32        // how many, since any went the other way; up to oneWayEnough
 	errno  syscall.Errno // and how
 }
 
@@ -53,9 +55,10 @@ func (r *Relay) Notify(s Side, ev Events) {
 // sockets are about to be closed, both have been read to their end, and close(2) sends a FIN when nothing is unread
 // (tcp_close in Linux's net/ipv4/tcp.c sends a reset only otherwise).
 func (r *Relay) Pump() Status {
-	failedBefore := r.failed
+	failedBefore, movedA, movedB := r.failed, r.dirs[A].moved, r.dirs[B].moved
 	again := r.pump(A)
 	again = r.pump(B) || again
+	r.noteWay(r.dirs[A].moved-movedA, r.dirs[B].moved-movedB)
 	r.findReset(A)
 	r.findReset(B)
 	if r.failed && !failedBefore {
@@ -138,6 +141,29 @@ func (r *Relay) Moved(from Side) uint64 { return r.dirs[from].moved }
 
 // Bulk tells whether a direction has proved to be bulk.
 func (r *Relay) Bulk() bool { return r.dirs[A].bulk >= bulkEnough || r.dirs[B].bulk >= bulkEnough }
+
+// OneWay tells whether much was moved one way since anything went the other way: nobody waits for an answer.
+func (r *Relay) OneWay() bool { return r.run >= oneWayEnough }
+
+// oneWayEnough is in bytes: beyond a large response, below what lasts for long.
+const oneWayEnough = 4 << 20
+
+// noteWay accounts for what one Pump moved from A and from B.
+func (r *Relay) noteWay(a, b uint64) {
+	way := A
+	if b > 0 {
+		way = B
+	}
+	switch {
+	case a > 0 && b > 0:
+		r.run = 0
+	case a+b == 0:
+	case way != r.way:
+		r.way, r.run = way, uint32(min(a+b, oneWayEnough))
+	default:
+		r.run = uint32(min(uint64(r.run)+a+b, oneWayEnough))
+	}
+}
 
 // HalfClosed tells whether exactly one direction has ended and is delivered.
 func (r *Relay) HalfClosed() bool { return r.dirs[A].over() != r.dirs[B].over() }

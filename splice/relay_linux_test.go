@@ -340,3 +340,19 @@ func TestPipeOfTheSizeGranted(t *testing.T) {
 		t.Errorf("%d bytes, believed to be %d, %v", size, p.size, err)
 	}
 }
+
+// A relay is one-way once much went one way since anything went the other.
+func TestOneWay(t *testing.T) {
+	var r Relay
+	for i, step := range []struct {
+		a, b uint64
+		want bool
+	}{
+		{oneWayEnough - 1, 0, false}, {0, 0, false}, {1, 0, true}, {1 << 40, 0, true}, {0, 1, false},
+		{0, oneWayEnough, true}, {1, 1, false}, {0, oneWayEnough - 1, false}, {0, 1, true}, {1, 0, false},
+	} {
+		if r.noteWay(step.a, step.b); r.OneWay() != step.want {
+			t.Errorf("step %d, %d and %d bytes: one way is %v", i, step.a, step.b, !step.want)
+		}
+	}
+}

@@ -92,7 +92,7 @@ func (g *gateway) crowd(n int, each func(i int, c *net.TCPConn) error) error {
 
 func TestManyConnectionsAtOnce(t *testing.T) {
 	const n = 5000
-	g := startGateway(t, setup{plain: true})
+	g := startGateway(t, setup{plain: true, flags: []string{"--udp-sessions=1000"}}) // more fds for TCP, however many reactors
 	for _, w := range ways() {
 		echoTCP(t, g.Server, w.dest(0))
 	}

@@ -39,7 +39,7 @@ type runCmd struct {
 	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less."`
 	BufferSize   size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
 	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
-	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what bulk connections bring is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
+	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
 	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
 
 	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM."`
