@@ -7,8 +7,9 @@ import "golang.org/x/sys/unix"
 // pipe.held counts what is inside, so that emptyPipe never reads an empty one and it is the socket again.
 //
 // A short splice proves nothing about the source (a slot of the pipe takes one fragment, however small), so reading goes on
-// until EAGAIN. SPLICE_F_MORE is not given: within one call the kernel sets MSG_MORE itself while the pipe holds more
-// (splice_to_socket), and beyond it nobody knows that more will come, so a tail could be held back.
+// until EAGAIN. SPLICE_F_MORE is not given: within one call the kernel says itself that the pipe holds more (MSG_MORE of
+// splice_to_socket since Linux 6.5, MSG_SENDPAGE_NOTLAST of pipe_to_sendpage before), and beyond it nobody knows that more will
+// come, so a tail could be held back.
 
 // wantsPipe tells whether the direction is to be spliced.
 func (r *Relay) wantsPipe(d *direction) bool {

@@ -6,7 +6,7 @@
 //
 // # Glossary
 //
-//   - figure: one drawing with a name, a caption and a size; it draws on any canvas.
+//   - figure: one drawing with a name and a size; it draws on any canvas.
 //   - look: how a peer is drawn everywhere: the hue tells the program, marker and
 //     dashes the variant. Hues are those of Okabe and Ito (Color Universal Design,
 //     2008); names stand beside bars and lines, so no figure rests on hue alone.

@@ -25,11 +25,10 @@ const pngDPI = 150
 
 // figure is one drawing.
 type figure struct {
-	name    string // of its files
-	title   string // what it shows, for those who cannot see it
-	caption string // HTML text under it
-	w, h    vg.Length
-	draw    func(draw.Canvas)
+	name  string // of its files
+	title string // what it shows, for those who cannot see it
+	w, h  vg.Length
+	draw  func(draw.Canvas)
 }
 
 // svg writes the figure for a page: text stays text, in the nearest sans serif.
