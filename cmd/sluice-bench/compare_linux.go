@@ -5,10 +5,12 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice/bench/compare"
@@ -70,11 +72,28 @@ func (c *compareCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.Progress = untilUnread{o.Progress, cancel}
 	res, err := compare.Run(ctx, o)
 	if res == nil || len(res.Works) == 0 {
 		return err
 	}
 	return errors.Join(err, c.save(res))
+}
+
+// untilUnread ends a comparison that nobody follows any more (2>&1 | head).
+type untilUnread struct {
+	io.Writer
+	end context.CancelFunc
+}
+
+func (u untilUnread) Write(text []byte) (int, error) {
+	n, err := u.Writer.Write(text)
+	if errors.Is(err, syscall.EPIPE) {
+		u.end()
+	}
+	return n, err
 }
 
 func (c *compareCmd) options(begin time.Time) (compare.Options, error) {

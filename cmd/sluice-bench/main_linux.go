@@ -37,9 +37,11 @@ func main() {
 	)
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
-	// A reader that is gone (| head) ends it like the others: killed by SIGPIPE, it would
-	// leave the lab and all that runs there behind.
-	ending := []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGPIPE}
+	// SIGPIPE comes with every write to a connection that is gone, and kills where it is
+	// stdout (| head), which would leave a lab and all that runs there behind. Caught, it
+	// is the write's error alone.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE)
+	ending := []os.Signal{unix.SIGINT, unix.SIGTERM}
 	if !signal.Ignored(unix.SIGHUP) { // nohup
 		ending = append(ending, unix.SIGHUP) // a terminal that is closed leaves no namespaces behind
 	}
