@@ -80,13 +80,13 @@ func (r *run) offer(ctx context.Context, all []*requester, begin, stop int64) {
 	p := newPace(r.Rate)
 	for turn := 0; ctx.Err() == nil && len(all) > 0; {
 		now := r.now()
-		if now >= stop {
-			return
-		}
-		for range p.ready(now - begin) {
+		for range p.ready(min(now, stop-1) - begin) { // after stop, what came due since the last turn
 			all[turn%len(all)].ask(begin + p.due(p.next))
 			turn++
 			p.next++
+		}
+		if now >= stop {
+			return
 		}
 		now = r.now()
 		sleep(ctx, min(p.wait(now-begin), time.Duration(stop-now)))
