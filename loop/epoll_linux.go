@@ -47,12 +47,7 @@ func newEpoll() (*epoll, error) {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	e := &epoll{fd: fd, streams: streams, wakeFD: wakeFD}
-	oneShot := tagged(streamsTag, unix.EPOLLIN|unix.EPOLLONESHOT)
-	err = os.NewSyscallError("epoll_ctl", epollCtl(fd, unix.EPOLL_CTL_ADD, streams, &oneShot))
-	if err == nil {
-		err = e.arm(wakeFD, Readable, wakeTag)
-	}
-	if err != nil {
+	if err := errors.Join(e.watchStreams(unix.EPOLL_CTL_ADD), e.arm(wakeFD, Readable, wakeTag)); err != nil {
 		e.close()
 		return nil, err
 	}
@@ -73,11 +68,11 @@ func (e *epoll) add(set, fd int, interest Events, tag uint64) error {
 }
 
 func (e *epoll) disarm(fd int) error {
-	if err := e.remove(e.fd, fd); errors.Is(err, unix.ENOENT) {
-		return e.remove(e.streams, fd)
-	} else {
-		return err
+	err := e.remove(e.fd, fd)
+	if errors.Is(err, unix.ENOENT) {
+		err = e.remove(e.streams, fd)
 	}
+	return err
 }
 
 func (e *epoll) remove(set, fd int) error {
@@ -98,9 +93,11 @@ func (e *epoll) move(fd int, interest Events, tag uint64, toStreams bool) error 
 	return e.remove(from, fd)
 }
 
-func (e *epoll) heedStreams() error {
+func (e *epoll) heedStreams() error { return e.watchStreams(unix.EPOLL_CTL_MOD) }
+
+func (e *epoll) watchStreams(op int) error {
 	oneShot := tagged(streamsTag, unix.EPOLLIN|unix.EPOLLONESHOT)
-	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, unix.EPOLL_CTL_MOD, e.streams, &oneShot))
+	return os.NewSyscallError("epoll_ctl", epollCtl(e.fd, op, e.streams, &oneShot))
 }
 
 func (e *epoll) streamsReady() bool {

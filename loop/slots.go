@@ -20,8 +20,11 @@ func (s *slots) put(fd int, h Handler) (tag uint64) {
 	page := s.grow(fd / slotsPerPage)
 	i := fd % slotsPerPage
 	page.handlers[i] = h
-	return uint64(page.seqs[i])<<32 | uint64(uint32(fd))
+	return page.tag(fd, i)
 }
+
+// tag names the present registration of fd, whose place is i.
+func (p *slotPage) tag(fd, i int) uint64 { return uint64(p.seqs[i])<<32 | uint64(uint32(fd)) }
 
 // grow makes room up to page p, and returns it.
 func (s *slots) grow(p int) *slotPage {
@@ -49,7 +52,7 @@ func (s *slots) tag(fd int) (tag uint64, ok bool) {
 	if page == nil || page.handlers[i] == nil {
 		return 0, false
 	}
-	return uint64(page.seqs[i])<<32 | uint64(uint32(fd)), true
+	return page.tag(fd, i), true
 }
 
 // drop ends fd's registration; tags given for it go stale.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,9 +39,19 @@ func explainListen(network string, kind Kind, addr netip.AddrPort, err error) er
 	return fmt.Errorf("listen %s (%s) on %s: %w: %s", network, kind, addr, err, remedy)
 }
 
-// checkRaw finds out at the start whether replies can leave through raw sockets,
-// as those from a port that another service holds do: without CAP_NET_RAW each
-// of them would be dropped.
+// checkRights finds out at the start whether what traffic will need is allowed.
+func (o *Options) checkRights() error {
+	if err := checkMark(o.Mark); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(o.Inbounds, func(in Inbound) bool { return in.UDP }) {
+		return checkRaw()
+	}
+	return nil
+}
+
+// checkRaw: replies from a port that another service holds leave through raw
+// sockets; without CAP_NET_RAW each of them would be dropped.
 func checkRaw() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP)
 	if err == nil {
@@ -53,7 +64,7 @@ func checkRaw() error {
 	return err
 }
 
-// checkMark finds out at the start whether upstream sockets can be marked.
+// checkMark: every socket that sends bears the mark.
 func checkMark(mark uint32) error {
 	if mark == 0 {
 		return nil

@@ -78,11 +78,6 @@ func (s *Server) openAddr(in *inbound, addr netip.AddrPort, tcp, udp, held bool)
 		if !n.wanted {
 			continue
 		}
-		if n.network == unix.SOCK_DGRAM {
-			if err := checkRaw(); err != nil {
-				return fmt.Errorf("listen udp (%s) on %s: %w", in.Kind, addr, err)
-			}
-		}
 		if !held {
 			if err := probeBind(addr, in.Kind, n.network); err != nil {
 				return explainListen(n.name, in.Kind, addr, err)

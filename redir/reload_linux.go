@@ -27,7 +27,7 @@ func (s *Server) Reload(o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := checkMark(o.Mark); err != nil {
+	if err := o.checkRights(); err != nil {
 		return err
 	}
 	diff := s.compareInbounds(&o)

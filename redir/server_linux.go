@@ -55,7 +55,7 @@ func (s *Server) open() (err error) {
 	if s.budget, err = plan(&s.opts, limit, reactors); err != nil {
 		return err
 	}
-	if err := checkMark(s.opts.Mark); err != nil {
+	if err := s.opts.checkRights(); err != nil {
 		return err
 	}
 	s.flows = nat.New[*flow](max(1, s.budget.flows))

@@ -24,29 +24,19 @@ const crowdTime = 60 * time.Second
 // echoTCP answers every connection with what it sends, until the test ends.
 func echoTCP(tb testing.TB, ns *lab.Namespace, at netip.AddrPort) {
 	tb.Helper()
-	ln := listenTCP(tb, ns, at)
-	go func() {
+	serveTCP(tb, ns, at, func(conn *net.TCPConn) {
+		_ = conn.SetDeadline(time.Now().Add(crowdTime))
+		buf := make([]byte, 64) // io.Copy would splice, through a pipe for each connection
 		for {
-			conn, err := ln.AcceptTCP()
+			n, err := conn.Read(buf)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(crowdTime))
-				buf := make([]byte, 64) // io.Copy would splice, through a pipe for each connection
-				for {
-					n, err := conn.Read(buf)
-					if err != nil {
-						return
-					}
-					if _, err := conn.Write(buf[:n]); err != nil {
-						return
-					}
-				}
-			}()
+			if _, err := conn.Write(buf[:n]); err != nil {
+				return
+			}
 		}
-	}()
+	})
 }
 
 // exchange asks an echo server one question.

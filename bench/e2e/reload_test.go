@@ -54,17 +54,10 @@ func TestReloadMovesPorts(t *testing.T) {
 
 // nameCallers serves TCP at an address: each client is told who it seems to be.
 func nameCallers(t *testing.T, ns *lab.Namespace, at netip.AddrPort) {
-	ln := listenTCP(t, ns, at)
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().String())
-			c.Close()
-		}
-	}()
+	t.Helper()
+	serveTCP(t, ns, at, func(c *net.TCPConn) {
+		_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().String())
+	})
 }
 
 // keepAsking opens connections one after the other, in several places at once,

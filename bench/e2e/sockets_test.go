@@ -70,6 +70,25 @@ func dialTCP(tb testing.TB, ns *lab.Namespace, to netip.AddrPort) *net.TCPConn {
 	return conn
 }
 
+// serveTCP serves every connection on a goroutine, until the test ends, and
+// closes it afterwards.
+func serveTCP(tb testing.TB, ns *lab.Namespace, at netip.AddrPort, serve func(*net.TCPConn)) {
+	tb.Helper()
+	ln := listenTCP(tb, ns, at)
+	go func() {
+		for {
+			conn, err := ln.AcceptTCP()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+}
+
 // accept takes one connection; it is closed when the test ends.
 func accept(tb testing.TB, ln *net.TCPListener) *net.TCPConn {
 	tb.Helper()

@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/nftables"
@@ -32,30 +33,39 @@ func othersFirst() Result {
 		}
 	}
 	for _, c := range chains {
-		drops := c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop
-		if at(c, unix.NF_INET_LOCAL_IN) && drops && !acceptsMark(conn, c) {
-			family := familyName(c.Table.Family)
-			j.find(Warn, fmt.Sprintf("chain %s %s %s drops what it does not accept, and diverted packets pass it", family, c.Table.Name, c.Name),
-				fmt.Sprintf("nft insert rule %s %s %s meta mark and 0x1 == 0x1 accept", family, c.Table.Name, c.Name))
-		}
-		if isOurs(c) || !atPrerouting(c) || *c.Priority > ours {
-			continue
-		}
-		family := familyName(c.Table.Family)
-		found := takings(conn, c, map[string]bool{})
-		if drops {
-			found = append(found, "drops what it does not accept")
-		}
-		for _, taking := range found {
-			if !installed && strings.Contains(" marks redirects does MARK does TPROXY does REDIRECT ", " "+taking+" ") {
-				continue // may be how traffic is diverted here, by hand
+		switch {
+		case at(c, unix.NF_INET_LOCAL_IN):
+			input(&j, conn, c)
+		case !isOurs(c) && atPrerouting(c) && *c.Priority <= ours:
+			for _, taking := range takings(conn, c, map[string]bool{}) {
+				if installed || !slices.Contains(diverting, taking) {
+					j.find(Warn, fmt.Sprintf("chain %s comes first and %s", full(c), taking), "nft -a list chain "+full(c))
+				}
 			}
-			j.find(Warn, fmt.Sprintf("chain %s %s %s comes first and %s", family, c.Table.Name, c.Name, taking),
-				fmt.Sprintf("nft -a list chain %s %s %s", family, c.Table.Name, c.Name))
 		}
 	}
 	legacy(&j)
 	return j.result("none comes before sluice's")
+}
+
+// diverting is what rules made by hand do too, in sluice's place.
+var diverting = []string{"marks", "redirects", "does MARK", "does TPROXY", "does REDIRECT"}
+
+// input: diverted packets pass the input hook, as all that is for a socket here.
+func input(j *judge, conn *nftables.Conn, c *nftables.Chain) {
+	if dropsRest(c) && !acceptsMark(conn, c) {
+		j.find(Warn, "chain "+full(c)+" drops what it does not accept, and diverted packets pass it",
+			"nft insert rule "+full(c)+" meta mark and 0x1 == 0x1 accept")
+	}
+}
+
+// full is family, table and name, as nft takes them.
+func full(c *nftables.Chain) string {
+	return familyName(c.Table.Family) + " " + c.Table.Name + " " + c.Name
+}
+
+func dropsRest(c *nftables.Chain) bool {
+	return c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop
 }
 
 func isOurs(c *nftables.Chain) bool {
@@ -112,12 +122,12 @@ func takings(conn *nftables.Conn, c *nftables.Chain, visited map[string]bool) []
 	}
 	var found []string
 	add := func(taking string) {
-		for _, known := range found {
-			if known == taking {
-				return
-			}
+		if !slices.Contains(found, taking) {
+			found = append(found, taking)
 		}
-		found = append(found, taking)
+	}
+	if dropsRest(c) {
+		add("drops what it does not accept")
 	}
 	for _, rule := range rules {
 		for _, e := range rule.Exprs {
