@@ -63,6 +63,9 @@ func TestPumpAllocatesNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(100, func() { s.round(t, data[:100], into) }); n != 0 {
 			t.Errorf("%v allocations per message", n)
 		}
+		for n := minBufferSize; n <= w.residues.largest; n *= 2 { // which class a round needs depends on the kernel's timing
+			w.residues.release(w.residues.hold(make([]byte, n)))
+		}
 		unix.SetsockoptInt(s.relay.fd(B), unix.SOL_SOCKET, unix.SO_SNDBUF, 16<<10) // so that residues and held pipes occur
 		if n := testing.AllocsPerRun(3, func() { s.round(t, data, into) }); n != 0 {
 			t.Errorf("%v allocations per round into a full socket", n)
