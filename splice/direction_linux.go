@@ -16,10 +16,10 @@ type direction struct {
 	bulk       uint8 // 0 to bulkSure; see judge
 	ended      bool  // the source has no more, or the destination failed
 	passed     bool  // the end was passed on with shutdown
-	unsplice   bool  // splice(2) refused these sockets
 	inline     bool  // SO_OOBINLINE is set on the source
 	urgentHeld bool  // urgent is read and not yet delivered
 	urgent     [1]byte
+	piece      piece // what one splice moves
 }
 
 // A direction is bulk from bulkEnough on: that many reads filled the buffer with none small in between. From bulkSure it sinks
@@ -56,7 +56,7 @@ func (r *Relay) pump(from Side) (again bool) {
 			if !r.copyUrgent(from) {
 				return true
 			}
-		case r.wantsPipe(d) && r.takePipe(d):
+		case r.wantsPipe(d) && r.takePipe(from):
 			spliced = true
 			r.spliceOnce(from)
 		default:
@@ -129,6 +129,9 @@ func (r *Relay) noteRead(d *direction, n int) {
 		d.bulk++
 		if d.bulk == bulkEnough {
 			d.bulk = bulkSure
+			if d.piece != pieceRefused {
+				d.piece = pieceUnknown
+			}
 		}
 	case n < size/4 && d.bulk < bulkEnough:
 		d.bulk = 0

@@ -13,35 +13,58 @@ type pipe struct {
 	r, w int // fds
 	size int // bytes, as F_GETPIPE_SZ tells
 	held int // bytes inside
+	kind pipeKind
 }
+
+// pipeKind says what a pipe is made for.
+type pipeKind uint8
+
+const (
+	widePipe   pipeKind = iota // all that its configured size takes
+	packetPipe                 // one packet: as many fragments as one sendmsg of the kernel takes; see piece_linux.go
+)
 
 // pipePool keeps empty pipes for reuse. A pipe that holds bytes never enters it.
 type pipePool struct {
-	size    int     // bytes wanted of a new pipe
-	most    int     // bound of open
-	open    int     // pipes that exist, lent or idle
-	idle    []*pipe // the last used is the first to be lent again: its page slots are warm
-	unused  int     // fewest idle since the last trim
-	holdoff int     // takes to refuse before the kernel is asked again
+	shelves [2]shelf // by pipeKind
+	most    int      // bound of open
+	open    int      // pipes that exist, lent or idle
+	holdoff int      // takes to refuse before the kernel is asked again
 	ever    uint64
 	denied  uint64
 	misses  uint64
+}
+
+// shelf holds the idle pipes of one kind.
+type shelf struct {
+	size   int     // bytes wanted of a new pipe
+	idle   []*pipe // the last used is the first to be lent again: its page slots are warm
+	unused int     // fewest idle since the last trim
+}
+
+func newPipePool(size, most int) pipePool {
+	return pipePool{shelves: [2]shelf{{size: size}, {size: packetFragments * os.Getpagesize()}}, most: most}
 }
 
 // deniedHoldoff is the number of takes for which a refusal of the kernel is believed: asking costs four calls.
 const deniedHoldoff = 64
 
 // take lends an empty pipe, or nil when the pool is at its bound or the kernel has none to give.
-func (p *pipePool) take() *pipe {
-	if n := len(p.idle); n > 0 {
-		got := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.unused = min(p.unused, n-1)
+func (p *pipePool) take(kind pipeKind) *pipe {
+	s := &p.shelves[kind]
+	if n := len(s.idle); n > 0 {
+		got := s.idle[n-1]
+		s.idle = s.idle[:n-1]
+		s.unused = min(s.unused, n-1)
 		return got
 	}
-	p.unused = 0
+	s.unused = 0
+	if p.open >= p.most {
+		p.shelves[kind^1].drop(p)
+	}
 	if p.open < p.most && p.holdoff == 0 {
-		if got := newPipe(p.size); got != nil {
+		if got := newPipe(s.size); got != nil {
+			got.kind = kind
 			p.open++
 			p.ever++
 			return got
@@ -57,29 +80,50 @@ func (p *pipePool) take() *pipe {
 // give takes a lent pipe back: into the pool if it is empty, closed otherwise.
 func (p *pipePool) give(x *pipe) {
 	if x.held == 0 {
-		p.idle = append(p.idle, x)
+		s := &p.shelves[x.kind]
+		s.idle = append(s.idle, x)
 		return
 	}
 	p.open--
 	x.close()
 }
 
-// trim closes the pipes that nobody needed since the last trim.
-func (p *pipePool) trim() {
-	for range p.unused {
-		last := len(p.idle) - 1
-		p.idle[last].close()
-		p.idle = p.idle[:last]
+// drop closes an idle pipe if there is one.
+func (s *shelf) drop(p *pipePool) {
+	if last := len(s.idle) - 1; last >= 0 {
+		s.idle[last].close()
+		s.idle = s.idle[:last]
+		s.unused = min(s.unused, last)
 		p.open--
 	}
-	p.unused = len(p.idle)
+}
+
+// trim closes the pipes that nobody needed since the last trim.
+func (p *pipePool) trim() {
+	for i := range p.shelves {
+		s := &p.shelves[i]
+		for range s.unused {
+			s.drop(p)
+		}
+		s.unused = len(s.idle)
+	}
 }
 
 // close closes every idle pipe.
 func (p *pipePool) close() {
-	p.unused = len(p.idle)
+	for i := range p.shelves {
+		p.shelves[i].unused = len(p.shelves[i].idle)
+	}
 	p.trim()
 	p.most = 0
+}
+
+// idle is the number of pipes that are not lent.
+func (p *pipePool) idle() (n int) {
+	for _, s := range p.shelves {
+		n += len(s.idle)
+	}
+	return n
 }
 
 // newPipe opens a pipe of size bytes, or of half as many, and so on, where the kernel does not grant that; nil if what it grants

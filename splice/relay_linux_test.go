@@ -246,7 +246,7 @@ func TestPipesBeyondTheShare(t *testing.T) {
 	if unix.Getuid() != 0 {
 		t.Skip("needs root, to become a user whose pipes are not shared with anyone")
 	}
-	p := pipePool{size: 1 << 20, most: 1000}
+	p := newPipePool(1<<20, 1000)
 	var lent []*pipe
 	done := make(chan struct{})
 	go func() {
@@ -257,7 +257,7 @@ func TestPipesBeyondTheShare(t *testing.T) {
 			t.Error(errno)
 			return
 		}
-		for x := p.take(); x != nil; x = p.take() {
+		for x := p.take(widePipe); x != nil; x = p.take(widePipe) {
 			lent = append(lent, x)
 		}
 	}()
@@ -283,14 +283,14 @@ func TestOutOfDescriptors(t *testing.T) {
 	low := limit
 	low.Cur = 3
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &low))
-	p := pipePool{size: minPipeSize, most: 1}
-	got := p.take()
+	p := newPipePool(minPipeSize, 1)
+	got := p.take(widePipe)
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 	if got != nil || p.denied != 1 || p.open != 0 {
 		t.Errorf("took %v: %+v", got, p)
 	}
 	for range deniedHoldoff {
-		if got = p.take(); got != nil {
+		if got = p.take(widePipe); got != nil {
 			break
 		}
 	}

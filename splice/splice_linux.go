@@ -15,17 +15,21 @@ import "golang.org/x/sys/unix"
 func (r *Relay) wantsPipe(d *direction) bool {
 	switch r.w.mode {
 	case Auto:
-		return d.bulk >= bulkEnough && !d.unsplice
+		return d.bulk >= bulkEnough && d.piece != pieceRefused
 	case Splice:
-		return !d.unsplice
+		return d.piece != pieceRefused
 	}
 	return false
 }
 
 // takePipe lends the direction a pipe if it has none.
-func (r *Relay) takePipe(d *direction) bool {
+func (r *Relay) takePipe(from Side) bool {
+	d := &r.dirs[from]
+	if d.piece == pieceUnknown {
+		d.piece = r.w.pieceFor(r.fd(from.other()))
+	}
 	if d.pipe == nil {
-		d.pipe = r.w.pipes.take()
+		d.pipe = r.w.pipes.take(d.piece.pipe())
 	}
 	return d.pipe != nil
 }
@@ -36,13 +40,13 @@ func (r *Relay) takePipe(d *direction) bool {
 // SOCK_DONE). So the edge that brings both is waited for, and where it brought no urgent mark, recv has the last word.
 func (r *Relay) spliceOnce(from Side) {
 	d := &r.dirs[from]
-	n, errno := splice(r.fd(from), d.pipe.w, d.pipe.size)
+	n, errno := splice(r.fd(from), d.pipe.w, d.piece.of(d.pipe.size))
 	switch {
 	case n > 0:
 		d.pipe.held = n
 		r.emptyPipe(from)
 	case errno == unix.EINVAL:
-		d.unsplice = true
+		d.piece = pieceRefused
 	case errno != 0:
 		r.readFailed(from, errno)
 	case r.sides[from].seen&(InHangUp|HangUp|Err) == 0:

@@ -1,6 +1,7 @@
 package splice
 
 import (
+	"encoding/binary"
 	"syscall"
 	"unsafe"
 
@@ -39,6 +40,30 @@ func ioctlInt(fd int, request uintptr) int {
 		return 0
 	}
 	return int(answer)
+}
+
+// option is where getsockopt(2) answers, so that asking allocates nothing.
+type option struct {
+	value [16]byte // TCP_CA_NAME_MAX
+	size  uint32
+}
+
+// text is an answer in characters; empty where the socket does not know the option.
+func (o *option) text(fd, level, name int) []byte {
+	o.size = uint32(len(o.value))
+	if _, errno := retry(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(name),
+		uintptr(unsafe.Pointer(&o.value)), uintptr(unsafe.Pointer(&o.size)), 0); errno != 0 {
+		return nil
+	}
+	return o.value[:o.size]
+}
+
+// number is an answer that is a C int; 0 where the socket does not know the option.
+func (o *option) number(fd, level, name int) int {
+	if answer := o.text(fd, level, name); len(answer) >= 4 {
+		return int(int32(binary.NativeEndian.Uint32(answer)))
+	}
+	return 0
 }
 
 // retry makes the call until no signal interrupts it. The pragma below keeps what the addresses point to alive, and on the

@@ -10,6 +10,7 @@ type Workspace struct {
 	pipes    pipePool
 	copied   uint64 // bytes
 	spliced  uint64 // bytes
+	option   option
 }
 
 // NewWorkspace allocates the copy buffer. Pipes and residue buffers come when a relay needs them.
@@ -20,7 +21,7 @@ func NewWorkspace(c Config) *Workspace {
 		budget:   uint64(c.Budget),
 		buffer:   make([]byte, c.BufferSize),
 		residues: residuePool{largest: c.BufferSize},
-		pipes:    pipePool{size: min(c.PipeSize, pipeSizeLimit()), most: c.MaxPipes},
+		pipes:    newPipePool(min(c.PipeSize, pipeSizeLimit()), c.MaxPipes),
 	}
 }
 
@@ -38,8 +39,8 @@ func (w *Workspace) Stats() Stats {
 	return Stats{
 		Copied:       w.copied,
 		Spliced:      w.spliced,
-		PipesIdle:    len(w.pipes.idle),
-		PipesHeld:    w.pipes.open - len(w.pipes.idle),
+		PipesIdle:    w.pipes.idle(),
+		PipesHeld:    w.pipes.open - w.pipes.idle(),
 		PipesEver:    w.pipes.ever,
 		PipesDenied:  w.pipes.denied,
 		PipeMisses:   w.pipes.misses,
