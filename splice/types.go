@@ -27,7 +27,7 @@ const (
 type Config struct {
 	Mode       Mode
 	BufferSize int // bytes of the copy buffer and of the largest residue; 64 KiB
-	PipeSize   int // bytes of one pipe; 256 KiB, at most /proc/sys/fs/pipe-max-size
+	PipeSize   int // bytes of one pipe; 256 KiB, at most /proc/sys/fs/pipe-max-size; a paced destination gets 16 pages
 	MaxPipes   int // pipes at once, idle ones included; 256
 	Budget     int // bytes after which one direction yields to other work; 1 MiB
 }

@@ -37,7 +37,7 @@
 //	schema        string
 //	start         RFC 3339 time
 //	seconds       how long all of it took
-//	machine       kernel, cpu, cpus, memory_bytes, file_limit
+//	machine       kernel, cpu, cpus, memory_bytes, file_limit, congestion_control
 //	base          [names of peers]: of each work the first that took part
 //	rounds        rounds asked for; a row has fewer samples where time ran out
 //	round_seconds length of one load

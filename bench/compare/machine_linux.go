@@ -26,5 +26,8 @@ func thisMachine() Machine {
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		m.Memory = kilobytes(text, "MemTotal:")
 	}
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		m.TCP = string(bytes.TrimSpace(text))
+	}
 	return m
 }

@@ -31,6 +31,7 @@ type Machine struct {
 	CPUs      int    `json:"cpus"`
 	Memory    uint64 `json:"memory_bytes"`
 	FileLimit uint64 `json:"file_limit"` // open files per process
+	TCP       string `json:"congestion_control"`
 }
 
 // Peer is one of those compared.

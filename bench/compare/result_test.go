@@ -30,7 +30,7 @@ func example() *Result {
 	sweep := sweepWorks(SweepSize, 2, 20000)[0]
 	r := &Result{
 		Schema: Schema, Start: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), Seconds: 61.5,
-		Machine: Machine{Kernel: "6.18.0", CPU: "a CPU", CPUs: 2, Memory: 8 << 30, FileLimit: 20000},
+		Machine: Machine{Kernel: "6.18.0", CPU: "a CPU", CPUs: 2, Memory: 8 << 30, FileLimit: 20000, TCP: "bbr"},
 		Base:    []string{HAProxy, SingBox}, Rounds: 3, RoundSeconds: 1,
 		Peers: []Peer{
 			{Name: "sluice", Kind: "sluice", Way: TProxy, Version: "sluice 1", Command: []string{"sluice", "run"},

@@ -23,7 +23,7 @@ func Examine(ctx context.Context, o Options) []Result {
 	results = append(results,
 		forwarding(), sourceCheck(ifaces), bridge(ifaces), routeLocalnet(ifaces),
 		routing(), listeners(), othersFirst(),
-		conntrack(), files(), pipes(), buffers())
+		conntrack(), files(), pipes(), buffers(), pacing())
 	results = append(results, offloads(ifaces)...)
 	return append(results, selfProbe(ctx, o.Executable)...)
 }
