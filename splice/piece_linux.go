@@ -13,7 +13,8 @@ import (
 // each expiry of a timer (tcp_pacing_check in net/ipv4/tcp_output.c), an interrupt for every 64 KiB. Where instead every call
 // brings one packet, the time until the next may leave passes with work: reading it, or serving other connections. Measured with
 // eight streams: a third fewer timers, 1.1 times the bytes for a tenth less CPU of the whole machine; where nothing paces
-// (cubic), 0.8 to 0.95 times the bytes. So the destination is asked when a direction becomes bulk.
+// (cubic), 0.8 to 1.0 times the bytes. So the destination is asked when a direction becomes bulk. It does not tell whether fq
+// paces for it; then it gets packets too.
 //
 // Such a piece is to become one packet and leave nothing over: a multiple of the segment size, and in no more fragments than
 // splice(2) gives to one sendmsg. A remainder would be pushed as a small packet.

@@ -36,7 +36,7 @@ type runCmd struct {
 
 	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
-	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less."`
+	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
 	BufferSize   size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
 	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
 	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
