@@ -59,10 +59,7 @@ func (p *pipePool) take(kind pipeKind) *pipe {
 		return got
 	}
 	s.unused = 0
-	if p.open >= p.most {
-		p.shelves[kind^1].drop(p)
-	}
-	if p.open < p.most && p.holdoff == 0 {
+	if p.holdoff == 0 && p.makeRoom(kind) {
 		if got := newPipe(s.size); got != nil {
 			got.kind = kind
 			p.open++
@@ -88,23 +85,32 @@ func (p *pipePool) give(x *pipe) {
 	x.close()
 }
 
-// drop closes an idle pipe if there is one.
-func (s *shelf) drop(p *pipePool) {
-	if last := len(s.idle) - 1; last >= 0 {
-		s.idle[last].close()
-		s.idle = s.idle[:last]
-		s.unused = min(s.unused, last)
-		p.open--
+// makeRoom tells whether one more pipe may be; at the bound an idle one of the other kind makes room for it.
+func (p *pipePool) makeRoom(kind pipeKind) bool {
+	if p.open >= p.most {
+		other := &p.shelves[kind^1]
+		p.closeIdle(other, min(1, len(other.idle)))
 	}
+	return p.open < p.most
+}
+
+// closeIdle closes n of the idle pipes.
+func (p *pipePool) closeIdle(s *shelf, n int) {
+	keep := len(s.idle) - n
+	for _, x := range s.idle[keep:] {
+		x.close()
+	}
+	clear(s.idle[keep:])
+	s.idle = s.idle[:keep]
+	s.unused = min(s.unused, keep)
+	p.open -= n
 }
 
 // trim closes the pipes that nobody needed since the last trim.
 func (p *pipePool) trim() {
 	for i := range p.shelves {
 		s := &p.shelves[i]
-		for range s.unused {
-			s.drop(p)
-		}
+		p.closeIdle(s, s.unused)
 		s.unused = len(s.idle)
 	}
 }
@@ -112,9 +118,9 @@ func (p *pipePool) trim() {
 // close closes every idle pipe.
 func (p *pipePool) close() {
 	for i := range p.shelves {
-		p.shelves[i].unused = len(p.shelves[i].idle)
+		s := &p.shelves[i]
+		p.closeIdle(s, len(s.idle))
 	}
-	p.trim()
 	p.most = 0
 }
 

@@ -198,6 +198,7 @@ func TestLimits(t *testing.T) {
 		"conntrack high":   {judgeConntrack(200000, 262144), Warn, "200000 of 262144"},
 		"conntrack small":  {judgeConntrack(5, 4096), Warn, "few"},
 		"conntrack fine":   {judgeConntrack(5, 262144), OK, ""},
+		"pacing unknown":   {judgePacing("", nil), OK, "not readable"},
 		"no pacing":        {judgePacing("cubic", map[string][]string{"lan": nil}), OK, ""},
 		"paced by fq":      {judgePacing("bbr", map[string][]string{"lan": {"mq", "fq", "fq"}}), OK, ""},
 		"paced by TCP":     {judgePacing("bbr", map[string][]string{"wan": {"fq_codel"}, "lan": nil, "dmz": {"fq"}}), Warn, "on lan, wan"},
