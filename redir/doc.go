@@ -1,11 +1,22 @@
 // Package redir takes what netfilter diverts and carries it to where it was
-// going.
+// going. It assembles the parts, and knows no byte of what they carry.
 //
-//	            REDIRECT, TPROXY                       marked, to the destination
-//	client ────────────────────► listener ─► admission ─► upstream ──────────► server
-//	                                │   worker: one per reactor  │
-//	        TCP: conn    client fd ─┴──── splice.Relay ──────────┴─ upstream fd
-//	        UDP: flow    nat.Table, keyed by client ─► upstream fd ─► write-back
+//	                       Server: opens, reloads, drains, sums
+//	                              │
+//	     ┌────────────────────────┼──────────────────── one for each reactor
+//	  worker                    worker …
+//	  ┌──┴──┐
+//	 tcp   udp        what a connection is; what a session is
+//	  ├──┬──┼──────┬─────────┐
+//	  │  │  │   inbound      │        what is listened on, where a connection was going
+//	  │  │  │      │   upstream       how a destination is reached
+//	  │  │ admit   │    │    │        whether a flow may be
+//	  │  │  └──┐   │    │    │
+//	  │  │   count └─ socket ┘        counters and the log by cause; the calls to the kernel
+//	loop splice nat
+//
+// No import runs up. rules, doctor and config stand beside: what diverts
+// traffic here, whether this machine can, and the file that says how.
 //
 // Glossary:
 //
@@ -13,14 +24,9 @@
 //     original destination. upstream: sluice's own socket towards dest.
 //   - inbound: what one --redirect or --tproxy names; it has a listener for
 //     each reactor, family and network.
-//   - conn: a TCP connection and its upstream. flow: a UDP session: one client
-//     address and port, and one upstream port for all its destinations
-//     (endpoint-independent mapping, RFC 4787 section 4.1).
-//   - worker: what one reactor owns: its listeners, conns, flows, buffers,
-//     pipes, write-back sockets and counters. Workers share the NAT table, the
-//     budget of fds and the set of the gateway's own addresses.
-//   - write-back: sending a reply to the client with the remote's address as
-//     its source, from a transparent socket that many flows share.
-//   - refusal: a conn or datagram that admission turns away. drop: a datagram
-//     lost inside sluice. Both are counted by cause.
+//   - conn: a TCP connection and its upstream. flow: a UDP session.
+//   - worker: what one reactor owns: a half for TCP and one for UDP, which
+//     count into the same counters. Workers share the NAT table, the bound of
+//     connections and the admission.
+//   - budget: how the fds that the process may have are shared out.
 package redir

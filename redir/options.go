@@ -3,51 +3,17 @@ package redir
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"sluice/redir/inbound"
 	"sluice/splice"
 )
 
-// Kind is how netfilter hands traffic to an inbound.
-type Kind uint8
-
-const (
-	// Redirect is TCP from the REDIRECT target; conntrack knows where it was
-	// going.
-	Redirect Kind = iota
-	// TProxy is TCP and UDP from the TPROXY target; the socket's own address
-	// is where it was going.
-	TProxy
-)
-
-func (k Kind) String() string {
-	if k == Redirect {
-		return "redirect"
-	}
-	return "tproxy"
-}
-
-// Inbound is one place where diverted traffic arrives.
-type Inbound struct {
-	Kind Kind
-	Tag  string // names the inbound in logs
-	// Listen is the address. An unspecified IPv6 address, or an invalid one,
-	// listens for both families.
-	Listen netip.AddrPort
-	TCP    bool
-	UDP    bool // TProxy only
-	// UDPTimeout is the idle time after which a UDP session ends; 0 takes
-	// Options.UDPTimeout.
-	UDPTimeout time.Duration
-}
-
 // Options is all that a Server needs to know.
 type Options struct {
-	Inbounds []Inbound
+	Inbounds []inbound.Spec
 
 	UDPTimeout  time.Duration
 	UDPSessions int // upper bound of the NAT table
@@ -91,11 +57,11 @@ func (o *Options) Validate() error {
 		return ErrNoInbound
 	}
 	for i, in := range o.Inbounds {
-		if err := in.validate(); err != nil {
+		if err := in.Validate(); err != nil {
 			return err
 		}
 		for _, other := range o.Inbounds[:i] {
-			if network := in.collides(other); network != "" {
+			if network := in.Collides(other); network != "" {
 				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
 			}
 		}
@@ -133,50 +99,4 @@ func (o *Options) Validate() error {
 		}
 	}
 	return nil
-}
-
-func (in *Inbound) validate() error {
-	switch {
-	case in.Listen.Port() == 0:
-		return fmt.Errorf("%s %s: the port must be 1 to 65535", in.Kind, in.Listen)
-	case in.Kind == Redirect && in.UDP:
-		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", in.Listen)
-	case !in.TCP && !in.UDP:
-		return fmt.Errorf("%s %s: no network; name tcp, udp or both", in.Kind, in.Listen)
-	case in.UDPTimeout < 0:
-		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", in.Kind, in.Listen, in.UDPTimeout)
-	}
-	return nil
-}
-
-// collides names a network for which both inbounds listen at one address and
-// port, "" if there is none.
-func (in *Inbound) collides(other Inbound) string {
-	shared := func(a netip.AddrPort) bool {
-		return slices.ContainsFunc(listenAddrs(other.Listen), func(b netip.AddrPort) bool {
-			return a == b || a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Is4() &&
-				(a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
-		})
-	}
-	switch {
-	case !slices.ContainsFunc(listenAddrs(in.Listen), shared):
-		return ""
-	case in.TCP && other.TCP:
-		return "tcp"
-	case in.UDP && other.UDP:
-		return "udp"
-	}
-	return ""
-}
-
-// listenAddrs are the addresses of an inbound's sockets: one for each family
-// where it listens for both.
-func listenAddrs(a netip.AddrPort) []netip.AddrPort {
-	if a.Addr().IsValid() && a.Addr() != netip.IPv6Unspecified() {
-		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
-	}
-	return []netip.AddrPort{
-		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
-		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port()),
-	}
 }

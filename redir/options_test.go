@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/redir/inbound"
 )
 
 func testOptions() Options {
 	return Options{
-		Inbounds:   []Inbound{{Kind: TProxy, Tag: "t", Listen: netip.AddrPortFrom(netip.Addr{}, 12345), TCP: true, UDP: true}},
+		Inbounds:   []inbound.Spec{{Kind: inbound.TProxy, Tag: "t", Listen: netip.AddrPortFrom(netip.Addr{}, 12345), TCP: true, UDP: true}},
 		UDPTimeout: 5 * time.Minute, UDPSessions: 65536,
 		ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour, HalfCloseTimeout: time.Minute,
 		PipeSize: 256 << 10, BufferSize: 64 << 10, Batch: 64,
@@ -21,7 +23,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"nothing to listen on":     func(o *Options) { o.Inbounds = nil },
 		"the port must be":         func(o *Options) { o.Inbounds[0].Listen = netip.AddrPort{} },
 		"no network":               func(o *Options) { o.Inbounds[0].TCP, o.Inbounds[0].UDP = false, false },
-		"REDIRECT carries TCP":     func(o *Options) { o.Inbounds[0].Kind = Redirect },
+		"REDIRECT carries TCP":     func(o *Options) { o.Inbounds[0].Kind = inbound.Redirect },
 		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
 		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
 		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"sluice/redir/inbound"
 )
 
 // errStopped answers a reload that came too late.
@@ -36,18 +38,19 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	for from, to := range diff.changed {
-		if err := s.openInbound(to, to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone); err != nil {
-			closeSockets(append(opened, diff.stay...))
+		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone); err != nil {
+			closeInbounds(append(opened, diff.stay...))
 			return err
 		}
 	}
 	o.Log = s.opts.Log
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
-	s.admission.setListeners(o.Inbounds)
+	s.admission.SetListeners(o.Inbounds)
 	s.share()
-	err = s.onWorkers(func(w *worker, index int) error {
-		w.set = o.settings()
+	err = s.onWorkers(func(w *worker) error {
+		w.tcp.Set(o.tcpSettings())
+		w.udp.Set(o.udpSettings())
 		for from, to := range diff.changed {
 			w.relabel(from, to)
 			w.detach(to, !to.TCP, !to.UDP)
@@ -55,9 +58,9 @@ func (s *Server) Reload(o Options) error {
 		for _, in := range diff.gone {
 			w.detach(in, true, true)
 		}
-		return w.attach(s.inbounds, index)
+		return w.attach(s.inbounds)
 	})
-	closeSockets(s.inbounds) // what no worker has taken over, after an error
+	closeInbounds(s.inbounds) // what no worker has taken over, after an error
 	return err
 }
 
@@ -82,22 +85,22 @@ func (o *Options) sameFixed(to *Options) error {
 
 // inboundDiff is what a reload does to the open inbounds.
 type inboundDiff struct {
-	stay    []*inbound            // at their address
-	changed map[*inbound]*inbound // those of stay with a new tag, timeout or network: from, to
-	gone    []*inbound
-	fresh   []Inbound
+	stay    []*inbound.Inbound                    // at their address
+	changed map[*inbound.Inbound]*inbound.Inbound // those of stay with a new tag, timeout or network: from, to
+	gone    []*inbound.Inbound
+	fresh   []inbound.Spec
 }
 
 func (s *Server) compareInbounds(o *Options) inboundDiff {
-	diff := inboundDiff{changed: map[*inbound]*inbound{}, fresh: slices.Clone(o.Inbounds)}
+	diff := inboundDiff{changed: map[*inbound.Inbound]*inbound.Inbound{}, fresh: slices.Clone(o.Inbounds)}
 	for _, in := range s.inbounds {
-		i := slices.IndexFunc(diff.fresh, func(o Inbound) bool { return o.Kind == in.Kind && o.Listen == in.Listen })
+		i := slices.IndexFunc(diff.fresh, func(o inbound.Spec) bool { return o.Kind == in.Kind && o.Listen == in.Listen })
 		if i < 0 {
 			diff.gone = append(diff.gone, in)
 			continue
 		}
-		to := newInbound(diff.fresh[i], in.id, o.UDPTimeout)
-		if to.Inbound != in.Inbound || to.udpTimeout != in.udpTimeout {
+		to := inbound.New(diff.fresh[i], in.ID, o.UDPTimeout)
+		if to.Spec != in.Spec || to.FlowTimeout != in.FlowTimeout {
 			diff.changed[in] = to
 			in = to
 		}
@@ -108,13 +111,13 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 }
 
 // onWorkers runs f on each worker's thread and waits for all.
-func (s *Server) onWorkers(f func(w *worker, index int) error) error {
+func (s *Server) onWorkers(f func(w *worker) error) error {
 	if !s.started {
 		return errStopped
 	}
 	results := make(chan error, len(s.workers))
-	for i, w := range s.workers {
-		if !w.r.Post(func() { results <- f(w, i) }) {
+	for _, w := range s.workers {
+		if !w.r.Post(func() { results <- f(w) }) {
 			results <- errStopped
 		}
 	}

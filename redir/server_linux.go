@@ -9,23 +9,27 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/loop"
-	"sluice/nat"
-	"sluice/splice"
+	"sluice/redir/admit"
+	"sluice/redir/inbound"
+	"sluice/redir/tcp"
+	"sluice/redir/udp"
 )
 
 // Server carries the traffic of its inbounds from New to Close.
 type Server struct {
-	shared
-	opts    Options
-	budget  budget
-	group   *loop.Group
-	workers []*worker
-	watch   *addrWatch
-	started bool
-	closing sync.Once
+	opts      Options
+	budget    budget
+	admission *admit.Admission
+	watch     *admit.Watch
+	tcp       *tcp.Shared
+	udp       *udp.Shared
+	group     *loop.Group
+	workers   []*worker
+	started   bool
+	closing   sync.Once
 
 	reloading sync.Mutex
-	inbounds  []*inbound // those that are open
+	inbounds  []*inbound.Inbound // those that are open
 	lastID    uint16
 }
 
@@ -58,11 +62,12 @@ func (s *Server) open() (err error) {
 	if err := s.opts.checkRights(); err != nil {
 		return err
 	}
-	s.flows = nat.New[*flow](max(1, s.budget.flows))
-	s.batch, s.writeBacks = s.opts.Batch, s.budget.writeBacks
-	s.admission.setListeners(s.opts.Inbounds)
+	s.admission = admit.New()
+	s.admission.SetListeners(s.opts.Inbounds)
+	s.tcp = tcp.NewShared(s.admission)
+	s.udp = udp.NewShared(s.admission, s.budget.flows, s.opts.Batch, s.budget.writeBacks)
 	s.share()
-	if s.watch, err = watchAddrs(&s.admission, watchFailed(s.opts.Log)); err != nil {
+	if s.watch, err = admit.NewWatch(s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
 	}
 	if s.group, err = loop.NewGroup(reactors); err != nil {
@@ -81,9 +86,9 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
-	for i, w := range s.workers {
-		if err := w.attach(opened, i); err != nil {
-			closeSockets(opened)
+	for _, w := range s.workers {
+		if err := w.attach(opened); err != nil {
+			closeInbounds(opened)
 			return err
 		}
 	}
@@ -93,25 +98,9 @@ func (s *Server) open() (err error) {
 
 // share tells all workers of the limits that may change while running.
 func (s *Server) share() {
-	s.flows.SetMax(max(1, s.budget.flows))
-	s.maxConns.Store(int64(s.budget.conns))
-	s.admission.allowLocal.Store(s.opts.AllowLocal)
-}
-
-func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
-	w := &worker{shared: &s.shared, r: r, set: s.opts.settings()}
-	w.log.log = s.opts.Log
-	w.workspace = splice.NewWorkspace(splice.Config{
-		Mode: s.opts.Relay, BufferSize: s.opts.BufferSize,
-		PipeSize: s.opts.PipeSize, MaxPipes: s.budget.pipes,
-	})
-	udp, err := newUDPRelay(w)
-	if err != nil {
-		return nil, err
-	}
-	w.udp = udp
-	(&heartbeat{w}).Expired(r.Now())
-	return w, nil
+	s.udp.SetMaxFlows(s.budget.flows)
+	s.tcp.SetMaxConns(s.budget.conns)
+	s.admission.SetAllowLocal(s.opts.AllowLocal)
 }
 
 // watchFailed logs from the watcher's goroutine, which must not read opts: a
@@ -131,7 +120,7 @@ func (s *Server) Start() {
 func (s *Server) Drain(ctx context.Context) {
 	stopped, running := make(chan struct{}, len(s.workers)), 0
 	for _, w := range s.workers {
-		if w.r.Post(func() { w.finishAccepting(); stopped <- struct{}{} }) {
+		if w.r.Post(func() { w.tcp.FinishAccepting(); stopped <- struct{}{} }) {
 			running++
 		}
 	}
@@ -143,24 +132,12 @@ func (s *Server) Drain(ctx context.Context) {
 		}
 	}
 	const look = 5 * time.Millisecond
-	for s.conns.Load() > 0 {
+	for s.tcp.Conns() > 0 {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(look):
 		}
-	}
-}
-
-func (w *worker) finishAccepting() {
-	for _, l := range w.listeners {
-		l.finish()
-	}
-}
-
-func (w *worker) stopAccepting() {
-	for _, l := range w.listeners {
-		l.close()
 	}
 }
 
@@ -173,7 +150,7 @@ func (s *Server) Close() error {
 
 func (s *Server) close() (err error) {
 	if s.watch != nil {
-		s.watch.close()
+		s.watch.Close()
 	}
 	if s.started {
 		for _, w := range s.workers {
@@ -191,65 +168,3 @@ func (s *Server) close() (err error) {
 	}
 	return err
 }
-
-// close ends all that the worker carries.
-func (w *worker) close() {
-	w.stopAccepting()
-	for w.conns.head != nil {
-		w.conns.head.abort()
-	}
-	if w.udp != nil {
-		w.udp.close()
-	}
-	w.workspace.Close()
-}
-
-// statsWait is how long Stats waits for reactors that are stuck.
-const statsWait = time.Second
-
-// Stats sums the counters of all workers and what running connections have
-// moved so far, which only their reactors know. It may be called at any time,
-// also after Close.
-func (s *Server) Stats() (sum Stats) {
-	parts := make([]chan Stats, len(s.workers)) // nil: nothing runs there
-	for i, w := range s.workers {
-		part := make(chan Stats, 1)
-		if s.started && w.r.Post(func() { part <- w.stats() }) {
-			parts[i] = part
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), statsWait)
-	defer cancel()
-	for i, w := range s.workers {
-		if parts[i] == nil {
-			sum.collect(&w.counters)
-			continue
-		}
-		select {
-		case part := <-parts[i]:
-			sum.add(&part)
-		case <-ctx.Done():
-			sum.collect(&w.counters)
-		}
-	}
-	return sum
-}
-
-// stats are the worker's counters, with the bytes of its running connections.
-func (w *worker) stats() (sum Stats) {
-	sum.collect(&w.counters)
-	for c := w.conns.head; c != nil; c = c.next {
-		sum[TCPBytesToUpstream] += c.relay.Moved(clientSide)
-		sum[TCPBytesToClient] += c.relay.Moved(upstreamSide)
-	}
-	return sum
-}
-
-// Limits are the bounds that Server found: connections and UDP sessions at
-// once, and the fd limit that they come from.
-func (s *Server) Limits() (conns, flows, fds int) {
-	return s.budget.conns, s.budget.flows, s.budget.fds
-}
-
-// Reactors is how many event loops run.
-func (s *Server) Reactors() int { return len(s.workers) }

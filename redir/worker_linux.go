@@ -5,52 +5,90 @@ import (
 	"time"
 
 	"sluice/loop"
-	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/tcp"
+	"sluice/redir/udp"
 	"sluice/splice"
 )
 
-// settings is what may change while running. A worker's copy is replaced
-// whole, on its reactor's thread.
-type settings struct {
-	connectTimeout   time.Duration
-	idleTimeout      time.Duration
-	halfCloseTimeout time.Duration
-	mark             uint32 // SO_MARK of upstream sockets, 0 for none
-}
-
-func (o *Options) settings() *settings {
-	return &settings{
-		connectTimeout:   o.ConnectTimeout,
-		idleTimeout:      o.IdleTimeout,
-		halfCloseTimeout: o.HalfCloseTimeout,
-		mark:             o.Mark,
-	}
-}
-
-// shared is what all workers see.
-type shared struct {
-	admission admission
-	flows     *nat.Table[*flow]
-	conns     atomic.Int64 // TCP connections now
-	maxConns  atomic.Int64
-	batch     int
-	// writeBacks bounds the write-back sockets of one worker.
-	writeBacks int
-}
-
-// worker is one reactor and what only it touches.
+// worker is one reactor and what only it touches: a half for TCP and one for
+// UDP, which count and log together.
 type worker struct {
-	*shared
 	r        *loop.Reactor
-	set      *settings
-	log      causeLog
-	counters counters
-
-	workspace *splice.Workspace
-	udp       *udpRelay
-	listeners []*tcpListener
-	conns     connList
+	counters *count.Counters
+	tcp      *tcp.Worker
+	udp      *udp.Worker
 
 	beat     loop.Timer
 	lastBeat atomic.Int64 // ns of Reactor.Now
+}
+
+func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
+	w := &worker{r: r, counters: new(count.Counters)}
+	log := count.NewLog(s.opts.Log)
+	var err error
+	if w.udp, err = udp.NewWorker(s.udp, r, s.opts.udpSettings(), w.counters, log); err != nil {
+		return nil, err
+	}
+	w.tcp = tcp.NewWorker(s.tcp, r, s.opts.tcpSettings(), splice.Config{
+		Mode: s.opts.Relay, BufferSize: s.opts.BufferSize,
+		PipeSize: s.opts.PipeSize, MaxPipes: s.budget.pipes,
+	}, w.counters, log)
+	w.Expired(r.Now())
+	return w, nil
+}
+
+// attach takes over this worker's sockets of the inbounds. On the reactor's
+// thread, or before it starts.
+func (w *worker) attach(inbounds []*inbound.Inbound) error {
+	for _, in := range inbounds {
+		if err := in.Hand(w.r.Index(), w.tcp.Listen, w.udp.Listen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// detach closes this worker's listeners of in for the networks named. Running
+// connections and flows go on.
+func (w *worker) detach(in *inbound.Inbound, tcp, udp bool) {
+	if udp {
+		w.udp.Unlisten(in)
+	}
+	if tcp {
+		w.tcp.Unlisten(in)
+	}
+}
+
+// relabel gives the listeners of from a new name and timeout.
+func (w *worker) relabel(from, to *inbound.Inbound) {
+	w.tcp.Relabel(from, to)
+	w.udp.Relabel(from, to)
+}
+
+// stats are the worker's counters, with the bytes of its running connections.
+func (w *worker) stats() (sum count.Stats) {
+	sum.Collect(w.counters)
+	w.tcp.AddRunning(&sum)
+	return sum
+}
+
+// heartbeatPeriod is how often a worker's reactor turns at least, also when
+// nothing else happens, so that a watchdog can tell an idle reactor from a
+// stuck one.
+const heartbeatPeriod = time.Second
+
+// Expired is the heartbeat's timer. It is when the worker gives back what it no
+// longer needs.
+func (w *worker) Expired(now int64) {
+	w.lastBeat.Store(now)
+	w.tcp.Trim()
+	w.r.Arm(&w.beat, w, heartbeatPeriod)
+}
+
+// close ends all that the worker carries.
+func (w *worker) close() {
+	w.tcp.Close()
+	w.udp.Close()
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 	"sluice/redir/rules"
 )
 
@@ -24,9 +24,9 @@ var errNoMark = errors.New("--output needs a --mark other than 0: without, sluic
 
 // spec is what the rule flags come to, for the ports of the inbounds.
 func (cmd *runCmd) spec() (rules.Spec, error) {
-	kind := redir.TProxy
+	kind := inbound.TProxy
 	if cmd.Rules.Via == string(rules.Redirect) {
-		kind = redir.Redirect
+		kind = inbound.Redirect
 	}
 	var tcp, udp uint16
 	for _, in := range cmd.inbounds() {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // reload rereads the file, with the same flags and environment before it, and
@@ -77,10 +77,10 @@ func (p *process) reread() (changes []string, err error) {
 
 // withThoseOf are the inbounds, and those of before on ports that none of them
 // takes over.
-func withThoseOf(inbounds, before []redir.Inbound) []redir.Inbound {
+func withThoseOf(inbounds, before []inbound.Spec) []inbound.Spec {
 	all := slices.Clone(inbounds)
 	for _, old := range before {
-		if !slices.ContainsFunc(inbounds, func(in redir.Inbound) bool { return in.Listen.Port() == old.Listen.Port() }) {
+		if !slices.ContainsFunc(inbounds, func(in inbound.Spec) bool { return in.Listen.Port() == old.Listen.Port() }) {
 			all = append(all, old)
 		}
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // status is a line for the service manager.
@@ -16,11 +16,11 @@ func (p *process) logReady() {
 	conns, flows, fds := p.server.Limits()
 	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", conns).
 		Int("udp_sessions", flows).Int("fd_limit", fds)
-	listen := map[redir.Kind][]string{}
+	listen := map[inbound.Kind][]string{}
 	for _, in := range p.config.Inbounds {
 		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())
 	}
-	for _, kind := range []redir.Kind{redir.Redirect, redir.TProxy} {
+	for _, kind := range []inbound.Kind{inbound.Redirect, inbound.TProxy} {
 		if len(listen[kind]) > 0 {
 			line = line.Strs(kind.String(), listen[kind])
 		}

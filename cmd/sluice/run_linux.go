@@ -12,6 +12,7 @@ import (
 
 	"sluice/redir"
 	"sluice/redir/config"
+	"sluice/redir/inbound"
 	"sluice/splice"
 )
 
@@ -100,13 +101,13 @@ func relayModes() map[string]splice.Mode {
 }
 
 // inbounds are those of the flags or, without any, those of the file.
-func (cmd *runCmd) inbounds() []redir.Inbound {
+func (cmd *runCmd) inbounds() []inbound.Spec {
 	if len(cmd.Redirect)+len(cmd.TProxy) == 0 && cmd.file != nil {
 		return cmd.file.Inbounds
 	}
-	var all []redir.Inbound
-	add := func(kind redir.Kind, a listenAddr, tcp, udp bool) {
-		in := redir.Inbound{Kind: kind, Listen: a.AddrPort, TCP: tcp, UDP: udp}
+	var all []inbound.Spec
+	add := func(kind inbound.Kind, a listenAddr, tcp, udp bool) {
+		in := inbound.Spec{Kind: kind, Listen: a.AddrPort, TCP: tcp, UDP: udp}
 		if !a.Addr().IsValid() {
 			in.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())
 		}
@@ -114,10 +115,10 @@ func (cmd *runCmd) inbounds() []redir.Inbound {
 		all = append(all, in)
 	}
 	for _, a := range cmd.Redirect {
-		add(redir.Redirect, a, true, false)
+		add(inbound.Redirect, a, true, false)
 	}
 	for _, a := range cmd.TProxy {
-		add(redir.TProxy, a, slices.Contains(cmd.TProxyNetwork, "tcp"), slices.Contains(cmd.TProxyNetwork, "udp"))
+		add(inbound.TProxy, a, slices.Contains(cmd.TProxyNetwork, "tcp"), slices.Contains(cmd.TProxyNetwork, "udp"))
 	}
 	return all
 }

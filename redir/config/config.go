@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // Config is all that decides how sluice runs, wherever each part of it came
 // from.
 type Config struct {
-	Inbounds []redir.Inbound
+	Inbounds []inbound.Spec
 	Settings []Setting // those of one object stand together
 }
 
@@ -81,7 +81,7 @@ func (s Setting) element(text string) string {
 	return quote(text)
 }
 
-func inboundJSON(in redir.Inbound) string {
+func inboundJSON(in inbound.Spec) string {
 	fields := []string{
 		`"type": ` + quote(in.Kind.String()), `"tag": ` + quote(in.Tag),
 		`"listen": ` + quote(in.Listen.Addr().String()),
@@ -94,7 +94,7 @@ func inboundJSON(in redir.Inbound) string {
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
-func networks(in redir.Inbound) (names []string) {
+func networks(in inbound.Spec) (names []string) {
 	if in.TCP {
 		names = append(names, "tcp")
 	}
@@ -134,7 +134,7 @@ func (c Config) Changes(next Config) (phrases []string) {
 }
 
 // describe is the inbound in a line for people.
-func describe(in redir.Inbound) string {
+func describe(in inbound.Spec) string {
 	text := fmt.Sprintf("%s: %s %s", in.Tag, Listen(in), strings.Join(networks(in), ","))
 	if in.UDPTimeout != 0 {
 		text += " udp_timeout " + DurationText(in.UDPTimeout)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 func testConfig() Config {
@@ -14,9 +14,9 @@ func testConfig() Config {
 		"udp_timeout": {"5m"}, "udp_sessions": {"65536"}, "allow_local": {"false"}, "relay": {"auto"},
 		"user": {`a "quoted" <name>`}, "rules.iface": {"lan0", "lan1"}, "rules.dport": {"443"},
 	}
-	c := Config{Inbounds: []redir.Inbound{
-		{Kind: redir.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour},
-		{Kind: redir.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
+	c := Config{Inbounds: []inbound.Spec{
+		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour},
+		{Kind: inbound.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
 	}}
 	for _, k := range testKeys() {
 		c.Settings = append(c.Settings, Setting{k, values[k.Path()]})

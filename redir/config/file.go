@@ -6,12 +6,12 @@ import (
 	"os"
 	"slices"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // File is what a configuration file says. It is never changed after Parse.
 type File struct {
-	Inbounds []redir.Inbound // none if the file names none
+	Inbounds []inbound.Spec // none if the file names none
 	settings map[string][]string
 }
 

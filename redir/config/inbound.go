@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // inboundKeys are the keys of one inbound.
@@ -15,8 +15,8 @@ var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "u
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
-func (d *document) inbounds(path string, nodes []node) ([]redir.Inbound, error) {
-	var all []redir.Inbound
+func (d *document) inbounds(path string, nodes []node) ([]inbound.Spec, error) {
+	var all []inbound.Spec
 	for i, n := range nodes {
 		r := inboundReader{document: d, node: n}
 		if path != "" {
@@ -41,7 +41,7 @@ func (d *document) inbounds(path string, nodes []node) ([]redir.Inbound, error) 
 
 // collide tells whether both want one socket: the same port, address and
 // network. The address :: stands for both families.
-func collide(a, b redir.Inbound) bool {
+func collide(a, b inbound.Spec) bool {
 	families := func(addr netip.Addr) []netip.Addr {
 		if addr == netip.IPv6Unspecified() {
 			return []netip.Addr{addr, netip.IPv4Unspecified()}
@@ -62,7 +62,7 @@ type inboundReader struct {
 	members members
 }
 
-func (r *inboundReader) read() (in redir.Inbound, err error) {
+func (r *inboundReader) read() (in inbound.Spec, err error) {
 	if r.members, err = r.document.members(r.node, r.path, inboundKeys); err != nil {
 		return in, err
 	}
@@ -78,7 +78,7 @@ func (r *inboundReader) read() (in redir.Inbound, err error) {
 	if err != nil {
 		return in, err
 	}
-	in = redir.Inbound{Kind: kind, Listen: netip.AddrPortFrom(addr, port)}
+	in = inbound.Spec{Kind: kind, Listen: netip.AddrPortFrom(addr, port)}
 	if err := r.network(&in); err != nil {
 		return in, err
 	}
@@ -98,15 +98,15 @@ func (r *inboundReader) fault(key string, n node, format string, args ...any) er
 	return r.errorf(n.offset, path, format, args...)
 }
 
-func (r *inboundReader) kind() (redir.Kind, error) {
+func (r *inboundReader) kind() (inbound.Kind, error) {
 	n, ok := r.members.find("type")
 	switch {
 	case !ok:
 		return 0, r.errorf(r.node.offset, r.path, `has no "type": want "redirect" or "tproxy"`)
 	case n.value == "redirect":
-		return redir.Redirect, nil
+		return inbound.Redirect, nil
 	case n.value == "tproxy":
-		return redir.TProxy, nil
+		return inbound.TProxy, nil
 	}
 	return 0, r.fault("type", n, `want "redirect" or "tproxy", not %s`, n)
 }
@@ -142,17 +142,17 @@ func (r *inboundReader) port() (uint16, error) {
 }
 
 // network sets in's networks; without the key, all that its kind carries.
-func (r *inboundReader) network(in *redir.Inbound) error {
+func (r *inboundReader) network(in *inbound.Spec) error {
 	n, ok := r.members.find("network")
 	if !ok {
-		in.TCP, in.UDP = true, in.Kind == redir.TProxy
+		in.TCP, in.UDP = true, in.Kind == inbound.TProxy
 		return nil
 	}
 	for _, element := range n.elements() {
 		switch {
 		case element.value == "tcp":
 			in.TCP = true
-		case element.value == "udp" && in.Kind == redir.Redirect:
+		case element.value == "udp" && in.Kind == inbound.Redirect:
 			return r.fault("network", element, "REDIRECT carries TCP only; use a tproxy inbound for UDP")
 		case element.value == "udp":
 			in.UDP = true
@@ -197,6 +197,6 @@ func (r *inboundReader) tag(otherwise string) (string, error) {
 }
 
 // Listen says where an inbound listens: tproxy [::]:12345.
-func Listen(in redir.Inbound) string {
+func Listen(in inbound.Spec) string {
 	return in.Kind.String() + " " + in.Listen.String()
 }

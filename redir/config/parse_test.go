@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice/redir"
+	"sluice/redir/inbound"
 )
 
 // testKeys stand for the program's: one of each kind.
@@ -39,40 +39,40 @@ func TestParseInbounds(t *testing.T) {
 	both := addrPort("[::]:12345")
 	for name, c := range map[string]struct {
 		text string
-		want []redir.Inbound
+		want []inbound.Spec
 	}{
 		"the documents' tproxy": {
 			`{"inbounds": [{"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345,
 			  "network": ["tcp", "udp"], "udp_timeout": "5m"}]}`,
-			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy-in", Listen: both, TCP: true, UDP: true, UDPTimeout: 5 * time.Minute}},
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: both, TCP: true, UDP: true, UDPTimeout: 5 * time.Minute}},
 		},
 		"one inbound alone": {
 			`{"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12345}`,
-			[]redir.Inbound{{Kind: redir.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12345"), TCP: true}},
+			[]inbound.Spec{{Kind: inbound.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12345"), TCP: true}},
 		},
 		"only what must be": {
 			`{"inbounds": [{"type": "tproxy", "listen_port": 12345}]}`,
-			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true}},
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true}},
 		},
 		"network as a string, timeout in seconds": {
 			`{"type": "tproxy", "listen_port": 12345, "network": "udp", "udp_timeout": 90}`,
-			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true, UDPTimeout: 90 * time.Second}},
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true, UDPTimeout: 90 * time.Second}},
 		},
 		"a fraction of a second": {
 			`{"type": "tproxy", "listen_port": 12345, "udp_timeout": 1.5}`,
-			[]redir.Inbound{{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
 		},
 		"one port, a network each": {
 			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "network": "udp"},
 			               {"type": "redirect", "listen_port": 12345}]}`,
-			[]redir.Inbound{
-				{Kind: redir.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true},
-				{Kind: redir.Redirect, Tag: "redirect [::]:12345", Listen: both, TCP: true},
+			[]inbound.Spec{
+				{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true},
+				{Kind: inbound.Redirect, Tag: "redirect [::]:12345", Listen: both, TCP: true},
 			},
 		},
 		"v4-mapped": {
 			`{"type": "redirect", "listen": "::ffff:10.0.0.1", "listen_port": 1}`,
-			[]redir.Inbound{{Kind: redir.Redirect, Tag: "redirect 10.0.0.1:1", Listen: addrPort("10.0.0.1:1"), TCP: true}},
+			[]inbound.Spec{{Kind: inbound.Redirect, Tag: "redirect 10.0.0.1:1", Listen: addrPort("10.0.0.1:1"), TCP: true}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

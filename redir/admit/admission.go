@@ -1,0 +1,103 @@
+package admit
+
+import (
+	"net/netip"
+	"sync/atomic"
+
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+)
+
+// Admission decides which destinations may be reached. Shared by all workers;
+// decisions read an immutable set, which the watcher of addresses replaces.
+type Admission struct {
+	own        atomic.Pointer[ownAddrs]
+	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
+	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
+	allowLocal atomic.Bool
+}
+
+// New returns an admission that knows of no own address and of no listener yet.
+func New() *Admission {
+	a := &Admission{}
+	a.own.Store(&ownAddrs{})
+	a.SetListeners(nil)
+	return a
+}
+
+// SetAllowLocal permits or forbids the gateway's own addresses as destinations.
+func (a *Admission) SetAllowLocal(allow bool) { a.allowLocal.Store(allow) }
+
+// ownAddrs are the addresses that the kernel delivers locally.
+type ownAddrs struct {
+	local     map[netip.Addr]struct{}
+	prefixes  []netip.Prefix // local routes wider than a host: 127.0.0.0/8, AnyIP
+	broadcast map[netip.Addr]struct{}
+}
+
+func (o *ownAddrs) has(a netip.Addr) bool {
+	if _, ok := o.local[a]; ok {
+		return true
+	}
+	for _, p := range o.prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// Check returns the reason to refuse dest, or 0 to admit it. dest is unmapped.
+func (a *Admission) Check(dest netip.AddrPort) count.Counter {
+	addr := dest.Addr()
+	switch {
+	case dest.Port() == 0:
+		return count.RefusedPortZero
+	case addr.IsUnspecified():
+		return count.RefusedUnspecified
+	case addr.IsMulticast():
+		return count.RefusedMulticast
+	case addr == limitedBroadcast:
+		return count.RefusedBroadcast
+	}
+	own := a.own.Load()
+	if _, ok := own.broadcast[addr]; ok {
+		return count.RefusedBroadcast
+	}
+	local := own.has(addr)
+	if a.isListener(dest, local) {
+		return count.RefusedListener
+	}
+	if local && !a.allowLocal.Load() {
+		return count.RefusedOwnAddress
+	}
+	return 0
+}
+
+// isListener reports whether a connection to dest would come back to sluice.
+func (a *Admission) isListener(dest netip.AddrPort, local bool) bool {
+	if _, ok := (*a.listeners.Load())[dest]; ok {
+		return true
+	}
+	_, ok := (*a.ports.Load())[dest.Port()]
+	return ok && local
+}
+
+// SetListeners tells which addresses sluice itself listens on.
+func (a *Admission) SetListeners(inbounds []inbound.Spec) {
+	exact := map[netip.AddrPort]struct{}{}
+	ports := map[uint16]struct{}{}
+	for _, in := range inbounds {
+		for _, addr := range in.Addrs() { // unmapped, as destinations are
+			if addr.Addr().IsUnspecified() {
+				ports[addr.Port()] = struct{}{}
+			} else {
+				exact[addr] = struct{}{}
+			}
+		}
+	}
+	a.listeners.Store(&exact)
+	a.ports.Store(&ports)
+}

@@ -1,0 +1,123 @@
+package count
+
+import (
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+)
+
+// Counter names one thing that is counted.
+type Counter uint8
+
+// What a worker counts. Everything only grows; what is there now is a
+// difference (Stats).
+const (
+	_ Counter = iota // no reason
+	ConnsAccepted
+	ConnsClosed
+	TCPBytesToUpstream
+	TCPBytesToClient
+
+	FlowsOpened
+	FlowsClosed
+	DatagramsToUpstream
+	DatagramsToClient
+	UDPBytesToUpstream
+	UDPBytesToClient
+
+	firstRefusal // admission turned it away
+	RefusedListener
+	RefusedOwnAddress
+	RefusedUnspecified
+	RefusedMulticast
+	RefusedBroadcast
+	RefusedPortZero
+	RefusedNoOriginalDest
+	RefusedMaxConns
+
+	firstFailure // a conn or flow that could not be carried
+	FailedUpstreamRefused
+	FailedUpstreamUnreachable
+	FailedUpstreamTimeout
+	FailedUpstreamOther
+	FailedNoResource // out of fds, ports or memory
+	AcceptPaused     // times that accepting paused for want of fds
+	TimedOutIdle
+	TimedOutHalfClosed
+
+	firstDrop // a datagram lost inside sluice
+	DroppedTruncated
+	DroppedNoDest
+	DroppedSend
+	DroppedNoSession
+	DroppedWriteBack
+	FlowsEvicted      // ended early because the NAT table was full
+	WriteBackFallback // replies through a raw socket, the port being held by another service
+
+	numCounters
+)
+
+var counterNames = [numCounters]string{
+	ConnsAccepted: "conns_accepted", ConnsClosed: "conns_closed",
+	TCPBytesToUpstream: "tcp_bytes_to_upstream", TCPBytesToClient: "tcp_bytes_to_client",
+	FlowsOpened: "udp_sessions_opened", FlowsClosed: "udp_sessions_closed",
+	DatagramsToUpstream: "datagrams_to_upstream", DatagramsToClient: "datagrams_to_client",
+	UDPBytesToUpstream: "udp_bytes_to_upstream", UDPBytesToClient: "udp_bytes_to_client",
+	RefusedListener: "refused_to_listener", RefusedOwnAddress: "refused_to_own_address",
+	RefusedUnspecified: "refused_to_unspecified", RefusedMulticast: "refused_to_multicast",
+	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
+	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
+	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
+	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
+	FailedNoResource: "no_resource", AcceptPaused: "accept_paused",
+	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
+	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
+	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
+	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
+	WriteBackFallback: "write_back_fallback",
+}
+
+// String is the counter's name in logs; empty for what is not a counter.
+func (c Counter) String() string { return counterNames[c] }
+
+// Counters belongs to one worker, which alone adds; any goroutine may read.
+type Counters struct {
+	_ [64]byte // lines of its own, away from other workers'
+	v [numCounters]atomic.Uint64
+	_ [64]byte
+}
+
+// Add counts n more of what.
+func (c *Counters) Add(what Counter, n uint64) { c.v[what].Add(n) }
+
+// Stats is a sum of all workers' counters at one time.
+type Stats [numCounters]uint64
+
+// Collect adds what a worker has counted so far.
+func (s *Stats) Collect(c *Counters) {
+	for i := range c.v {
+		s[i] += c.v[i].Load()
+	}
+}
+
+// Add adds a part of the sum.
+func (s *Stats) Add(part *Stats) {
+	for i, n := range part {
+		s[i] += n
+	}
+}
+
+// ConnsNow is the number of TCP connections at the time.
+func (s *Stats) ConnsNow() uint64 { return s[ConnsAccepted] - s[ConnsClosed] }
+
+// FlowsNow is the number of UDP sessions at the time.
+func (s *Stats) FlowsNow() uint64 { return s[FlowsOpened] - s[FlowsClosed] }
+
+// MarshalZerologObject logs what is not zero.
+func (s Stats) MarshalZerologObject(e *zerolog.Event) {
+	for c, n := range s {
+		if name := counterNames[c]; name != "" && n > 0 {
+			e.Uint64(name, n)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package inbound
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/redir/socket"
+)
+
+// Inbound is a Spec that is open, as its listeners on all reactors see it. It
+// does not change but for the sockets that no worker has taken yet.
+type Inbound struct {
+	Spec
+	ID          uint16 // part of the NAT key
+	FlowTimeout int64  // ns; the Spec's own or the one for all
+	waiting     []waitingSocket
+}
+
+// waitingSocket is a bound socket, made for the worker of an index.
+type waitingSocket struct {
+	worker  int
+	network int // SOCK_STREAM or SOCK_DGRAM
+	addr    netip.AddrPort
+	fd      int
+}
+
+// New is spec, not open yet; udpTimeout is for one that names none.
+func New(spec Spec, id uint16, udpTimeout time.Duration) *Inbound {
+	if spec.UDPTimeout != 0 {
+		udpTimeout = spec.UDPTimeout
+	}
+	return &Inbound{Spec: spec, ID: id, FlowTimeout: int64(udpTimeout)}
+}
+
+// Open opens a socket of each network named for each worker, or none. Ports
+// that those of gone hold are free for it.
+func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound) error {
+	held := slices.ContainsFunc(gone, func(g *Inbound) bool { return in.Collides(g.Spec) != "" })
+	addrs := in.Addrs()
+	for _, addr := range addrs {
+		err := in.openAddr(addr, workers, tcp, udp, held)
+		if len(addrs) > 1 && errors.Is(err, unix.EAFNOSUPPORT) {
+			continue // a kernel without IPv6
+		}
+		if err != nil {
+			in.Close()
+			return err
+		}
+	}
+	return nil
+}
+
+// openAddr opens a socket for each network and worker; held tells that sluice
+// itself still has the port.
+func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool) error {
+	transparent := in.Kind == TProxy
+	for _, n := range []struct {
+		wanted  bool
+		network int
+		name    string
+	}{{tcp, unix.SOCK_STREAM, "tcp"}, {udp, unix.SOCK_DGRAM, "udp"}} {
+		if !n.wanted {
+			continue
+		}
+		if !held {
+			if err := socket.Probe(addr, transparent, n.network); err != nil {
+				return explainListen(n.name, in.Kind, addr, err)
+			}
+		}
+		for i := range workers {
+			fd, err := socket.Listen(addr, transparent, n.network)
+			if err != nil {
+				return explainListen(n.name, in.Kind, addr, err)
+			}
+			in.waiting = append(in.waiting, waitingSocket{i, n.network, addr, fd})
+		}
+	}
+	return nil
+}
+
+// Hand gives the sockets that were made for a worker to tcp and udp, which own
+// what they take without an error. Each worker may call it on its own thread:
+// they touch different sockets.
+func (in *Inbound) Hand(worker int, tcp, udp func(fd int, in *Inbound) error) error {
+	for i := range in.waiting {
+		s := &in.waiting[i]
+		if s.worker != worker || s.fd < 0 {
+			continue
+		}
+		take := tcp
+		if s.network == unix.SOCK_DGRAM {
+			take = udp
+		}
+		if err := take(s.fd, in); err != nil {
+			return fmt.Errorf("listen %s on %s: %w", in.Kind, s.addr, err)
+		}
+		s.fd = -1
+	}
+	return nil
+}
+
+// Close closes what no worker has taken.
+func (in *Inbound) Close() {
+	for i := range in.waiting {
+		if fd := in.waiting[i].fd; fd >= 0 {
+			unix.Close(fd)
+			in.waiting[i].fd = -1
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package inbound
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Kind is how netfilter hands traffic to an inbound.
+type Kind uint8
+
+const (
+	// Redirect is TCP from the REDIRECT target; conntrack knows where it was
+	// going.
+	Redirect Kind = iota
+	// TProxy is TCP and UDP from the TPROXY target; the socket's own address
+	// is where it was going.
+	TProxy
+)
+
+func (k Kind) String() string {
+	if k == Redirect {
+		return "redirect"
+	}
+	return "tproxy"
+}
+
+// Spec is one place where diverted traffic is to arrive.
+type Spec struct {
+	Kind Kind
+	Tag  string // names the inbound in logs
+	// Listen is the address. An unspecified IPv6 address, or an invalid one,
+	// listens for both families.
+	Listen netip.AddrPort
+	TCP    bool
+	UDP    bool // TProxy only
+	// UDPTimeout is the idle time after which a UDP session ends; 0 takes the
+	// one for all.
+	UDPTimeout time.Duration
+}
+
+// Validate reports the first setting that makes no sense, and what would.
+func (s *Spec) Validate() error {
+	switch {
+	case s.Listen.Port() == 0:
+		return fmt.Errorf("%s %s: the port must be 1 to 65535", s.Kind, s.Listen)
+	case s.Kind == Redirect && s.UDP:
+		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", s.Listen)
+	case !s.TCP && !s.UDP:
+		return fmt.Errorf("%s %s: no network; name tcp, udp or both", s.Kind, s.Listen)
+	case s.UDPTimeout < 0:
+		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", s.Kind, s.Listen, s.UDPTimeout)
+	}
+	return nil
+}
+
+// Collides names a network for which both inbounds listen at one address and
+// port, "" if there is none.
+func (s *Spec) Collides(other Spec) string {
+	shared := func(a netip.AddrPort) bool {
+		return slices.ContainsFunc(other.Addrs(), func(b netip.AddrPort) bool {
+			return a == b || a.Port() == b.Port() && a.Addr().Is4() == b.Addr().Is4() &&
+				(a.Addr().IsUnspecified() || b.Addr().IsUnspecified())
+		})
+	}
+	switch {
+	case !slices.ContainsFunc(s.Addrs(), shared):
+		return ""
+	case s.TCP && other.TCP:
+		return "tcp"
+	case s.UDP && other.UDP:
+		return "udp"
+	}
+	return ""
+}
+
+// Addrs are the addresses of an inbound's sockets, unmapped: one for each
+// family where it listens for both.
+func (s *Spec) Addrs() []netip.AddrPort {
+	a := s.Listen
+	if a.Addr().IsValid() && a.Addr() != netip.IPv6Unspecified() {
+		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
+	}
+	return []netip.AddrPort{
+		netip.AddrPortFrom(netip.IPv4Unspecified(), a.Port()),
+		netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port()),
+	}
+}

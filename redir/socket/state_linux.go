@@ -1,0 +1,51 @@
+package socket
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// HasInput reports whether fd has received bytes that were not yet read.
+func HasInput(fd int) bool {
+	n, err := unix.IoctlGetInt(fd, unix.TIOCINQ)
+	return err == nil && n > 0
+}
+
+// tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
+const tcpClose = 7
+
+// HasFailed reports whether the connection of fd is gone: reset, or given up.
+// poll(2) cannot tell, since a socket that was shut both ways in peace reports
+// POLLHUP too, and may still have bytes to deliver.
+func HasFailed(fd int) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+	return err != nil || info.State == tcpClose
+}
+
+// TakeError takes the pending error of fd, 0 for none.
+func TakeError(fd int) syscall.Errno {
+	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	if err != nil {
+		return unix.EIO
+	}
+	return syscall.Errno(n)
+}
+
+// ErrnoOf finds the errno in err.
+func ErrnoOf(err error) (syscall.Errno, bool) {
+	switch e := err.(type) {
+	case syscall.Errno:
+		return e, true
+	case interface{ Unwrap() error }:
+		return ErrnoOf(e.Unwrap())
+	}
+	return 0, false
+}
+
+// OutOfFDs reports whether err says that the process or the machine has no fd
+// left.
+func OutOfFDs(err error) bool {
+	errno, ok := ErrnoOf(err)
+	return ok && (errno == unix.EMFILE || errno == unix.ENFILE)
+}

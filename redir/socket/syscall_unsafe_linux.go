@@ -1,0 +1,82 @@
+package socket
+
+import (
+	"net/netip"
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+)
+
+// The calls in this file are made for each connection. None can block, so
+// they go to the kernel without telling the scheduler (RawSyscall).
+
+// sockaddr holds any internet socket address.
+type sockaddr [unix.SizeofSockaddrInet6]byte
+
+// Accept takes a connection from a listener's queue; it is non-blocking. from is
+// unmapped.
+func Accept(listener int) (fd int, from netip.AddrPort, errno syscall.Errno) {
+	var sa sockaddr
+	size := uint32(len(sa))
+	n, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(listener), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, netip.AddrPort{}, errno
+	}
+	from, _, _ = loop.ParseSockaddr(sa[:min(int(size), len(sa))])
+	return int(n), from, 0
+}
+
+// LocalAddr is fd's own address, unmapped (getsockname(2)).
+func LocalAddr(fd int) (netip.AddrPort, error) {
+	var sa sockaddr
+	size := uint32(len(sa))
+	_, _, errno := unix.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return netip.AddrPort{}, os.NewSyscallError("getsockname", errno)
+	}
+	addr, _, _ := loop.ParseSockaddr(sa[:min(int(size), len(sa))])
+	return addr, nil
+}
+
+// addrOption reads a socket option whose value is a socket address.
+func addrOption(fd, level, opt int) (netip.AddrPort, error) {
+	var sa sockaddr
+	size := uint32(len(sa))
+	if level == unix.SOL_IP {
+		size = unix.SizeofSockaddrInet4
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),
+		uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return netip.AddrPort{}, errno
+	}
+	addr, _, _ := loop.ParseSockaddr(sa[:min(int(size), len(sa))])
+	return addr, nil
+}
+
+// New is socket(2) with the domain's own protocol for kind.
+func New(domain, kind int) (int, syscall.Errno) {
+	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(domain), uintptr(kind), 0)
+	return int(fd), errno
+}
+
+// SetInt is setsockopt(2) of an option that takes an int.
+func SetInt(fd, level, opt int, value int32) syscall.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),
+		uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0)
+	return errno
+}
+
+// Connect is connect(2): EINPROGRESS where it goes on by itself.
+func Connect(fd int, to netip.AddrPort) syscall.Errno {
+	var sa sockaddr
+	size := loop.PutSockaddr(sa[:], to, 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(size))
+	return errno
+}

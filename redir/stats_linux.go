@@ -1,0 +1,60 @@
+package redir
+
+import (
+	"context"
+	"time"
+
+	"sluice/redir/count"
+)
+
+// statsWait is how long Stats waits for reactors that are stuck.
+const statsWait = time.Second
+
+// Stats sums the counters of all workers and what running connections have
+// moved so far, which only their reactors know. It may be called at any time,
+// also after Close.
+func (s *Server) Stats() (sum count.Stats) {
+	parts := make([]chan count.Stats, len(s.workers)) // nil: nothing runs there
+	for i, w := range s.workers {
+		part := make(chan count.Stats, 1)
+		if s.started && w.r.Post(func() { part <- w.stats() }) {
+			parts[i] = part
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statsWait)
+	defer cancel()
+	for i, w := range s.workers {
+		if parts[i] == nil {
+			sum.Collect(w.counters)
+			continue
+		}
+		select {
+		case part := <-parts[i]:
+			sum.Add(&part)
+		case <-ctx.Done():
+			sum.Collect(w.counters)
+		}
+	}
+	return sum
+}
+
+// Alive reports whether every reactor has turned within the last d, which
+// should be some seconds.
+func (s *Server) Alive(d time.Duration) bool {
+	now := s.group.Now()
+	for _, w := range s.workers {
+		if now-w.lastBeat.Load() > int64(d) {
+			return false
+		}
+	}
+	return true
+}
+
+// Limits are the bounds that Server found: connections and UDP sessions at
+// once, and the fd limit that they come from.
+func (s *Server) Limits() (conns, flows, fds int) {
+	return s.budget.conns, s.budget.flows, s.budget.fds
+}
+
+// Reactors is how many event loops run.
+func (s *Server) Reactors() int { return len(s.workers) }

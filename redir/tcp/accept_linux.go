@@ -1,0 +1,149 @@
+package tcp
+
+import (
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+)
+
+const (
+	// acceptsPerCall bounds how many connections one listener takes before
+	// others have their turn, so that a burst of them does not hold up those
+	// that run.
+	acceptsPerCall = 64
+	// Accepting pauses for pauseFirst when a resource has run out, and twice
+	// as long each time that it still is, up to pauseMost.
+	pauseFirst = 10 * time.Millisecond
+	pauseMost  = time.Second
+)
+
+// listener is one worker's socket of an inbound.
+type listener struct {
+	w      *Worker
+	in     *inbound.Inbound
+	fd     int
+	family int
+	// spare is a socket for the next connection's upstream, -1 for none. It is
+	// made before the connection is accepted: when fds run out, clients wait in
+	// the kernel's queue instead of being accepted and reset.
+	spare  int
+	pause  time.Duration // 0: accepting
+	resume loop.Timer
+}
+
+// Listen takes over a listening socket of in. On error fd stays the caller's.
+func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
+	local, err := socket.LocalAddr(fd)
+	if err != nil {
+		return err
+	}
+	l := &listener{w: w, in: in, fd: fd, family: socket.Family(local.Addr()), spare: -1}
+	if err := w.r.Add(fd, loop.Readable, l); err != nil {
+		return err
+	}
+	w.listeners = append(w.listeners, l)
+	return nil
+}
+
+// Ready accepts until the queue is empty, its share is taken, or something has
+// run out.
+func (l *listener) Ready(loop.Events) {
+	if l.fd >= 0 && !l.resume.Armed() && l.take() {
+		l.w.r.Again(l)
+	}
+}
+
+// take accepts a share of the queue, and reports whether there may be more.
+func (l *listener) take() (more bool) {
+	for range acceptsPerCall {
+		if l.w.shared.full() {
+			l.pauseFor(count.RefusedMaxConns, nil)
+			return false
+		}
+		fd, from, errno := l.accept()
+		switch errno {
+		case 0:
+			l.pause = 0
+			if l.w.start(l.in, fd, l.spare, from) {
+				l.spare = -1
+			}
+		case unix.EAGAIN:
+			return false
+		case unix.ECONNABORTED, unix.EINTR, unix.EPERM, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT,
+			unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
+			// The connection ended before it was accepted, or a network error
+			// is passed on (accept(2)): take the next.
+		default:
+			// Something has run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), or will
+			// not pass by itself: a listener that `ss -K` ended says EINVAL.
+			l.pauseFor(count.AcceptPaused, errno)
+			return false
+		}
+	}
+	return true
+}
+
+// finish accepts what is queued, as far as there is room for it, and then stops:
+// close would reset clients whose connections the kernel has already accepted.
+func (l *listener) finish() {
+	if l.fd < 0 {
+		return
+	}
+	for range socket.Backlog/acceptsPerCall + 1 { // those that come meanwhile do not keep it from ending
+		if !l.take() {
+			break
+		}
+	}
+	l.close()
+}
+
+// accept takes a connection from the queue once there is a socket for its
+// upstream.
+func (l *listener) accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
+	if l.spare < 0 {
+		spare, errno := socket.New(l.family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		if errno != 0 {
+			return -1, from, errno
+		}
+		l.spare = spare
+	}
+	return socket.Accept(l.fd)
+}
+
+// pauseFor stops accepting for a while; clients wait in the kernel's queue.
+func (l *listener) pauseFor(cause count.Counter, why error) {
+	l.pause = min(max(2*l.pause, pauseFirst), pauseMost)
+	l.w.counters.Add(cause, 1)
+	l.w.log.Warn(cause, l.w.r.Now()).Str("inbound", l.in.Tag).Err(why).Dur("pause", l.pause).
+		Int64("conns", l.w.shared.conns.Load()).Msg("accepting paused")
+	l.w.r.Arm(&l.resume, l, l.pause)
+}
+
+// Expired ends a pause.
+func (l *listener) Expired(int64) { l.Ready(0) }
+
+// close stops accepting. Connections in the kernel's queue are reset by it.
+func (l *listener) close() {
+	if l.fd < 0 {
+		return
+	}
+	l.w.r.Cancel(&l.resume)
+	l.w.r.Close(l.fd)
+	l.fd = -1
+	l.dropSpare()
+}
+
+// dropSpare gives the spare socket back; the next connection makes another.
+func (l *listener) dropSpare() {
+	if l.spare >= 0 {
+		unix.Close(l.spare)
+		l.spare = -1
+	}
+}

@@ -1,0 +1,56 @@
+package tcp
+
+import (
+	"sluice/redir/count"
+	"sluice/redir/socket"
+)
+
+// fail ends a conn that could not be carried: the client gets a reset.
+func (c *conn) fail(cause count.Counter, err error) {
+	c.w.counters.Add(cause, 1)
+	c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from.AddrPort()).
+		Stringer("dest", c.dest.AddrPort()).Err(err).Msg("upstream connection failed")
+	c.abort()
+}
+
+// abort resets both sides.
+func (c *conn) abort() {
+	c.reset(&c.client)
+	c.reset(&c.upstream)
+	c.close()
+}
+
+// reset makes the close of e send a RST instead of a FIN.
+func (c *conn) reset(e *end) {
+	if e.fd < 0 {
+		return
+	}
+	socket.SetLinger0(e.fd)
+	c.closeEnd(e)
+}
+
+func (c *conn) closeEnd(e *end) {
+	if e.fd < 0 {
+		return
+	}
+	c.w.r.Close(e.fd)
+	e.fd = -1
+}
+
+// close gives back all that the conn holds.
+func (c *conn) close() {
+	if c.state == closed {
+		return
+	}
+	c.state = closed
+	w := c.w
+	w.r.Cancel(&c.timer)
+	c.relay.Release()
+	c.closeEnd(&c.client)
+	c.closeEnd(&c.upstream)
+	w.counters.Add(count.TCPBytesToUpstream, c.relay.Moved(clientSide))
+	w.counters.Add(count.TCPBytesToClient, c.relay.Moved(upstreamSide))
+	w.counters.Add(count.ConnsClosed, 1)
+	w.shared.conns.Add(-1)
+	w.conns.remove(c)
+}

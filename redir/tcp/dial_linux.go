@@ -1,0 +1,97 @@
+package tcp
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+	"sluice/redir/upstream"
+	"sluice/splice"
+)
+
+// start finds out where the accepted client fd was going, admits it, and begins
+// to dial its destination with the socket spare. It owns both from here on, and
+// reports whether it took spare.
+func (w *Worker) start(in *inbound.Inbound, fd, spare int, from netip.AddrPort) (took bool) {
+	dest, err := in.Kind.Dest(fd, from.Addr())
+	if err != nil {
+		w.counters.Add(count.RefusedNoOriginalDest, 1)
+		w.log.Warn(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
+			Err(err).Msg("no original destination: was this connection redirected?")
+		socket.Reset(fd)
+		return false
+	}
+	if cause := w.shared.admission.Check(dest); cause != 0 {
+		w.counters.Add(cause, 1)
+		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
+			Stringer("dest", dest).Msg("connection refused")
+		socket.Reset(fd)
+		return false
+	}
+	c := w.conns.add()
+	c.w, c.in, c.from, c.dest, c.active = w, in, socket.EndpointOf(from), socket.EndpointOf(dest), w.r.Now()
+	c.client = end{conn: c, fd: fd}
+	c.upstream = end{conn: c, fd: spare}
+	w.shared.conns.Add(1)
+	w.counters.Add(count.ConnsAccepted, 1)
+	if err := w.r.Add(fd, interest, &c.client); err != nil {
+		c.fail(count.FailedNoResource, err)
+		return true
+	}
+	c.dial(dest)
+	return true
+}
+
+// dial starts the handshake with dest.
+func (c *conn) dial(dest netip.AddrPort) {
+	fd := c.upstream.fd
+	if err := upstream.Connect(fd, dest, c.w.set.Mark); err != nil {
+		c.fail(upstream.CauseOf(err), err)
+		return
+	}
+	if err := c.w.r.Add(fd, interest, &c.upstream); err != nil {
+		c.fail(count.FailedNoResource, err)
+		return
+	}
+	c.relay.Start(c.w.workspace, c.client.fd, fd)
+	c.arm(connectLimit)
+}
+
+// dialEdge waits for the upstream's handshake to end. The client's edges are
+// kept for the relay.
+func (c *conn) dialEdge(e *end, ev loop.Events) {
+	if e == &c.client {
+		c.relay.Notify(clientSide, splice.Events(ev))
+		if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(c.client.fd) {
+			c.close() // the client gave up, and left nothing to deliver
+		}
+		return
+	}
+	if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(e.fd) {
+		// An upstream that sent something before it reset is left to the relay:
+		// asking for the error would take it away from the read that ends it.
+		switch errno := socket.TakeError(e.fd); errno {
+		case 0:
+		case unix.ECONNRESET:
+			c.abort() // it did accept, and then reset
+			return
+		default:
+			c.fail(upstream.CauseOf(errno), errno)
+			return
+		}
+	}
+	if ev&(loop.Writable|loop.Readable|loop.ReadHangup) == 0 {
+		return
+	}
+	c.state = relaying
+	c.arm(idleLimit)
+	c.relay.Notify(upstreamSide, splice.Events(ev))
+	c.pump()
+	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
+		upstream.AckNow(e.fd)
+	}
+}

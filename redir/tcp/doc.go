@@ -1,0 +1,23 @@
+// Package tcp carries diverted TCP connections: one Worker on each reactor.
+//
+//	listener ── accept ──► start: destination, admission ──► dial ──► relay ──► close
+//	                          │                               │         │
+//	                          └─ refused: RST          failed: RST      ├─ a side failed: linger, then RST
+//	                                                                    └─ a limit has passed: RST
+//
+//	accept   takes connections from the kernel's queue, a share at a time
+//	dial     decides where one goes and opens its upstream
+//	relay    moves bytes, by splice.Relay, from edge to edge
+//	linger   waits until what a failed side had sent is delivered
+//	limit    how long each state may last
+//	close    ends a conn, and gives back what it held
+//
+// Glossary:
+//
+//   - conn: a TCP connection and its upstream, from accept to close.
+//   - end: one of a conn's two sockets.
+//   - listener: one worker's socket of an inbound.
+//   - spare: a socket that the next connection's upstream will be.
+//   - limit: the time that a conn's timer is armed for.
+//   - worker: what one reactor owns of TCP; Shared is what all see.
+package tcp

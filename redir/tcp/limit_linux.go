@@ -1,0 +1,82 @@
+package tcp
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/redir/count"
+	"sluice/redir/socket"
+)
+
+// limit names the time limit that a conn's timer is armed for.
+type limit uint8
+
+const (
+	noLimit limit = iota
+	connectLimit
+	idleLimit
+	halfCloseLimit
+	lingerLimit
+)
+
+// arm sets the timer for l. A timer that fires sooner than it must is left
+// alone: Expired looks at the true limit and arms for the rest.
+func (c *conn) arm(l limit) {
+	c.armedFor = l
+	d := c.allowed(l)
+	if c.timer.Armed() && c.timer.Deadline() <= c.w.r.Now()+int64(d) {
+		return
+	}
+	c.w.r.Arm(&c.timer, c, d)
+}
+
+func (c *conn) allowed(l limit) time.Duration {
+	switch l {
+	case connectLimit:
+		return c.w.set.ConnectTimeout
+	case halfCloseLimit:
+		return c.w.set.HalfCloseTimeout
+	case lingerLimit:
+		return c.linger.pause
+	}
+	return c.w.set.IdleTimeout
+}
+
+// watchHalfClose chooses the limit that holds while the relay waits.
+func (c *conn) watchHalfClose() {
+	want := idleLimit
+	if c.relay.HalfClosed() {
+		want = halfCloseLimit
+	}
+	if c.armedFor != want {
+		c.arm(want)
+	}
+}
+
+// Expired is the conn's timer.
+func (c *conn) Expired(now int64) {
+	switch c.armedFor {
+	case lingerLimit:
+		c.lingerLook(now)
+		return
+	case connectLimit:
+		c.fail(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
+		return
+	}
+	left := c.active + int64(c.allowed(c.armedFor)) - now
+	if left > 0 {
+		// The conn outlived its handshake by the first limit: a peer that
+		// vanishes must be noticed from now on. Asking so late spares the
+		// system calls for short connections.
+		socket.SetKeepalive(c.upstream.fd)
+		c.w.r.Arm(&c.timer, c, time.Duration(left))
+		return
+	}
+	cause := count.TimedOutIdle
+	if c.armedFor == halfCloseLimit {
+		cause = count.TimedOutHalfClosed
+	}
+	c.w.counters.Add(cause, 1)
+	c.abort()
+}

@@ -1,0 +1,113 @@
+package udp
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+	"sluice/redir/upstream"
+)
+
+const (
+	// bulkBuffer is the receive buffer of a flow which receives faster than one
+	// at a time, and the send buffer of a write-back socket and of a flow which
+	// sends bulkTurn in a turn, in bytes: the default holds three runs, while a
+	// turn may bring as many as a batch has slots.
+	bulkBuffer = 4 << 20
+	bulkTurn   = 32 << 10
+)
+
+// flow is one client's UDP session: an unconnected socket, whose port every
+// remote sees and may write to (RFC 4787, REQ-1 and REQ-8). The worker that
+// made it receives from it; any worker may send on it in a turn in which it
+// found it in the table.
+type flow struct {
+	owner *Worker
+	fd    int
+	id    uint32
+	key   nat.Key
+	gso   loop.GSO
+	wide  atomic.Bool // has a large send buffer
+
+	// The owner's alone:
+	entry  *nat.Entry[*flow]
+	bulk   bool // receives in batches
+	closed bool
+}
+
+func (f *flow) client() netip.AddrPort { return f.key.Client() }
+
+// open makes the flow of a client that has none. It returns nil when there is
+// nothing to make it of.
+func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	fd, errno := w.upstreamSocket(m.Source.Addr())
+	if errno != 0 {
+		w.counters.Add(count.DroppedNoSession, 1)
+		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
+		return nil
+	}
+	w.lastFlow++
+	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key}
+	if w.noRuns {
+		f.gso.Disable()
+	}
+	now := w.r.Now()
+	e, victim, inserted := w.shared.flows.Insert(key, f, now, in.FlowTimeout)
+	if victim != nil {
+		w.evict(victim)
+	}
+	if !inserted {
+		unix.Close(fd)
+		return e
+	}
+	f.entry = e
+	w.counters.Add(count.FlowsOpened, 1)
+	if err := w.r.Add(fd, loop.Readable, f); err != nil {
+		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, err)
+		if w.shared.flows.Remove(e) {
+			w.end(e)
+		}
+		return nil
+	}
+	w.expireBy(now + in.FlowTimeout)
+	return e
+}
+
+// upstreamSocket makes a socket of the client's family. When fds have run out
+// it gives up a write-back socket for it, and a session for the
+// next.
+func (w *Worker) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
+	fd, errno := upstream.Datagram(client, w.set.Mark)
+	switch errno {
+	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+		w.evictOne()
+		if w.toClient.giveUpOne() {
+			fd, errno = upstream.Datagram(client, w.set.Mark)
+		}
+	}
+	return fd, errno
+}
+
+// hasPort reports whether f has a port of its own, which the first datagram
+// takes (inet_autobind in net/ipv4/af_inet.c). When none is left in
+// net.ipv4.ip_local_port_range, which is well below the default bound of the
+// table, that fails with EAGAIN, just as a full send buffer does.
+func (f *flow) hasPort() bool {
+	local, err := socket.LocalAddr(f.fd)
+	return err != nil || local.Port() != 0
+}
+
+// becomeBulk spends two system calls on a flow that receives in batches, which
+// most flows (a question and an answer) never need.
+func (f *flow) becomeBulk() {
+	f.bulk = true
+	socket.SetInt(f.fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+	socket.SetReceiveBuffer(f.fd, bulkBuffer)
+}

@@ -1,0 +1,148 @@
+package udp
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+)
+
+// listenerBuffer is the receive buffer of a listener, in bytes: the kernel
+// counts a run of 64 KiB at up to twice that, and its default holds three.
+const listenerBuffer = 4 << 20
+
+// listener is one worker's socket of an inbound, for one family.
+type listener struct {
+	w  *Worker
+	in *inbound.Inbound
+	fd int // -1: closed
+}
+
+// Listen takes over a bound transparent socket of in. On error fd stays the
+// caller's.
+func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	original := socket.Option{Name: "IP_RECVORIGDSTADDR", Level: unix.SOL_IP, Opt: unix.IP_RECVORIGDSTADDR, Value: 1}
+	if _, ok := sa.(*unix.SockaddrInet6); ok {
+		original = socket.Option{Name: "IPV6_RECVORIGDSTADDR", Level: unix.SOL_IPV6, Opt: unix.IPV6_RECVORIGDSTADDR, Value: 1}
+	}
+	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
+		return err
+	}
+	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
+	socket.SetReceiveBuffer(fd, listenerBuffer)
+	l := &listener{w: w, in: in, fd: fd}
+	if err := w.r.Add(fd, loop.Readable, l); err != nil {
+		return err
+	}
+	w.listeners = append(w.listeners, l)
+	return nil
+}
+
+// Unlisten closes the listeners of in. Its flows go on.
+func (w *Worker) Unlisten(in *inbound.Inbound) {
+	kept := w.listeners[:0]
+	for _, l := range w.listeners {
+		if l.in == in {
+			l.Ready(0) // what waits in the queue would be lost by the close
+			l.close()
+		} else {
+			kept = append(kept, l)
+		}
+	}
+	clear(w.listeners[len(kept):])
+	w.listeners = kept
+}
+
+func (l *listener) close() {
+	if l.fd >= 0 {
+		l.w.r.Close(l.fd)
+		l.fd = -1
+	}
+}
+
+// Ready receives what the listener has. A full batch is sent at once, and the
+// rest waits for the next turn.
+func (l *listener) Ready(loop.Events) {
+	if l.fd < 0 {
+		return
+	}
+	w := l.w
+	q := &w.toUpstream
+	first := q.used
+	n, errno := q.slots.Recv(l.fd, first)
+	if errno != 0 {
+		return
+	}
+	q.used += n
+	for i := first; i < q.used; i++ {
+		q.slots.Message(i, &q.messages[i])
+		w.takeFromClient(l.in, int32(i))
+	}
+	if q.used == q.slots.Len() {
+		w.flushUpstream()
+		w.r.Again(l)
+	}
+}
+
+// takeFromClient admits what slot has received and puts it into its flow's
+// group.
+func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
+	q := &w.toUpstream
+	m := &q.messages[slot]
+	switch {
+	case m.Truncated:
+		w.counters.Add(count.DroppedTruncated, 1)
+	case !m.Dest.IsValid():
+		w.counters.Add(count.DroppedNoDest, 1)
+	case m.Source.Port() == 0:
+		w.refuse(count.RefusedPortZero, in, m)
+	default:
+		if m.Dest != q.lastDest {
+			q.lastDest, q.lastVerdict = m.Dest, w.shared.admission.Check(m.Dest)
+		}
+		if q.lastVerdict != 0 {
+			w.refuse(q.lastVerdict, in, m)
+		} else if e := w.entryOf(in, m); e != nil {
+			q.append(e, slot)
+		}
+	}
+}
+
+func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Received) {
+	w.counters.Add(cause, 1)
+	if e := w.log.Warn(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+		e.Str("inbound", in.Tag).Stringer("client", m.Source).Stringer("dest", m.Dest).Msg("datagram refused")
+	}
+}
+
+// entryOf returns the client's flow, which it opens if there is none; nil when
+// that fails.
+func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	q := &w.toUpstream
+	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
+		return q.lastEntry
+	}
+	key := nat.KeyOf(m.Source, m.SourceScope, in.ID)
+	e := w.shared.flows.Lookup(key)
+	if e != nil {
+		// At once, and before it is used: an entry that expires in this turn
+		// would take the reply with it.
+		e.Touch(w.r.Now())
+	}
+	if e == nil || e.Removed() {
+		if e = w.open(key, in, m); e == nil {
+			return nil
+		}
+	}
+	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, m.SourceScope, e
+	return e
+}

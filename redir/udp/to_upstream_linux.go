@@ -1,0 +1,128 @@
+package udp
+
+import (
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+)
+
+// none ends a chain of slots.
+const none = -1
+
+// upstreamQueue holds what clients sent in this turn, grouped by flow so that
+// each flow's datagrams leave by one system call, in their order.
+type upstreamQueue struct {
+	slots    *loop.RecvBatch
+	messages []loop.Received // of each slot
+	next     []int32         // of each slot: the next one of its group
+	used     int             // slots
+
+	groups  []flowGroup
+	groupOf []int32 // by the flow's id: the group that it probably has
+
+	// What the last datagram of this turn was found to be: runs of datagrams
+	// are alike.
+	lastDest    netip.AddrPort
+	lastVerdict count.Counter
+	lastIn      *inbound.Inbound
+	lastSource  netip.AddrPort
+	lastScope   uint32
+	lastEntry   *nat.Entry[*flow]
+}
+
+// flowGroup is a chain of slots that one flow's socket will send.
+type flowGroup struct {
+	entry      *nat.Entry[*flow]
+	head, tail int32
+}
+
+func (q *upstreamQueue) init(n int) (err error) {
+	q.slots, err = loop.NewRecvBatch(n)
+	q.messages = make([]loop.Received, n)
+	q.next = make([]int32, n)
+	q.groups = make([]flowGroup, 0, n)
+	size := 1
+	for size < 2*n {
+		size *= 2
+	}
+	q.groupOf = make([]int32, size)
+	return err
+}
+
+// append adds a slot to its flow's group. A flow whose place in groupOf was
+// taken by another gets a second group, which is sent after the first.
+func (q *upstreamQueue) append(e *nat.Entry[*flow], slot int32) {
+	place := &q.groupOf[int(e.Value.id)&(len(q.groupOf)-1)]
+	q.next[slot] = none
+	if g := int(*place); g < len(q.groups) && q.groups[g].entry == e {
+		q.next[q.groups[g].tail] = slot
+		q.groups[g].tail = slot
+		return
+	}
+	*place = int32(len(q.groups))
+	q.groups = append(q.groups, flowGroup{e, slot, slot})
+}
+
+// reset forgets all that was in the slots.
+func (q *upstreamQueue) reset() {
+	clear(q.groups)
+	q.groups = q.groups[:0]
+	q.used = 0
+	q.lastDest, q.lastEntry = netip.AddrPort{}, nil
+}
+
+// flushUpstream sends what clients sent.
+func (w *Worker) flushUpstream() {
+	q := &w.toUpstream
+	var datagrams, bytes int
+	for i := range q.groups {
+		g := &q.groups[i]
+		sent := w.sendUpstream(g)
+		datagrams += sent.Datagrams
+		bytes += sent.Bytes
+	}
+	if datagrams > 0 {
+		w.counters.Add(count.DatagramsToUpstream, uint64(datagrams))
+		w.counters.Add(count.UDPBytesToUpstream, uint64(bytes))
+	}
+	q.reset()
+}
+
+// sendUpstream sends a group through its flow's socket.
+func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
+	q, f := &w.toUpstream, g.entry.Value
+	var to loop.Envelope
+	for slot := g.head; slot != none; slot = q.next[slot] {
+		m := &q.messages[slot]
+		to.Dest, to.DestScope = m.Dest, m.DestScope
+		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
+		for !whole {
+			w.sendOut(f, &total)
+			rest, whole = w.out.Push(&to, rest, m.Segment, &f.gso)
+		}
+	}
+	w.sendOut(f, &total)
+	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
+		socket.SetSendBuffer(f.fd, bulkBuffer)
+	}
+	return total
+}
+
+// sendOut sends what was pushed, and adds what became of it to total.
+func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
+	sent := w.out.Send(f.fd, &f.gso)
+	total.Datagrams += sent.Datagrams
+	total.Bytes += sent.Bytes
+	if sent.Dropped > 0 {
+		w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
+		if sent.Errno == unix.EAGAIN && !f.hasPort() {
+			w.evictOne()
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package udp
+
+import (
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/admit"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+)
+
+// Settings is what may change while running. A worker's copy is replaced
+// whole, on its reactor's thread.
+type Settings struct {
+	Mark uint32 // SO_MARK of upstream sockets, 0 for none
+}
+
+// Shared is what all workers see.
+type Shared struct {
+	admission  *admit.Admission
+	flows      *nat.Table[*flow]
+	batch      int // datagrams per recvmmsg and sendmmsg
+	writeBacks int // bound of one worker's write-back sockets
+}
+
+// NewShared returns what the workers of one server share: a table of at most
+// maxFlows flows, batches of so many datagrams, and a bound of write-back
+// sockets for each worker.
+func NewShared(a *admit.Admission, maxFlows, batch, writeBacks int) *Shared {
+	return &Shared{admission: a, flows: nat.New[*flow](max(1, maxFlows)), batch: batch, writeBacks: writeBacks}
+}
+
+// SetMaxFlows bounds the flows at once; what there is beyond a lower bound is
+// ended soon.
+func (s *Shared) SetMaxFlows(n int) { s.flows.SetMax(max(1, n)) }
+
+// Worker is the UDP half of what one reactor owns. All of it is the reactor's
+// own, but for handed, through which other workers give back flows that they
+// have ended. Its methods belong to the reactor's thread; before it starts, and
+// after it has ended, to the caller's.
+type Worker struct {
+	shared   *Shared
+	r        *loop.Reactor
+	set      *Settings
+	counters *count.Counters
+	log      *count.Log
+
+	listeners  []*listener
+	toUpstream upstreamQueue
+	toClient   clientQueue
+	out        *loop.SendBatch // scratch of both directions
+	noRuns     bool            // the kernel has no UDP_SEGMENT
+	lastFlow   uint32          // id
+	expiry     loop.Timer
+	closed     bool
+
+	mu           sync.Mutex
+	handed       []*flow // ended by other workers; to be retired by this one
+	retireHanded func()
+}
+
+// NewWorker returns a worker on r, which counts into counters and log.
+func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.Counters, log *count.Log) (*Worker, error) {
+	w := &Worker{
+		shared: shared, r: r, set: set, counters: counters, log: log,
+		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
+	}
+	w.retireHanded = w.retireAllHanded
+	if err := w.toUpstream.init(shared.batch); err != nil {
+		return nil, err
+	}
+	if err := w.toClient.init(w); err != nil {
+		w.toUpstream.slots.Close()
+		return nil, err
+	}
+	r.OnTurnEnd(w.flush)
+	return w, nil
+}
+
+// Set replaces the settings.
+func (w *Worker) Set(set *Settings) { w.set = set }
+
+// Relabel makes the listeners of from those of to, which has the same address.
+func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	for _, l := range w.listeners {
+		if l.in == from {
+			l.in = to
+		}
+	}
+}
+
+// kernelHasRuns reports whether UDP_SEGMENT exists: older kernels ignore it,
+// and would send a run as one datagram.
+func kernelHasRuns() bool {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	_, err = unix.GetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT)
+	return err == nil
+}
+
+// flush sends what the turn has gathered.
+func (w *Worker) flush() {
+	if w.toUpstream.used > 0 {
+		w.flushUpstream()
+	}
+	if w.toClient.used > 0 {
+		w.flushClient()
+	}
+}
+
+// Close ends all that the worker carries. It may be called again.
+func (w *Worker) Close() {
+	if w.closed {
+		return
+	}
+	w.flush()
+	w.closed = true
+	for _, l := range w.listeners {
+		l.close()
+	}
+	w.r.Cancel(&w.expiry)
+	w.shared.flows.Range(func(e *nat.Entry[*flow]) bool {
+		if e.Value.owner == w && w.shared.flows.Remove(e) {
+			w.end(e)
+		}
+		return true
+	})
+	w.toClient.close()
+	w.toUpstream.slots.Close()
+}
+
+// dropped counts and logs datagrams that were lost for a cause.
+func (w *Worker) dropped(cause count.Counter, n int, client, dest netip.AddrPort, why error) {
+	w.counters.Add(cause, uint64(n))
+	if e := w.log.Warn(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+		e.Stringer("client", client).Stringer("dest", dest).Err(why).Msg("datagram dropped")
+	}
+}

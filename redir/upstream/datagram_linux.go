@@ -1,0 +1,26 @@
+package upstream
+
+import (
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/redir/socket"
+)
+
+// Datagram makes a UDP socket of the client's family, unconnected and without
+// a port, which its first datagram takes.
+func Datagram(client netip.Addr, mark uint32) (int, syscall.Errno) {
+	fd, errno := socket.New(socket.Family(client), unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno != 0 {
+		return -1, errno
+	}
+	if mark != 0 {
+		if errno = socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int32(mark)); errno != 0 {
+			unix.Close(fd)
+			return -1, errno
+		}
+	}
+	return fd, 0
+}
