@@ -17,9 +17,21 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, udp
 			closeInbounds(opened)
 			return nil, err
 		}
+		s.warnForeign(in)
 		opened = append(opened, in)
 	}
 	return opened, nil
+}
+
+// warnForeign tells of an address that may come later, or be a slip of the pen:
+// a listener takes both alike.
+func (s *Server) warnForeign(in *inbound.Inbound) {
+	for _, addr := range in.Addrs() {
+		if in.Kind == inbound.Redirect && !addr.Addr().IsUnspecified() && !s.admission.IsOwn(addr.Addr()) {
+			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("listen", addr).
+				Msg("this machine does not have the address yet; what is redirected there is refused until it does")
+		}
+	}
 }
 
 // closeInbounds closes what no worker has taken over.

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/redir/inbound"
+	"sluice/redir/socket"
 	"sluice/splice"
 )
 
@@ -23,6 +24,8 @@ type Options struct {
 	HalfCloseTimeout time.Duration // without traffic, once one side has ended
 	DrainTimeout     time.Duration
 	MaxConns         int // 0: as many as the fd limit carries
+
+	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
 	Mark       uint32 // SO_MARK of every socket that sends; 0 sets none
 	AllowLocal bool   // permit the gateway's own addresses as destinations
@@ -85,6 +88,14 @@ func (o *Options) Validate() error {
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
+	}
+	for _, k := range []struct {
+		name  string
+		value socket.Keepalive
+	}{{"--keepalive-client", o.KeepaliveClient}, {"--keepalive-upstream", o.KeepaliveUpstream}} {
+		if err := k.value.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", k.name, err)
+		}
 	}
 	for _, n := range []struct {
 		name             string

@@ -16,6 +16,8 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		ConnectTimeout:   o.ConnectTimeout,
 		IdleTimeout:      o.IdleTimeout,
 		HalfCloseTimeout: o.HalfCloseTimeout,
+		Client:           o.KeepaliveClient,
+		Upstream:         o.KeepaliveUpstream,
 		Mark:             o.Mark,
 	}
 }

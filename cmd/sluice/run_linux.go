@@ -30,7 +30,12 @@ type runCmd struct {
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
 	HalfCloseTimeout time.Duration `group:"tcp" default:"5m" help:"The same, once one side has ended."`
-	MaxConns         int           `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
+
+	Keepalive         keepalive `group:"tcp" default:"45s,15s,5" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"Silence after which both sides of a connection are probed, time between probes, and how many without an answer end it; what is sent and not acknowledged for as long ends it too. off: neither."`
+	KeepaliveClient   keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the client's side alone."`
+	KeepaliveUpstream keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the upstream's side alone."`
+
+	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
@@ -89,6 +94,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		UDPTimeout: cmd.UDPTimeout, UDPSessions: cmd.UDPSessions,
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
+		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Mark: cmd.Mark, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,

@@ -5,6 +5,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
+
+	"sluice/redir/config"
+	"sluice/redir/socket"
 )
 
 // listenAddr is ADDR on the command line: :PORT (both families), IPV4:PORT or
@@ -72,4 +76,71 @@ func (z *size) UnmarshalText(text []byte) error {
 	}
 	*z = size(int(n) * unit)
 	return nil
+}
+
+// keepalive is IDLE[,INTERVAL[,COUNT]] or off; empty where it is not given.
+type keepalive struct {
+	socket.Keepalive
+	given bool
+}
+
+// What the rest of a keepalive is where only its first parts are given.
+const (
+	keepaliveInterval = 15 * time.Second
+	keepaliveCount    = 5
+)
+
+func (k *keepalive) UnmarshalText(text []byte) error {
+	const want = "want IDLE[,INTERVAL[,COUNT]], such as 45s,15s,5, or off"
+	*k = keepalive{given: true}
+	if string(text) == "off" || string(text) == "0" {
+		return nil
+	}
+	parts := strings.Split(string(text), ",")
+	if len(parts) > 3 {
+		return fmt.Errorf("%q: too many parts; %s", text, want)
+	}
+	k.Interval, k.Count = keepaliveInterval, keepaliveCount
+	for i, into := range []*time.Duration{&k.Idle, &k.Interval} {
+		if i >= len(parts) {
+			break
+		}
+		d, err := time.ParseDuration(strings.TrimSpace(parts[i]))
+		if err != nil {
+			return fmt.Errorf("%q: %q is no duration; %s", text, parts[i], want)
+		}
+		*into = d
+	}
+	if len(parts) == 3 {
+		n, err := strconv.Atoi(strings.TrimSpace(parts[2]))
+		if err != nil {
+			return fmt.Errorf("%q: %q is no number; %s", text, parts[2], want)
+		}
+		k.Count = n
+	}
+	if !k.On() {
+		return fmt.Errorf("%q: the idle time must be more than 0; %s", text, want)
+	}
+	if err := k.Validate(); err != nil {
+		return fmt.Errorf("%q: %w", text, err)
+	}
+	return nil
+}
+
+func (k keepalive) String() string {
+	switch {
+	case !k.given:
+		return ""
+	case !k.On():
+		return "off"
+	}
+	return fmt.Sprintf("%s,%s,%d", config.DurationText(k.Idle), config.DurationText(k.Interval), k.Count)
+}
+
+// or is k, or other where k is not given.
+func (k keepalive) or(other keepalive) socket.Keepalive {
+	if !k.given {
+		return other.Keepalive
+	}
+	return k.Keepalive
 }

@@ -47,6 +47,9 @@ func (o *ownAddrs) has(a netip.Addr) bool {
 	return false
 }
 
+// IsOwn reports whether the kernel delivers addr locally.
+func (a *Admission) IsOwn(addr netip.Addr) bool { return a.own.Load().has(addr) }
+
 var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // Check returns the reason to refuse dest, or 0 to admit it. dest is unmapped.

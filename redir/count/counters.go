@@ -44,6 +44,7 @@ const (
 	AcceptPaused     // times that accepting paused for want of fds
 	TimedOutIdle
 	TimedOutHalfClosed
+	TimedOutPeer // a peer vanished: what was sent to it was not acknowledged
 
 	firstDrop // a datagram lost inside sluice
 	DroppedTruncated
@@ -71,6 +72,7 @@ var counterNames = [numCounters]string{
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
+	TimedOutPeer:     "timed_out_peer",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",

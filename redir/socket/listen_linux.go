@@ -22,13 +22,13 @@ func listenerOptions(addr netip.Addr, transparent bool, network int) []Option {
 	}
 	if transparent {
 		options = append(options, Transparent(addr))
+	} else if !addr.IsUnspecified() {
+		options = append(options, freebind(addr))
 	}
 	if network == unix.SOCK_STREAM {
 		options = append(options,
 			Option{"TCP_NODELAY", unix.SOL_TCP, unix.TCP_NODELAY, 1},
-			Option{"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, 1}, // the relay needs it (splice.Relay.Start)
-			Option{"SO_KEEPALIVE", unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1})
-		options = append(options, keepaliveTimes()...)
+			Option{"SO_OOBINLINE", unix.SOL_SOCKET, unix.SO_OOBINLINE, 1}) // the relay needs it (splice.Relay.Start)
 	}
 	return options
 }

@@ -3,16 +3,9 @@ package socket
 import (
 	"net/netip"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
-)
-
-// Keepalive of both sides: a peer whose cable was pulled is noticed after
-// keepaliveIdle + keepaliveCount*keepaliveInterval, 15 minutes.
-const (
-	keepaliveIdle     = 600 // s
-	keepaliveInterval = 60  // s
-	keepaliveCount    = 5
 )
 
 // Family is AF_INET or AF_INET6, as a has it.
@@ -49,24 +42,32 @@ func Transparent(addr netip.Addr) Option {
 	return Option{"IPV6_TRANSPARENT", unix.SOL_IPV6, unix.IPV6_TRANSPARENT, 1}
 }
 
+// freebind lets a socket have an address before the machine does, or one that
+// duplicate address detection has not finished with (ip(7) IP_FREEBIND; for IPv6
+// Linux 4.15).
+func freebind(addr netip.Addr) Option {
+	if addr.Is4() {
+		return Option{"IP_FREEBIND", unix.SOL_IP, unix.IP_FREEBIND, 1}
+	}
+	return Option{"IPV6_FREEBIND", unix.SOL_IPV6, unix.IPV6_FREEBIND, 1}
+}
+
 // CapsRemedy says how sluice gets the capabilities that its sockets need.
 const CapsRemedy = "run as root, or give the binary its capabilities: " +
 	"setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep /path/to/sluice"
 
-func keepaliveTimes() []Option {
-	return []Option{
-		{"TCP_KEEPIDLE", unix.SOL_TCP, unix.TCP_KEEPIDLE, keepaliveIdle},
-		{"TCP_KEEPINTVL", unix.SOL_TCP, unix.TCP_KEEPINTVL, keepaliveInterval},
-		{"TCP_KEEPCNT", unix.SOL_TCP, unix.TCP_KEEPCNT, keepaliveCount},
+// SetKeepalive watches for a peer that vanished, or no longer does. Best effort:
+// a conn lives without it. TCP_KEEPIDLE comes last, since setting it counts the
+// silence that was (tcp_sock_set_keepidle_locked), where SO_KEEPALIVE begins anew.
+func SetKeepalive(fd int, k Keepalive) {
+	if !k.On() {
+		SetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0)
+		return
 	}
-}
-
-// SetKeepalive watches for a peer that vanished. Best effort: a conn lives
-// without it.
-func SetKeepalive(fd int) {
-	if SetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1) == 0 {
-		SetOptions(fd, keepaliveTimes())
-	}
+	SetInt(fd, unix.SOL_TCP, unix.TCP_KEEPINTVL, int32(k.Interval/time.Second))
+	SetInt(fd, unix.SOL_TCP, unix.TCP_KEEPCNT, int32(k.Count))
+	SetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	SetInt(fd, unix.SOL_TCP, unix.TCP_KEEPIDLE, int32(k.Idle/time.Second))
 }
 
 // SetReceiveBuffer and SetSendBuffer set a socket buffer, in bytes, beyond the

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +22,19 @@ const tcpClose = 7
 func HasFailed(fd int) bool {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
 	return err != nil || info.State == tcpClose
+}
+
+// HasVanished reports whether the peer of fd has acknowledged nothing for at
+// least silence, though something was sent to it again. A reader that stalls
+// answers the probes of its closed window, and has not vanished; TCP_USER_TIMEOUT
+// would end it too (tcp_probe_timer in net/ipv4/tcp_timer.c).
+func HasVanished(fd int, silence time.Duration) bool {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+	if err != nil {
+		return false
+	}
+	again := info.Backoff > 0 || info.Probes > 0
+	return again && info.Unacked+info.Notsent_bytes > 0 && time.Duration(info.Last_ack_recv)*time.Millisecond >= silence
 }
 
 // TakeError takes the pending error of fd, 0 for none.

@@ -35,6 +35,7 @@ type conn struct {
 	state    connState
 	armedFor limit
 	stream   bool    // the reactor knows that it is one
+	guarded  bool    // its peers are watched; see guard_linux.go
 	linger   *linger // while lingering
 
 	prev, next *conn

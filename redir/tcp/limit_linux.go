@@ -6,7 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/count"
-	"sluice/redir/socket"
 )
 
 // limit names the time limit that a conn's timer is armed for.
@@ -25,6 +24,9 @@ const (
 func (c *conn) arm(l limit) {
 	c.armedFor = l
 	d := c.allowed(l)
+	if c.state == relaying {
+		d = min(d, c.untilGuard())
+	}
 	if c.timer.Armed() && c.timer.Deadline() <= c.w.r.Now()+int64(d) {
 		return
 	}
@@ -64,13 +66,8 @@ func (c *conn) Expired(now int64) {
 		c.fail(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
 		return
 	}
-	left := c.active + int64(c.allowed(c.armedFor)) - now
-	if left > 0 {
-		// The conn outlived its handshake by the first limit: a peer that
-		// vanishes must be noticed from now on. Asking so late spares the
-		// system calls for short connections.
-		socket.SetKeepalive(c.upstream.fd)
-		c.w.r.Arm(&c.timer, c, time.Duration(left))
+	if left := c.active + int64(c.allowed(c.armedFor)) - now; left > 0 {
+		c.guard(now, time.Duration(left))
 		return
 	}
 	cause := count.TimedOutIdle

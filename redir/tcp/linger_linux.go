@@ -26,11 +26,10 @@ type linger struct {
 // breakOff ends a conn of which one side failed. What that side had sent is in
 // the other's send queue, and a reset would purge it (tcp_disconnect in
 // net/ipv4/tcp.c), so the reset waits until the queue is empty.
-func (c *conn) breakOff() {
-	side, _ := c.relay.Failed()
-	failed, rest := &c.client, &c.upstream
-	if side == upstreamSide {
-		failed, rest = rest, failed
+func (c *conn) breakOff(failed *end) {
+	rest := &c.client
+	if failed == rest {
+		rest = &c.upstream
 	}
 	c.closeEnd(failed)
 	c.state = lingering

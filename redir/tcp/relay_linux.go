@@ -21,6 +21,10 @@ func (c *conn) pump() {
 	case splice.Finished:
 		c.close()
 	case splice.Broken:
-		c.breakOff()
+		failed := &c.client
+		if side, _ := c.relay.Failed(); side == upstreamSide {
+			failed = &c.upstream
+		}
+		c.breakOff(failed)
 	}
 }

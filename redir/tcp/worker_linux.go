@@ -8,6 +8,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/socket"
 	"sluice/splice"
 )
 
@@ -17,7 +18,8 @@ type Settings struct {
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration // without traffic
 	HalfCloseTimeout time.Duration // the same, once one side has ended
-	Mark             uint32        // SO_MARK of upstream sockets, 0 for none
+	Client, Upstream socket.Keepalive
+	Mark             uint32 // SO_MARK of upstream sockets, 0 for none
 }
 
 // Shared is what all workers see.
