@@ -175,7 +175,7 @@ func (b *SendBatch) encode() {
 func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
 	b.encode()
 	for at := 0; at < b.n; {
-		sent, errno := b.transmit(fd, b.headers[at:b.n])
+		sent, errno := b.try(fd, b.headers[at:b.n])
 		for i := at; i < at+sent; i++ {
 			result.Datagrams += b.runs[i].datagrams
 			result.Bytes += b.runs[i].bytes
@@ -197,6 +197,18 @@ func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
 	}
 	b.n, b.iovn = 0, 0
 	return result
+}
+
+// try transmits, again where the first call only brought the news of an earlier
+// datagram: with IP_RECVERR, an ICMP error waits as the error of whichever call
+// comes next (sock_error in include/net/sock.h), which then sends nothing.
+func (b *SendBatch) try(fd int, headers []mmsghdr) (int, syscall.Errno) {
+	sent, errno := b.transmit(fd, headers)
+	switch errno {
+	case unix.ECONNREFUSED, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EMSGSIZE, unix.EPROTO, unix.EACCES, unix.ENOPROTOOPT, unix.EOPNOTSUPP:
+		return b.transmit(fd, headers)
+	}
+	return sent, errno
 }
 
 func (r *SendResult) drop(datagrams int, errno syscall.Errno, e *Envelope) {
@@ -227,7 +239,7 @@ func (b *SendBatch) resend(fd, i int, gso *GSO, result *SendResult) {
 			payload = payload[len(part):]
 			b.scrap.Base = baseOf(part)
 			b.scrap.SetLen(len(part))
-			if _, errno := b.transmit(fd, singleton(&b.single)); errno != 0 {
+			if _, errno := b.try(fd, singleton(&b.single)); errno != 0 {
 				result.drop(1, errno, e)
 				continue
 			}

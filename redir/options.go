@@ -17,7 +17,8 @@ type Options struct {
 	Inbounds []inbound.Spec
 
 	UDPTimeout  time.Duration
-	UDPSessions int // upper bound of the NAT table
+	UDPSessions int  // upper bound of the NAT table
+	ICMP        bool // pass ICMP errors about datagrams on to clients
 
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration

@@ -22,7 +22,7 @@ func (o *Options) tcpSettings() *tcp.Settings {
 	}
 }
 
-func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Mark: o.Mark} }
+func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Mark: o.Mark, ICMP: o.ICMP} }
 
 // checkRights finds out at the start whether what traffic will need is allowed.
 func (o *Options) checkRights() error {

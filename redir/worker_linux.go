@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/loop"
+	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/tcp"
@@ -19,6 +20,7 @@ type worker struct {
 	counters *count.Counters
 	tcp      *tcp.Worker
 	udp      *udp.Worker
+	self     *admit.Self
 
 	beat     loop.Timer
 	lastBeat atomic.Int64 // ns of Reactor.Now
@@ -28,13 +30,17 @@ func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 	w := &worker{r: r, counters: new(count.Counters)}
 	log := count.NewLog(s.opts.Log)
 	var err error
-	if w.udp, err = udp.NewWorker(s.udp, r, s.opts.udpSettings(), w.counters, log); err != nil {
+	if w.self, err = admit.NewSelf(s.admission); err != nil {
+		return nil, err
+	}
+	if w.udp, err = udp.NewWorker(s.udp, r, s.opts.udpSettings(), w.counters, log, w.self); err != nil {
+		w.self.Close()
 		return nil, err
 	}
 	w.tcp = tcp.NewWorker(s.tcp, r, s.opts.tcpSettings(), splice.Config{
 		Mode: s.opts.Relay, BufferSize: s.opts.BufferSize,
 		PipeSize: s.opts.PipeSize, MaxPipes: s.budget.pipes,
-	}, w.counters, log)
+	}, w.counters, log, w.self)
 	w.Expired(r.Now())
 	return w, nil
 }
@@ -91,4 +97,5 @@ func (w *worker) Expired(now int64) {
 func (w *worker) close() {
 	w.tcp.Close()
 	w.udp.Close()
+	w.self.Close()
 }

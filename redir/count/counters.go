@@ -28,6 +28,7 @@ const (
 	firstRefusal // admission turned it away
 	RefusedListener
 	RefusedOwnAddress
+	RefusedOwnUpstream // sluice's own, diverted again
 	RefusedUnspecified
 	RefusedMulticast
 	RefusedBroadcast
@@ -53,6 +54,8 @@ const (
 	DroppedNoSession
 	DroppedWriteBack
 	FlowsEvicted      // ended early because the NAT table was full
+	ICMPToClient      // errors about upstream datagrams that were passed on
+	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
 
 	numCounters
@@ -65,6 +68,7 @@ var counterNames = [numCounters]string{
 	DatagramsToUpstream: "datagrams_to_upstream", DatagramsToClient: "datagrams_to_client",
 	UDPBytesToUpstream: "udp_bytes_to_upstream", UDPBytesToClient: "udp_bytes_to_client",
 	RefusedListener: "refused_to_listener", RefusedOwnAddress: "refused_to_own_address",
+	RefusedOwnUpstream: "refused_own_upstream",
 	RefusedUnspecified: "refused_to_unspecified", RefusedMulticast: "refused_to_multicast",
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
@@ -76,6 +80,7 @@ var counterNames = [numCounters]string{
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
+	ICMPToClient: "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
 	WriteBackFallback: "write_back_fallback",
 }
 

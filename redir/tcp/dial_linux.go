@@ -25,7 +25,11 @@ func (w *Worker) start(in *inbound.Inbound, fd, spare int, from netip.AddrPort) 
 		socket.Reset(fd)
 		return false
 	}
-	if cause := w.shared.admission.Check(dest); cause != 0 {
+	cause := w.shared.admission.Check(dest)
+	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest, w.set.Mark) {
+		cause = count.RefusedOwnUpstream
+	}
+	if cause != 0 {
 		w.counters.Add(cause, 1)
 		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")

@@ -50,6 +50,7 @@ type Worker struct {
 	set      *Settings
 	counters *count.Counters
 	log      *count.Log
+	self     *admit.Self
 
 	workspace *splice.Workspace
 	listeners []*listener
@@ -57,9 +58,9 @@ type Worker struct {
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
-func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Config, counters *count.Counters, log *count.Log) *Worker {
+func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Config, counters *count.Counters, log *count.Log, self *admit.Self) *Worker {
 	return &Worker{
-		shared: shared, r: r, set: set, counters: counters, log: log,
+		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		workspace: splice.NewWorkspace(relay),
 	}
 }

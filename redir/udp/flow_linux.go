@@ -45,8 +45,12 @@ type flow struct {
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
 // open makes the flow of a client that has none. It returns nil when there is
-// nothing to make it of.
+// nothing to make it of, or the client is sluice itself.
 func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest, w.set.Mark) {
+		w.refuse(count.RefusedOwnUpstream, in, m)
+		return nil
+	}
 	fd, errno := w.upstreamSocket(m.Source.Addr())
 	if errno != 0 {
 		w.counters.Add(count.DroppedNoSession, 1)
@@ -84,12 +88,12 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 // it gives up a write-back socket for it, and a session for the
 // next.
 func (w *Worker) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, w.set.Mark)
+	fd, errno := upstream.Datagram(client, w.set.Mark, w.set.ICMP)
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
 		if w.toClient.giveUpOne() {
-			fd, errno = upstream.Datagram(client, w.set.Mark)
+			fd, errno = upstream.Datagram(client, w.set.Mark, w.set.ICMP)
 		}
 	}
 	return fd, errno

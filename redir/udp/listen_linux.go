@@ -37,6 +37,9 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
 		return err
 	}
+	if err := w.icmp.open(); err != nil {
+		return err
+	}
 	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
 	socket.SetReceiveBuffer(fd, listenerBuffer)
 	l := &listener{w: w, in: in, fd: fd}

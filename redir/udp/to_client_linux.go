@@ -60,6 +60,7 @@ func (f *flow) Ready(ev loop.Events) {
 		return
 	}
 	if ev&loop.Error != 0 {
+		w.icmp.passOn(f)
 		socket.TakeError(f.fd) // reading it clears it
 	}
 	q := &w.toClient
@@ -109,7 +110,7 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 		w.counters.Add(count.RefusedPortZero, 1)
 		return
 	}
-	b, err := q.writeBacks.get(m.Source)
+	b, err := q.writeBacks.get(m.Source, w.icmp.narrow.has(f.client().Addr(), w.r.Now()))
 	if err != nil {
 		w.dropped(count.DroppedWriteBack, 1, f.client(), m.Source, err)
 		return

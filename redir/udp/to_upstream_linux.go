@@ -8,6 +8,7 @@ import (
 	"sluice/loop"
 	"sluice/nat"
 	"sluice/redir/count"
+	"sluice/redir/icmp"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
 )
@@ -121,8 +122,15 @@ func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
 	total.Bytes += sent.Bytes
 	if sent.Dropped > 0 {
 		w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
-		if sent.Errno == unix.EAGAIN && !f.hasPort() {
-			w.evictOne()
+		switch sent.Errno {
+		case unix.EAGAIN:
+			if !f.hasPort() {
+				w.evictOne()
+			}
+		case unix.ENETUNREACH, unix.EHOSTUNREACH:
+			if w.set.ICMP {
+				w.icmp.tell(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
+			}
 		}
 	}
 }

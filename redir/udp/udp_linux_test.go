@@ -63,7 +63,11 @@ func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration)
 	s.group = group
 	for _, r := range group.Reactors() {
 		counters := new(count.Counters)
-		w, err := NewWorker(s.shared, r, &Settings{Mark: 2}, counters, count.NewLog(zerolog.Nop()))
+		self, err := admit.NewSelf(s.shared.admission)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := NewWorker(s.shared, r, &Settings{Mark: 2, ICMP: true}, counters, count.NewLog(zerolog.Nop()), self)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +76,7 @@ func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration)
 	group.Start()
 	t.Cleanup(func() {
 		for i := range s.workers {
-			s.on(i, s.workers[i].Close)
+			s.on(i, func() { s.workers[i].Close(); s.workers[i].self.Close() })
 		}
 		group.Stop()
 		if err := group.Wait(); err != nil {

@@ -17,6 +17,7 @@ import (
 // whole, on its reactor's thread.
 type Settings struct {
 	Mark uint32 // SO_MARK of upstream sockets, 0 for none
+	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
 }
 
 // Shared is what all workers see.
@@ -48,13 +49,15 @@ type Worker struct {
 	set      *Settings
 	counters *count.Counters
 	log      *count.Log
+	self     *admit.Self
 
 	listeners  []*listener
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
-	noRuns     bool            // the kernel has no UDP_SEGMENT
-	lastFlow   uint32          // id
+	icmp       messenger
+	noRuns     bool   // the kernel has no UDP_SEGMENT
+	lastFlow   uint32 // id
 	expiry     loop.Timer
 	closed     bool
 
@@ -64,12 +67,13 @@ type Worker struct {
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
-func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.Counters, log *count.Log) (*Worker, error) {
+func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.Counters, log *count.Log, self *admit.Self) (*Worker, error) {
 	w := &Worker{
-		shared: shared, r: r, set: set, counters: counters, log: log,
+		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
 	}
 	w.retireHanded = w.retireAllHanded
+	w.icmp.init(w)
 	if err := w.toUpstream.init(shared.batch); err != nil {
 		return nil, err
 	}
@@ -82,7 +86,10 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 }
 
 // Set replaces the settings.
-func (w *Worker) Set(set *Settings) { w.set = set }
+func (w *Worker) Set(set *Settings) {
+	w.set = set
+	w.icmp.setMark(set.Mark)
+}
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
@@ -133,6 +140,7 @@ func (w *Worker) Close() {
 		return true
 	})
 	w.toClient.close()
+	w.icmp.close()
 	w.toUpstream.slots.Close()
 }
 

@@ -42,8 +42,9 @@ type writeBack struct {
 
 // backKey names a write-back socket in its worker.
 type backKey struct {
-	port uint16
-	v6   bool
+	port   uint16
+	v6     bool
+	narrow bool // cuts what is longer than IPv6's least MTU
 }
 
 // from is the address that a reply with the given source bears.
@@ -69,10 +70,10 @@ func (w *writeBacks) init(r *Worker) {
 	w.raw = make(rawHeaders, r.shared.batch)
 }
 
-// get returns the socket for replies of a remote, and opens it if there is
-// none.
-func (w *writeBacks) get(remote netip.AddrPort) (*writeBack, error) {
-	key := backKey{remote.Port(), !remote.Addr().Is4()}
+// get returns the socket for replies of a remote, by a narrow path or not, and
+// opens it if there is none.
+func (w *writeBacks) get(remote netip.AddrPort, narrow bool) (*writeBack, error) {
+	key := backKey{remote.Port(), !remote.Addr().Is4(), narrow}
 	near := &w.near[key.port%nearSize]
 	if b := *near; b != nil && b.key == key {
 		return b, nil
@@ -143,6 +144,7 @@ func openWriteBack(key backKey, kind, protocol int) (int, error) {
 		{Name: "SO_REUSEPORT", Level: unix.SOL_SOCKET, Opt: unix.SO_REUSEPORT, Value: 1},
 		{Name: "SO_RCVBUF", Level: unix.SOL_SOCKET, Opt: unix.SO_RCVBUF, Value: 0}, // the least; nothing is ever read
 		socket.Transparent(addr.Addr()),
+		fragments(key),
 	})
 	if err == nil {
 		socket.SetSendBuffer(fd, bulkBuffer)
@@ -154,6 +156,23 @@ func openWriteBack(key backKey, kind, protocol int) (int, error) {
 	}
 	return fd, nil
 }
+
+// fragments is what lets replies be cut on their way: nothing tells a write-back
+// socket of a path's MTU, since it has none of the addresses that an ICMP error
+// names. IPv4's routers may cut what bears no DF (ip(7) IP_MTU_DISCOVER);
+// IPv6's may not, so what goes by a narrow path is cut here (ipv6(7) IPV6_MTU).
+func fragments(key backKey) socket.Option {
+	switch {
+	case !key.v6:
+		return socket.Option{Name: "IP_MTU_DISCOVER", Level: unix.SOL_IP, Opt: unix.IP_MTU_DISCOVER, Value: unix.IP_PMTUDISC_DONT}
+	case key.narrow:
+		return socket.Option{Name: "IPV6_MTU", Level: unix.SOL_IPV6, Opt: unix.IPV6_MTU, Value: leastMTU}
+	}
+	return socket.Option{Name: "IPV6_MTU_DISCOVER", Level: unix.SOL_IPV6, Opt: unix.IPV6_MTU_DISCOVER, Value: unix.IPV6_PMTUDISC_WANT}
+}
+
+// leastMTU is what every IPv6 link carries, in bytes (RFC 8200 section 5).
+const leastMTU = 1280
 
 // use notes that b was used now.
 func (w *writeBacks) use(b *writeBack) {

@@ -1,0 +1,40 @@
+package admit
+
+import (
+	"net/netip"
+
+	"sluice/redir/socket"
+)
+
+// Self knows sluice's own upstream sockets again when their packets are diverted
+// a second time: other people's rules may take the mark off a packet, not off
+// the socket that sent it. Without that, a connection would become thousands. It
+// belongs to one worker.
+type Self struct {
+	admission *Admission
+	diag      *socket.Diag
+}
+
+// NewSelf returns a Self that asks a for the gateway's own addresses.
+func NewSelf(a *Admission) (*Self, error) {
+	diag, err := socket.OpenDiag()
+	if err != nil {
+		return nil, err
+	}
+	return &Self{a, diag}, nil
+}
+
+// Is reports whether what client sends to dest by a network (SOCK_STREAM or
+// SOCK_DGRAM) comes from a socket that bears sluice's mark. A client that is not
+// the gateway itself, which is nearly all of them, costs one look into a set;
+// one that is, a question to the kernel. Without a mark nobody is known.
+func (s *Self) Is(network int, client, dest netip.AddrPort, mark uint32) bool {
+	if mark == 0 || !s.admission.IsOwn(client.Addr()) {
+		return false
+	}
+	found, ok := s.diag.Mark(network, client, dest)
+	return ok && found == mark
+}
+
+// Close may be called again.
+func (s *Self) Close() { s.diag.Close() }

@@ -1,0 +1,74 @@
+package icmp
+
+import (
+	"bytes"
+	"net/netip"
+	"testing"
+)
+
+var pairs = []struct{ client, dest netip.AddrPort }{
+	{netip.MustParseAddrPort("10.0.0.2:4000"), netip.MustParseAddrPort("198.51.100.7:53")},
+	{netip.MustParseAddrPort("[fd00::2]:4000"), netip.MustParseAddrPort("[2001:db8::7]:53")},
+}
+
+// TestAppend asserts lengths, the quote and that each checksum comes out.
+func TestAppend(t *testing.T) {
+	for _, p := range pairs {
+		for _, size := range []int{0, 1, 64, 1200} {
+			payload := bytes.Repeat([]byte{7}, size)
+			b := Append(nil, Error{Type: 3, Code: 3}, p.client, p.dest, payload)
+			ip := ipv6Size
+			if p.client.Addr().Is4() {
+				ip = ipv4Size
+				if checksum(b) != 0 || checksum(b[headerSize:headerSize+ip]) != 0 {
+					t.Errorf("%s: checksums %x %x", p.client, checksum(b), checksum(b[headerSize:headerSize+ip]))
+				}
+			}
+			if want := headerSize + ip + udpSize + min(size, quoted); len(b) != want || len(b) > MaxSize {
+				t.Errorf("%s: %d bytes, want %d", p.client, len(b), want)
+			}
+			ports := b[headerSize+ip:]
+			if got := uint16(ports[0])<<8 | uint16(ports[1]); got != p.client.Port() {
+				t.Errorf("quotes port %d", got)
+			}
+		}
+	}
+}
+
+func TestFragmentationNeededBearsTheMTU(t *testing.T) {
+	b := Append(nil, Error{Type: 3, Code: 4, Info: 1400}, pairs[0].client, pairs[0].dest, nil)
+	if got := int(b[6])<<8 | int(b[7]); got != 1400 {
+		t.Errorf("next hop's MTU %d", got)
+	}
+}
+
+func TestParseTooBig(t *testing.T) {
+	whole := Append(nil, Error{Type: 2, Info: 1400}, pairs[1].dest, pairs[1].client, []byte("x"))
+	to, mtu, ok := ParseTooBig(whole)
+	if !ok || to != pairs[1].client.Addr() || mtu != 1400 {
+		t.Errorf("%s, %d, %v", to, mtu, ok)
+	}
+	head, rest := whole[:headerSize+ipv6Size], whole[headerSize+ipv6Size:]
+	split := append(bytes.Clone(head), protoUDP, 0, 0, 1, 0, 0, 0, 9)
+	split[headerSize+6] = fragment
+	if to, _, ok := ParseTooBig(append(split, rest...)); !ok || to != pairs[1].client.Addr() {
+		t.Errorf("of a fragment: %s, %v", to, ok)
+	}
+	for n := range headerSize + ipv6Size {
+		if _, _, ok := ParseTooBig(whole[:n]); ok {
+			t.Errorf("%d bytes were read", n)
+		}
+	}
+	if _, _, ok := ParseTooBig(Append(nil, Error{Type: 1}, pairs[1].dest, pairs[1].client, nil)); ok {
+		t.Error("another error was read")
+	}
+}
+
+func FuzzParseTooBig(f *testing.F) {
+	f.Add(Append(nil, Error{Type: 2, Info: 1280}, pairs[1].dest, pairs[1].client, []byte("x")))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if to, _, ok := ParseTooBig(b); ok && !to.Is6() {
+			t.Errorf("%s of %x", to, b)
+		}
+	})
+}
