@@ -57,6 +57,9 @@ func divertIPTables(l *lab.Lab) error {
 // divertAll hands every TCP and UDP port to TPROXY.
 func divertAll(l *lab.Lab) error { return l.TProxyNFT(tproxyPort) }
 
+// divertNothing leaves the rules to sluice's own --install-rules.
+func divertNothing(*lab.Lab) error { return nil }
+
 // startGateway makes a lab and runs sluice in it until it is ready. At the end
 // of the test it asserts that sluice has nothing left and exits with 0.
 func startGateway(t *testing.T, s setup) *gateway {

@@ -146,7 +146,6 @@ func TestRefusesToStart(t *testing.T) {
 		"bad duration":         {setup{flags: []string{"--udp-timeout=-1s"}}, []string{"--udp-timeout"}},
 		"bad mode":             {setup{flags: []string{"--relay=teleport"}}, []string{"--relay", "teleport", "auto", "copy", "splice"}},
 		"bad network":          {setup{flags: []string{"--tproxy-network=sctp"}}, []string{"--tproxy-network", "sctp"}},
-		"not our address":      {setup{listen: []string{"--redirect=203.0.113.9:1234"}}, []string{"203.0.113.9:1234", "does not have the address"}},
 		"tcp port in use":      {setup{listen: []string{"--redirect=:12346"}}, []string{"12346", "address already in use", holder}},
 		"udp port in use":      {setup{listen: []string{"--tproxy=:12347"}}, []string{"udp", "12347", "address already in use", holder}},
 		"no capabilities": {setup{under: []string{setpriv, "--bounding-set=-net_admin,-net_raw", "--"}, listen: []string{"--tproxy=:12345"}},

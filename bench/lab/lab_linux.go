@@ -19,6 +19,7 @@ type Lab struct {
 	routed bool       // policy routing for mark 1 is in place
 	chains bool       // the DIVERT chains are in place
 	closed bool
+	far    *Namespace // see Behind; nil: none
 }
 
 // labs numbers the labs of this process that were not given a name.
@@ -85,6 +86,9 @@ func (l *Lab) Close() error {
 	}
 	l.closed = true
 	var errs []error
+	if l.far != nil {
+		errs = append(errs, l.far.endProcesses(), l.far.remove())
+	}
 	for _, part := range l.parts() {
 		if ns := *part.ns; ns != nil {
 			errs = append(errs, ns.endProcesses(), ns.remove())

@@ -23,8 +23,6 @@ func explainListen(network string, kind Kind, addr netip.AddrPort, err error) er
 		if holder := socket.HolderOf(network, addr); holder != "" {
 			remedy = "held by " + holder + "; " + remedy
 		}
-	case errors.Is(err, unix.EADDRNOTAVAIL):
-		remedy = "this machine does not have the address; name one that it has, or listen on all with :PORT"
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		remedy = "the kernel has no IPv6; listen on 0.0.0.0 or :PORT"
 	case errors.Is(err, unix.ENOPROTOOPT):
