@@ -19,7 +19,7 @@ type Lab struct {
 	routed bool       // policy routing for mark 1 is in place
 	chains bool       // the DIVERT chains are in place
 	closed bool
-	far    *Namespace // see Behind; nil: none
+	behind []*Namespace // see Behind
 }
 
 // labs numbers the labs of this process that were not given a name.
@@ -86,8 +86,8 @@ func (l *Lab) Close() error {
 	}
 	l.closed = true
 	var errs []error
-	if l.far != nil {
-		errs = append(errs, l.far.endProcesses(), l.far.remove())
+	for _, ns := range l.behind {
+		errs = append(errs, ns.endProcesses(), ns.remove())
 	}
 	for _, part := range l.parts() {
 		if ns := *part.ns; ns != nil {
