@@ -260,7 +260,7 @@ func TestTrafficTProxy(t *testing.T) {
 		"anywhere":  {},
 		"divert":    {Ifaces: []string{"lan"}, Established: Divert},
 		"open":      {Ifaces: []string{"lan"}, Fail: Open},
-		"open mask": {Fail: Open, Mark: 0xff, Mask: allBits, Table: 1234},
+		"open mask": {Fail: Open, Mark: 0xf1, Mask: allBits, Table: 1234},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
