@@ -22,7 +22,7 @@ type RuleFlags struct {
 	Exclude       []network   `group:"rules" placeholder:"CIDR" help:"Leave these destinations alone (repeatable)."`
 	Established   string      `group:"rules" enum:"keep,divert" default:"keep" help:"Flows that began before the rules: left alone (keep, asks conntrack) or diverted, which ends them."`
 
-	Output        bool     `group:"rules" help:"Divert the gateway's own traffic too."`
+	Output        bool     `group:"rules" help:"Divert the gateway's own traffic too (where packets are not tracked, replies of its services as well)."`
 	ExcludeUID    []uint32 `name:"exclude-uid" group:"rules" placeholder:"UID" help:"Of the gateway's own traffic, leave this user's alone (repeatable)."`
 	ExcludeCgroup string   `group:"rules" placeholder:"PATH" help:"Of the gateway's own traffic, leave this cgroup's alone, as system.slice/sluice.service."`
 
