@@ -149,8 +149,7 @@ func TestInterfacesComeLater(t *testing.T) {
 			case "":
 				w.install(spec)
 			case FormatNFT:
-				w.gateway.sh(strings.Join(policy{DefaultMark, DefaultMask, DefaultTable}.commands(0), "\n") +
-					"\nnft -f - <<'END'\n" + mustText(t, spec, format) + "END\n")
+				w.gateway.sh(routing + "\nnft -f - <<'END'\n" + mustText(t, spec, format) + "END\n")
 			default:
 				w.gateway.sh(mustText(t, spec, format))
 			}

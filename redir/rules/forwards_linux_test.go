@@ -21,8 +21,7 @@ func ways(t *testing.T) map[string]func(w *world) {
 		return func(w *world) {
 			text := mustText(t, changed, format)
 			if format == FormatNFT {
-				policy := strings.Join(policy{changed.Mark | 1, changed.Mask | 1, DefaultTable}.commands(0), "\n")
-				text = policy + "\nnft -f - <<'END'\n" + text + "END\n"
+				text = routing + "\nnft -f - <<'END'\n" + text + "END\n"
 			}
 			w.gateway.sh(text)
 			w.t.Cleanup(func() { w.gateway.do(func() { _ = Remove() }) })
@@ -56,6 +55,11 @@ func ways(t *testing.T) map[string]func(w *world) {
 		},
 	}
 }
+
+// routing is what the default marks need beside a table.
+const routing = `
+	ip rule add fwmark 0x1/0x1 lookup 100; ip route add local default dev lo table 100
+	ip -6 rule add fwmark 0x1/0x1 lookup 100; ip -6 route add local default dev lo table 100`
 
 // readme returns the README's indented blocks that begin so, for this world.
 func readme(t *testing.T, beginnings ...string) (script string) {
