@@ -153,6 +153,31 @@ func TestMarksOfOthers(t *testing.T) {
 	}
 }
 
+// TestPrintedAmongOthers: so is what iptables' text diverts, where others stand
+// before it in the same chains.
+func TestPrintedAmongOthers(t *testing.T) {
+	for name, script := range hostile {
+		if strings.HasPrefix(name, "classes") || strings.HasSuffix(name, ", late") {
+			continue // its rules are not reached, or cannot come last: README says so
+		}
+		for _, established := range []Established{Keep, Divert} {
+			t.Run(fmt.Sprintf("%s/%s", name, established), func(t *testing.T) {
+				w := newWorld(t)
+				w.startProxy()
+				w.gateway.sh(script)
+				w.gateway.sh(mustText(t, Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Established: established}, FormatIPTables))
+				for _, network := range []string{"tcp", "udp"} {
+					for _, addr := range serverAddrs {
+						w.talk(w.client, network, addr, "proxy")
+						w.talk(w.gateway, network, addr, "server")
+					}
+					w.expect(w.client, network, lanAddrs, servicePort, "gateway")
+				}
+			})
+		}
+	}
+}
+
 // TestUntracked: no rule ends because there is no conntrack entry.
 func TestUntracked(t *testing.T) {
 	for _, spec := range []Spec{
