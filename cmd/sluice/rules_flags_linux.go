@@ -12,19 +12,22 @@ import (
 // RuleFlags are the flags that say what to divert, for `sluice rules` and for
 // `sluice run --install-rules`.
 type RuleFlags struct {
-	Via         string      `group:"rules" enum:"tproxy,redirect" default:"tproxy" help:"How netfilter hands traffic over: tproxy, or redirect (TCP alone)."`
-	Fail        string      `group:"rules" enum:"open,closed" default:"closed" help:"While sluice is not listening, traffic is forwarded without it (open) or dropped (closed)."`
-	Iface       []string    `group:"rules" placeholder:"NAME" help:"Divert what arrives here (repeatable); else on every interface but lo."`
-	Dport       []portRange `group:"rules" placeholder:"PORTS" help:"Divert these destination ports alone, as 80,443,8000-8999."`
-	Include     []network   `group:"rules" placeholder:"CIDR" help:"Divert these destinations alone (repeatable)."`
-	Exclude     []network   `group:"rules" placeholder:"CIDR" help:"Leave these destinations alone (repeatable)."`
-	Established string      `group:"rules" enum:"keep,divert" default:"keep" help:"Flows that began before the rules: left alone (keep, asks conntrack) or diverted, which ends them."`
+	Via           string      `group:"rules" enum:"tproxy,redirect" default:"tproxy" help:"How netfilter hands traffic over: tproxy, or redirect (TCP alone)."`
+	Fail          string      `group:"rules" enum:"open,closed" default:"closed" help:"While sluice is not listening, traffic is forwarded without it (open) or dropped (closed)."`
+	Iface         []string    `group:"rules" placeholder:"NAME" help:"Divert what arrives here, an interface or a pattern as ppp* or wg+ (repeatable); else on every interface but lo."`
+	Oiface        []string    `group:"rules" placeholder:"NAME" help:"Divert only what would leave by this interface, by the routing tables (repeatable, patterns too)."`
+	BetweenIfaces bool        `group:"rules" help:"Divert also what goes from one --iface to another, past the rules of forward between them; else the kernel forwards it. (Without --iface everything is diverted, this too.)"`
+	Dport         []portRange `group:"rules" placeholder:"PORTS" help:"Divert these destination ports alone, as 80,443,8000-8999."`
+	Include       []network   `group:"rules" placeholder:"CIDR" help:"Divert these destinations alone (repeatable)."`
+	Exclude       []network   `group:"rules" placeholder:"CIDR" help:"Leave these destinations alone (repeatable)."`
+	Established   string      `group:"rules" enum:"keep,divert" default:"keep" help:"Flows that began before the rules: left alone (keep, asks conntrack) or diverted, which ends them."`
 
-	Output        bool     `group:"rules" help:"Divert the gateway's own traffic too."`
+	Output        bool     `group:"rules" help:"Divert the gateway's own traffic too (where packets are not tracked, replies of its services as well)."`
 	ExcludeUID    []uint32 `name:"exclude-uid" group:"rules" placeholder:"UID" help:"Of the gateway's own traffic, leave this user's alone (repeatable)."`
 	ExcludeCgroup string   `group:"rules" placeholder:"PATH" help:"Of the gateway's own traffic, leave this cgroup's alone, as system.slice/sluice.service."`
 
 	FWMark   fwmark `name:"fwmark" group:"rules" default:"0x1/0x1" placeholder:"MARK/MASK" help:"Mark of diverted packets (${default})."`
+	CTMark   fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
 	Table    int    `group:"rules" default:"100" help:"Routing table of the local route (${default})."`
 	Priority *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
 	Sysctl   bool   `group:"rules" help:"Change the sysctls that must change, and put them back."`
@@ -36,8 +39,8 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 	spec := rules.Spec{
 		TCPPort: tcpPort, UDPPort: udpPort, OwnMark: ownMark,
 		Via: rules.Via(f.Via), Fail: rules.Fail(f.Fail), Established: rules.Established(f.Established),
-		Ifaces: f.Iface, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
-		Mark: f.FWMark.mark, Mask: f.FWMark.mask, Table: f.Table, Priority: f.Priority, Sysctl: f.Sysctl,
+		Ifaces: f.Iface, Oifaces: f.Oiface, BetweenIfaces: f.BetweenIfaces, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
+		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, Sysctl: f.Sysctl,
 	}
 	for _, ports := range f.Dport {
 		spec.Dports = append(spec.Dports, ports.PortRange)

@@ -28,7 +28,7 @@ func othersFirst() Result {
 	}
 	ours, installed := nftables.ChainPriority(priorityMangle), false
 	for _, c := range chains {
-		if isOurs(c) && atPrerouting(c) {
+		if isOurs(c) && atPrerouting(c) && (!installed || *c.Priority < ours) { // the last one only mends marks
 			ours, installed = *c.Priority, true
 		}
 	}

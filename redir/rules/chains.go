@@ -3,7 +3,7 @@ package rules
 // Counters of the table.
 const (
 	countNew     = "diverted" // packets handed to a listener
-	countRunning = "running"  // packets of TCP connections that sluice has already
+	countRunning = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
 	countRefused = "refused"  // packets dropped because nobody listened
 	countOutput  = "output"   // packets of the gateway itself sent round to prerouting
 )
@@ -11,6 +11,7 @@ const (
 // Sets of the table.
 const (
 	setIfaces   = "ifaces"
+	setOifaces  = "oifaces"
 	setDports   = "dports"
 	setInclude4 = "include4"
 	setInclude6 = "include6"
@@ -24,9 +25,7 @@ func countersFor(s Spec) []string {
 	if s.Via == Redirect {
 		return counters
 	}
-	if s.TCPPort != 0 {
-		counters = append(counters, countRunning)
-	}
+	counters = append(counters, countRunning)
 	if s.Fail == Closed {
 		counters = append(counters, countRefused)
 	}
@@ -36,12 +35,21 @@ func countersFor(s Spec) []string {
 	return counters
 }
 
+// chainsFor lists the chains, those that others jump to first: the kernel
+// wants a chain to be there before a rule that names it.
 func chainsFor(s Spec) []chain {
-	chains := []chain{prerouting(s)}
-	if s.Output {
-		chains = append(chains, output(s))
+	if s.Via == Redirect { // conntrack alone remembers and translates, no mark routes
+		chains := []chain{prerouting(s)}
+		if s.Output {
+			chains = append(chains, output(s))
+		}
+		return chains
 	}
-	return chains
+	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s), history(s)}
+	if s.Output {
+		chains = append(chains, round(s))
+	}
+	return append(chains, prerouting(s), last(s), output(s))
 }
 
 // prerouting sees what arrives on the ingress interfaces and, with Output,
@@ -50,28 +58,37 @@ func prerouting(s Spec) chain {
 	c := chain{name: "prerouting", kind: "filter", hook: "prerouting", priority: *s.Priority}
 	if s.Via == Redirect {
 		c.kind = "nat"
+		c.add(ingress(s)...)
+		c.add([]term{protoNotIn{s.protos()}, goBack}, []term{toGateway{}, goBack})
+	} else {
+		c.add(errorsOf(chainOwned)...)
+		c.add(ingress(s)...)
+		c.add([]term{protoNotIn{s.protos()}, goBack})
+		c.add(running(s, chainOwned)...)
+		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
-	c.add(ingress(s)...)
-	c.add([]term{protoNotIn{s.protos()}, goBack})
-	c.add([]term{markIs{s.OwnMark, allBits, false}, goBack})
-	if s.Via == TProxy && s.TCPPort != 0 {
-		c.add([]term{protoIs{protoTCP}, notOpening{}, transparentSocket{}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept})
-	}
-	c.add([]term{toGateway{}, goBack})
-	c.add(unanswered(s, len(s.Ifaces) == 0)...)
+	c.add(between(s)...)
+	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
 	c.add(deliver(s)...)
 	return c
 }
 
-// output sees what programs on the gateway send.
+// output sees what programs on the gateway send, sluice among them. For
+// tproxy it comes last in its hook, after whoever else sets or restores marks,
+// and the kernel routes the packet anew if its mark has changed.
 func output(s Spec) chain {
-	c := chain{name: "output", kind: "route", hook: "output", priority: *s.Priority}
+	c := chain{name: "output", kind: "route", hook: "output", priority: priorityLast}
 	if s.Via == Redirect {
-		c.kind = "nat"
+		c.kind, c.priority = "nat", *s.Priority
+	} else {
+		c.add(sent(s)...)
+	}
+	if !s.Output {
+		return c
 	}
 	c.add([]term{protoNotIn{s.protos()}, goBack})
-	c.add([]term{markIs{s.OwnMark, allBits, false}, goBack})
+	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
 	if s.ExcludeCgroup != "" {
 		c.add([]term{cgroupIs{s.ExcludeCgroup}, goBack})
 	}
@@ -79,47 +96,19 @@ func output(s Spec) chain {
 		c.add([]term{uidIn{setUIDs}, goBack})
 	}
 	c.add([]term{toGateway{}, goBack})
-	c.add(unanswered(s, true)...)
-	c.add(targets(s)...)
+	if len(s.Oifaces) > 0 {
+		c.add([]term{outNotIn{setOifaces}, goBack})
+	}
 	if s.Via == Redirect {
+		c.add(targets(s)...)
 		c.add(deliver(s)...)
-	} else {
-		c.add([]term{setMark{s.Mark, s.Mask}, countIn{countOutput}, accept})
+		return c
 	}
+	c.add([]term{ctReply{}, goBack}, []term{jump(chainHistory)})
+	c.add(targets(s)...)
+	c.add([]term{sourceOfOthers{}, goBack}) // sluice to a client, where nothing is tracked
+	c.add([]term{setMark{s.Mark, s.Mask}, countIn{countOutput}, goTo(chainRemember)})
 	return c
-}
-
-// ingress leaves out interfaces that are not named. Through lo comes nothing
-// to divert but what the output chain marked.
-func ingress(s Spec) [][]term {
-	switch {
-	case s.Output && s.Via == TProxy:
-		rules := [][]term{{ifaceIs{"lo"}, markIs{s.Mark, s.Mask, true}, goBack}}
-		if len(s.Ifaces) > 0 {
-			rules = append(rules, []term{ifaceNotIn{setIfaces}, goBack})
-		}
-		return rules
-	case len(s.Ifaces) > 0:
-		return [][]term{{ifaceNotIn{setIfaces}, goBack}}
-	default:
-		return [][]term{{ifaceIs{"lo"}, goBack}}
-	}
-}
-
-// unanswered leaves flows alone that are not for sluice by their history:
-// replies (where they can come this way at all), and flows under way.
-func unanswered(s Spec, repliesToo bool) [][]term {
-	if s.Via == Redirect { // a nat chain sees the first packet of a flow alone
-		return nil
-	}
-	var rules [][]term
-	if repliesToo {
-		rules = append(rules, []term{ctReply{}, goBack})
-	}
-	if s.Established == Keep {
-		rules = append(rules, []term{ctUnderWay{}, ctMarkIs{s.Mark, s.Mask, true}, goBack})
-	}
-	return rules
 }
 
 // targets leaves out destinations by address and port.
@@ -144,7 +133,9 @@ func targets(s Spec) [][]term {
 // deliver hands the rest to sluice. tproxy ends its rule when it finds no
 // listener (nft_tproxy_eval sets NFT_BREAK), and whatever stands after it in
 // the rule is left undone: the packet goes on unmarked. So open is the rule
-// alone, and closed is a drop behind it.
+// alone, and closed is a drop behind it. What asks the connection tracker
+// stands in a chain of its own, since it ends its rule for a packet that is
+// not tracked (nft_ct_get_eval).
 func deliver(s Spec) [][]term {
 	if s.Via == Redirect {
 		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{s.TCPPort}}}
@@ -154,14 +145,10 @@ func deliver(s Spec) [][]term {
 		proto byte
 		port  uint16
 	}{{protoTCP, s.TCPPort}, {protoUDP, s.UDPPort}} {
-		if to.port == 0 {
-			continue
+		if to.port != 0 {
+			rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
+				setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
 		}
-		rule := []term{protoIs{to.proto}, tproxyTo{to.port}}
-		if s.Established == Keep {
-			rule = append(rule, setCtMark{s.Mark, s.Mask})
-		}
-		rules = append(rules, append(rule, setMark{s.Mark, s.Mask}, countIn{countNew}, accept))
 	}
 	if s.Fail == Closed {
 		rules = append(rules, []term{countIn{countRefused}, drop})

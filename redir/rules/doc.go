@@ -19,6 +19,7 @@
 //
 //	ingress -> prerouting chain of table inet sluice
 //	           tproxy hands the packet to sluice's socket, the mark is set
+//	        -> last chain of the hook: set again, if others took it away
 //	        -> ip rule: fwmark 0x1/0x1 lookup 100
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
@@ -27,7 +28,12 @@
 //
 //   - fwmark: the bits of the packet's mark (under a mask) that send it to the
 //     routing table in which everything is local.
-//   - own mark: the mark on sluice's own sockets; rules never divert it.
+//   - own mark: the mark of sluice's own sockets; rules never divert what they
+//     send. It counts by its own bits, and as the socket has it: others may set
+//     the packet's.
+//   - owned: a packet, or an ICMP error about one, for which a transparent socket
+//     of this machine is there, listeners on every address left out.
+//   - remembered: a flow whose conntrack entry says that it is diverted.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which
 //     sysctls had which value before, so they survive a kill -9 of sluice.

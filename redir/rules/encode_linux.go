@@ -43,22 +43,17 @@ func (e *encoder) rule(terms []term) ([]expr.Any, []byte, error) {
 func (e *encoder) term(t term) ([]expr.Any, error) {
 	switch t := t.(type) {
 	case ifaceIs:
-		name := make([]byte, 16) // IFNAMSIZ
-		copy(name, t.name)
-		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, equal(name)}, nil
+		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, nameIs(t.name, t.not)}, nil
 	case ifaceNotIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, true), nil
+	case outNotIn:
+		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, true), nil
 	case protoIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{t.proto})}, nil
 	case protoNotIn:
 		return e.protoNotIn(t.protos)
 	case markIs:
-		return maskedIs(&expr.Meta{Key: expr.MetaKeyMARK, Register: reg}, t.mark, t.mask, t.not), nil
-	case transparentSocket:
-		return []expr.Any{
-			&expr.Socket{Key: expr.SocketKeyTransparent, Register: reg}, equal([]byte{1}),
-			&expr.Socket{Key: expr.SocketKeyWildcard, Register: reg}, equal([]byte{0}),
-		}, nil
+		return maskedIs(&expr.Meta{Key: expr.MetaKeyMARK, Register: reg}, t.mark, t.mask), nil
 	case notOpening:
 		const flagsAt, finSynRstAck, syn = 13, 0x17, 0x02
 		return []expr.Any{
@@ -66,8 +61,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{finSynRstAck}, Xor: []byte{0}},
 			&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: []byte{syn}},
 		}, nil
-	case toGateway:
-		return e.toGateway()
+	case icmpError:
+		return e.icmpError(t)
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil
@@ -77,7 +72,11 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.lookup(&expr.Meta{Key: expr.MetaKeySKUID, Register: reg}, t.set, false), nil
 	case cgroupIs:
 		return cgroup(t.path)
-	case ctUnderWay, ctReply, ctMarkIs:
+	case toGateway, sourceOfOthers, routeBy, routeElsewhere:
+		return e.route(t)
+	case transparentSocket, wildcardSocket, handedOver, socketMarkIs:
+		return socket(t), nil
+	case ctNew, ctUnderWay, ctReply, ctMarkIs, ctLabelIs:
 		return conntrack(t), nil
 	default:
 		return statement(t)
@@ -93,6 +92,9 @@ func statement(t term) ([]expr.Any, error) {
 	case setCtMark:
 		return maskedSetting(&expr.Ct{Key: expr.CtKeyMARK, Register: reg},
 			&expr.Ct{Key: expr.CtKeyMARK, Register: reg, SourceRegister: true}, t.mark, t.mask), nil
+	case setCtLabel:
+		return []expr.Any{&expr.Immediate{Register: reg, Data: labelBits()},
+			&expr.Ct{Key: expr.CtKeyLABELS, Register: reg, SourceRegister: true}}, nil
 	case tproxyTo:
 		return []expr.Any{port(t.port), &expr.TProxy{Family: unix.NFPROTO_UNSPEC, RegPort: reg}}, nil
 	case redirectTo:
@@ -100,6 +102,10 @@ func statement(t term) ([]expr.Any, error) {
 		return []expr.Any{port(t.port), &expr.Redir{RegisterProtoMin: reg, Flags: unix.NF_NAT_RANGE_PROTO_SPECIFIED}}, nil
 	case countIn:
 		return []expr.Any{&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: t.name}}, nil
+	case jump:
+		return []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: string(t)}}, nil
+	case goTo:
+		return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: string(t)}}, nil
 	case verdict:
 		kinds := map[verdict]expr.VerdictKind{accept: expr.VerdictAccept, drop: expr.VerdictDrop, goBack: expr.VerdictReturn}
 		return []expr.Any{&expr.Verdict{Kind: kinds[t]}}, nil
@@ -107,83 +113,20 @@ func statement(t term) ([]expr.Any, error) {
 	return nil, fmt.Errorf("no kernel form for %q", t.nft())
 }
 
-func conntrack(t term) []expr.Any {
-	switch t := t.(type) {
-	case ctUnderWay:
-		bits := binaryutil.NativeEndian.PutUint32(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
-		return []expr.Any{
-			&expr.Ct{Key: expr.CtKeySTATE, Register: reg},
-			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4, Mask: bits, Xor: make([]byte, 4)},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: make([]byte, 4)},
-		}
-	case ctMarkIs:
-		return maskedIs(&expr.Ct{Key: expr.CtKeyMARK, Register: reg}, t.mark, t.mask, t.not)
-	default: // IP_CT_DIR_REPLY is 1
-		return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: reg}, equal([]byte{1})}
-	}
-}
-
-func (e *encoder) lookup(load expr.Any, name string, not bool) []expr.Any {
-	set := e.sets[name]
-	return []expr.Any{load, &expr.Lookup{SourceRegister: reg, SetName: set.Name, SetID: set.ID, Invert: not}}
-}
-
-func (e *encoder) destIn(t destIn) []expr.Any {
-	address := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
-	if t.family == familyIPv6 {
-		address.Offset, address.Len = 24, 16
-	}
-	family := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{t.family})}
-	return append(family, e.lookup(address, t.set, t.not)...)
-}
-
-func (e *encoder) protoNotIn(protos []byte) ([]expr.Any, error) {
-	load := &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}
-	if len(protos) == 1 {
-		return []expr.Any{load, &expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: protos}}, nil
-	}
-	var elements []nftables.SetElement
-	for _, proto := range protos {
-		elements = append(elements, nftables.SetElement{Key: []byte{proto}})
-	}
-	return e.anonymous(load, nftables.TypeInetProto, elements, true)
-}
-
-func (e *encoder) toGateway() ([]expr.Any, error) {
-	var elements []nftables.SetElement
-	for _, kind := range []uint32{unix.RTN_LOCAL, unix.RTN_BROADCAST, unix.RTN_ANYCAST, unix.RTN_MULTICAST} {
-		elements = append(elements, nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(kind)})
-	}
-	load := &expr.Fib{Register: reg, ResultADDRTYPE: true, FlagDADDR: true}
-	return e.anonymous(load, nftables.TypeFIBAddr, elements, false)
-}
-
-// anonymous looks a value up in a constant set that has no name.
-func (e *encoder) anonymous(load expr.Any, kind nftables.SetDatatype, elements []nftables.SetElement, not bool) ([]expr.Any, error) {
-	set := &nftables.Set{Table: e.table, Anonymous: true, Constant: true, KeyType: kind}
-	if err := e.conn.AddSet(set, elements); err != nil {
-		return nil, err
-	}
-	return []expr.Any{load, &expr.Lookup{SourceRegister: reg, SetName: set.Name, SetID: set.ID, Invert: not}}, nil
-}
-
 func equal(data []byte) expr.Any { return &expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: data} }
+
+func unequal(data []byte) expr.Any { return &expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: data} }
 
 func port(number uint16) expr.Any {
 	return &expr.Immediate{Register: reg, Data: binary.BigEndian.AppendUint16(nil, number)}
 }
 
-func maskedIs(load expr.Any, mark, mask uint32, not bool) []expr.Any {
+func maskedIs(load expr.Any, mark, mask uint32) []expr.Any {
 	exprs := []expr.Any{load}
 	if mask != allBits {
-		exprs = append(exprs, &expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4,
-			Mask: binaryutil.NativeEndian.PutUint32(mask), Xor: make([]byte, 4)})
+		exprs = append(exprs, masked(binaryutil.NativeEndian.PutUint32(mask)))
 	}
-	op := expr.CmpOpEq
-	if not {
-		op = expr.CmpOpNeq
-	}
-	return append(exprs, &expr.Cmp{Op: op, Register: reg, Data: binaryutil.NativeEndian.PutUint32(mark)})
+	return append(exprs, equal(binaryutil.NativeEndian.PutUint32(mark)))
 }
 
 func maskedSetting(load, store expr.Any, mark, mask uint32) []expr.Any {
@@ -193,4 +136,9 @@ func maskedSetting(load, store expr.Any, mark, mask uint32) []expr.Any {
 	}
 	return []expr.Any{load, &expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4,
 		Mask: binaryutil.NativeEndian.PutUint32(^mask), Xor: value}, store}
+}
+
+// masked leaves the bits of the mask.
+func masked(mask []byte) expr.Any {
+	return &expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: uint32(len(mask)), Mask: mask, Xor: make([]byte, len(mask))}
 }

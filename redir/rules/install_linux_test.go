@@ -36,7 +36,11 @@ func specs() map[string]Spec {
 	open, divert, sysctl, redirect := full, full, full, full
 	open.Fail, open.Output, open.ExcludeUIDs = Open, false, nil
 	divert.Established, divert.Mark, divert.Mask = Divert, 0x5, 0xffffffff
+	divert.BetweenIfaces, divert.CTMark, divert.CTMask = true, 0x80, 0xf80
 	sysctl.Sysctl, sysctl.Ifaces = true, []string{"lan"}
+	patterns := full
+	patterns.Ifaces, patterns.Oifaces = []string{"lan", "ppp*", "ppp7", "wg+", "w"}, []string{"wan", "tun+"}
+	pattern := Spec{TCPPort: 1, Ifaces: []string{"ppp+"}, Oifaces: []string{"eth0", "eth1"}}
 	redirect.Via, redirect.UDPPort, redirect.Priority = Redirect, 0, nil
 	return map[string]Spec{
 		"plain":    {TCPPort: 12345, UDPPort: 12345},
@@ -49,6 +53,8 @@ func specs() map[string]Spec {
 		"sysctl":   sysctl,
 		"redirect": redirect,
 		"nat":      {TCPPort: 12345, Via: Redirect},
+		"patterns": patterns,
+		"pattern":  pattern,
 	}
 }
 
@@ -174,11 +180,13 @@ func TestCommandsPasted(t *testing.T) {
 }
 
 func TestCommandsSetSysctls(t *testing.T) {
-	n := newNetns(t)
-	n.sh("ip link add lan type veth peer name nal; sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.lan.src_valid_mark=1")
-	n.sh(mustText(t, Spec{TCPPort: 1, Ifaces: []string{"lan"}, Sysctl: true}, FormatCommands))
-	if got := n.sh("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.lan.src_valid_mark"); got != "1\n1\n0\n" {
-		t.Errorf("sysctls: %q", got)
+	for _, iface := range []string{"lan", "la+"} {
+		n := newNetns(t)
+		n.sh("ip link add lan type veth peer name nal; sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.lan.src_valid_mark=1")
+		n.sh(mustText(t, Spec{TCPPort: 1, Ifaces: []string{iface, "ppp*"}, Sysctl: true}, FormatCommands))
+		if got := n.sh("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.lan.src_valid_mark"); got != "1\n1\n0\n" {
+			t.Errorf("sysctls: %q", got)
+		}
 	}
 }
 
@@ -194,6 +202,7 @@ func TestIPTablesPasted(t *testing.T) {
 			if len(spec.ExcludeUIDs) > 0 { // xt_owner takes users of the user namespace alone
 				spec.ExcludeUIDs = []uint32{0}
 			}
+			spec.BetweenIfaces, spec.Oifaces = true, nil
 			n.sh(mustText(t, spec, FormatIPTables))
 			for _, save := range []string{"iptables-save", "ip6tables-save"} {
 				saved := n.sh(save)

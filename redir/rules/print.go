@@ -65,7 +65,7 @@ func (p policy) commands(protocol int) []string {
 // notes says what holds for every format.
 func (p *Plan) notes() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# sluice: via %s, fail %s; sluice's own packets bear mark %#x\n", p.Spec.Via, p.Spec.Fail, p.Spec.OwnMark)
+	fmt.Fprintf(&b, "# sluice: via %s, fail %s; sluice's own sockets bear mark %#x\n", p.Spec.Via, p.Spec.Fail, p.Spec.OwnMark)
 	if !p.Spec.Sysctl {
 		for _, s := range p.sysctls {
 			fmt.Fprintf(&b, "# needs %s=%s: %s\n", sysctlName(s.Name), s.Want, s.Why)
@@ -83,12 +83,15 @@ func (p *Plan) sysctlText() string {
 	var b strings.Builder
 	for _, s := range p.sysctls {
 		command := fmt.Sprintf("[ ! -e /proc/sys/%s ] || %s", s.Name, s.Command())
-		if s.ofBridge() {
-			names := "$(ls /sys/class/net)"
+		switch {
+		case s.ofBridge():
+			bridges := "/sys/class/net/*/bridge"
 			if len(p.Spec.Ifaces) > 0 {
-				names = strings.Join(p.Spec.Ifaces, " ")
+				bridges = "/sys/class/net/" + strings.Join(p.Spec.Ifaces, "/bridge /sys/class/net/") + "/bridge"
 			}
-			command = fmt.Sprintf("for i in %s; do [ ! -e /sys/class/net/$i/bridge ] || %s; done", names, s.Command())
+			command = fmt.Sprintf("for i in %s; do [ ! -e $i ] || %s; done", bridges, s.Command())
+		case strings.Contains(s.Name, anyTail):
+			command = fmt.Sprintf("for i in /proc/sys/%s; do [ ! -e $i ] || echo %s > $i; done", s.Name, s.Want)
 		}
 		b.WriteString(command + "\n")
 	}

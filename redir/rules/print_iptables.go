@@ -20,11 +20,18 @@ type script struct {
 // the rest, and the policy routing. xt_TPROXY drops what finds no listener
 // (tproxy_tg4, NF_DROP), so it cannot fail open.
 func (p *Plan) iptables() (string, error) {
-	switch {
-	case p.Spec.Fail == Open:
+	switch s := p.Spec; {
+	case s.Fail == Open:
 		return "", errors.New("rules: fail open: iptables drops or refuses what finds no listener: use --format nft")
+	case len(s.Oifaces) > 0:
+		return "", errors.New("rules: --oiface: iptables cannot ask before routing where a packet would leave: use --format nft")
+	case len(between(s)) > 0:
+		return "", errors.New("rules: iptables cannot ask before routing where a packet would leave, and so not leave alone what goes from one of these interfaces to another, which the forward chain may forbid: use --format nft, or divert that too with --between-ifaces")
 	}
 	lines := []string{strings.TrimSuffix(p.notes(), "\n")}
+	if p.Spec.Output {
+		lines = append(lines, "# iptables knows sluice's own packets by their mark alone: no rule before these in OUTPUT may set or restore a mark without a mask")
+	}
 	for _, family := range []byte{familyIPv4, familyIPv6} {
 		lines = append(lines, iptablesFor(p.Spec, family)...)
 	}
@@ -41,13 +48,20 @@ func iptablesFor(s Spec, family byte) []string {
 	}
 	if s.Via == Redirect {
 		b.table = "nat"
-	} else if s.TCPPort != 0 {
+	} else {
 		b.line("-N DIVERT")
 		b.line("-A DIVERT -j MARK --set-mark %#x/%#x", s.Mark, s.Mask)
 		b.line("-A DIVERT -j ACCEPT")
+		b.remember(s)
+		b.errors()
 	}
 	b.chain(s, "SLUICE", "SLUICE_TARGET", deliverLines(s))
 	b.ingress(s)
+	if s.Via == TProxy { // as sent does in nft
+		b.line("-A OUTPUT -m mark --mark %#x/%#x -m addrtype ! --src-type LOCAL -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask)
+		b.line("-A OUTPUT -m mark --mark %#x/%#x -m mark --mark %#x/%#[3]x -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask, s.OwnMark)
+		b.line("-A OUTPUT -m conntrack --ctstate NEW -m addrtype ! --src-type LOCAL -j SLUICE_REMEMBER")
+	}
 	if s.Output {
 		final := []string{fmt.Sprintf("-j MARK --set-mark %#x/%#x", s.Mark, s.Mask)}
 		if s.Via == Redirect {
@@ -69,6 +83,9 @@ func (b *script) ingress(s Spec) {
 		b.line("-A PREROUTING -i lo -m mark --mark %#x/%#x -j SLUICE", s.Mark, s.Mask)
 	}
 	for _, iface := range s.Ifaces {
+		if stem, ok := strings.CutSuffix(iface, anyTail); ok {
+			iface = stem + "+"
+		}
 		b.line("-A PREROUTING -i %s -j SLUICE", iface)
 	}
 	if len(s.Ifaces) == 0 {
@@ -81,12 +98,12 @@ func (b *script) ingress(s Spec) {
 func (b *script) chain(s Spec, name, target string, final []string) {
 	b.line("-N %s", name)
 	b.line("-N %s", target)
-	b.line("-A %s -m mark --mark %#x -j RETURN", name, s.OwnMark)
 	out := name == "SLUICE_OUT"
 	if !out && s.Via == TProxy && s.TCPPort != 0 {
 		b.line("-A %s -p tcp ! --syn -m socket --transparent -j DIVERT", name)
 	}
 	if out {
+		b.line("-A %s -m mark --mark %#x/%#[2]x -j RETURN", name, s.OwnMark)
 		if s.ExcludeCgroup != "" {
 			b.line("-A %s -m cgroup --path %s -j RETURN", name, strings.Trim(s.ExcludeCgroup, "/"))
 		}
@@ -97,7 +114,15 @@ func (b *script) chain(s Spec, name, target string, final []string) {
 	for _, kind := range b.gatewayKinds() {
 		b.line("-A %s -m addrtype --dst-type %s -j RETURN", name, kind)
 	}
-	b.history(s, name, out || len(s.Ifaces) == 0)
+	if s.Via == TProxy {
+		if out {
+			b.line("-A %s -m addrtype ! --src-type LOCAL -j RETURN", name)
+			b.line("-A %s -m conntrack --ctdir REPLY -j RETURN", name)
+		}
+		b.line("-N %s_FLOW", name)
+		b.history(s, name, name+"_FLOW")
+		name += "_FLOW"
+	}
 	for _, prefix := range ofFamily(s.Exclude, b.family) {
 		b.line("-A %s -d %s -j RETURN", name, prefix)
 	}
@@ -118,16 +143,32 @@ func (b *script) gatewayKinds() []string {
 	return []string{"LOCAL", "BROADCAST", "ANYCAST", "MULTICAST"}
 }
 
-// history leaves alone what unanswered leaves alone in nft.
-func (b *script) history(s Spec, name string, repliesToo bool) {
-	if s.Via == Redirect {
-		return
-	}
-	if repliesToo {
-		b.line("-A %s -m conntrack --ctdir REPLY -j RETURN", name)
-	}
+// remember writes the chain remember of the nft table.
+func (b *script) remember(s Spec) {
+	b.line("-N SLUICE_REMEMBER")
+	b.line("-A SLUICE_REMEMBER -j CONNMARK --set-mark %#x/%#x", s.CTMark, s.CTMask)
+	b.line("-A SLUICE_REMEMBER -m connlabel --label %d --set", rememberLabel)
+}
+
+// history goes on to the chain next, but with what history leaves alone in nft.
+func (b *script) history(s Spec, name, next string) {
+	b.line("-A %s -m connmark --mark %#x/%#x -g %s", name, s.CTMark, s.CTMask, next)
+	b.line("-A %s -m connlabel --label %d -g %s", name, rememberLabel, next)
+	b.line("-A %s -m conntrack --ctdir REPLY -j RETURN", name)
 	if s.Established == Keep {
-		b.line("-A %s -m conntrack --ctstate ESTABLISHED,RELATED -m connmark ! --mark %#x/%#x -j RETURN", name, s.Mark, s.Mask)
+		b.line("-A %s -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN", name)
+	}
+	b.line("-A %s -g %s", name, next)
+}
+
+// errors diverts ICMP errors, as errorsOf does in nft.
+func (b *script) errors() {
+	match := "-p icmp --icmp-type"
+	if b.family == familyIPv6 {
+		match = "-p icmpv6 --icmpv6-type"
+	}
+	for _, kind := range icmpErrors[b.family] {
+		b.line("-A PREROUTING %s %s -m socket --transparent -j DIVERT", match, kind.name)
 	}
 }
 
@@ -154,13 +195,11 @@ func deliverLines(s Spec) []string {
 	if s.Via == Redirect {
 		return []string{fmt.Sprintf("-j REDIRECT --to-ports %d", s.TCPPort)}
 	}
-	var steps []string
-	if s.Established == Keep {
-		steps = append(steps, fmt.Sprintf("-j CONNMARK --set-mark %#x/%#x", s.Mark, s.Mask))
-	}
-	return append(steps,
+	return []string{
+		"-j SLUICE_REMEMBER",
 		fmt.Sprintf("tcp:-j TPROXY --on-port %d --tproxy-mark %#x/%#x", s.TCPPort, s.Mark, s.Mask),
-		fmt.Sprintf("udp:-j TPROXY --on-port %d --tproxy-mark %#x/%#x", s.UDPPort, s.Mark, s.Mask))
+		fmt.Sprintf("udp:-j TPROXY --on-port %d --tproxy-mark %#x/%#x", s.UDPPort, s.Mark, s.Mask),
+	}
 }
 
 // portGroups writes ranges as multiport matches, which hold 15 ports each, a

@@ -1,22 +1,27 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 )
 
 // setsFor lists the sets that the chains of the Spec name.
 func setsFor(s Spec) []set {
 	var sets []set
 	if len(s.Ifaces) > 0 {
-		ifaces := slices.Clone(s.Ifaces)
+		ifaces := s.Ifaces
 		if s.Output && s.Via == TProxy { // what comes round through lo
-			ifaces = append(ifaces, "lo")
+			ifaces = append(slices.Clone(ifaces), "lo")
 		}
-		sets = append(sets, ifaceSet(ifaces))
+		sets = append(sets, ifaceSet(setIfaces, ifaces))
+	}
+	if len(s.Oifaces) > 0 && s.Output {
+		sets = append(sets, ifaceSet(setOifaces, s.Oifaces))
 	}
 	if len(s.Dports) > 0 {
 		sets = append(sets, portSet(s.Dports))
@@ -33,13 +38,21 @@ func setsFor(s Spec) []set {
 	return sets
 }
 
-func ifaceSet(names []string) set {
-	slices.Sort(names)
-	result := set{name: setIfaces, kind: kindIface}
-	for _, name := range slices.Compact(names) {
-		key := make([]byte, 16) // IFNAMSIZ
-		copy(key, name)
-		result.elements = append(result.elements, element{text: fmt.Sprintf("%q", name), first: key})
+// ifaceSet holds names and patterns of which none covers another. A pattern is
+// the interval from its beginning to the last name that begins so.
+func ifaceSet(setName string, names []string) set {
+	result := set{name: setName, kind: kindIface, interval: slices.ContainsFunc(names, isPattern)}
+	for _, name := range interfaces(names) {
+		first := make([]byte, 16) // IFNAMSIZ
+		last := first
+		if stem, ok := strings.CutSuffix(name, anyTail); ok {
+			last = bytes.Repeat([]byte{0xff}, len(first))
+			copy(first, stem)
+			copy(last, stem)
+		} else {
+			copy(first, name)
+		}
+		result.elements = append(result.elements, element{text: fmt.Sprintf("%q", name), first: first, last: last})
 	}
 	return result
 }

@@ -32,7 +32,12 @@ const (
 	DefaultMark    = 0x1
 	DefaultMask    = 0x1
 	DefaultOwnMark = 0x2
-	DefaultTable   = 100
+	// DefaultCTMark and DefaultCTMask are a bit of the conntrack mark that wg-quick
+	// (51820, 0xca6c), mwan3 (0x3f00), Tailscale and OpenWrt's pbr (0xff0000),
+	// Kubernetes (0xc000) and qos-scripts (0xff) leave alone.
+	DefaultCTMark = 0x10000000
+	DefaultCTMask = 0x10000000
+	DefaultTable  = 100
 
 	priorityMangle    = -150 // NF_IP_PRI_MANGLE, linux/netfilter_ipv4.h
 	priorityDstNAT    = -100 // NF_IP_PRI_NAT_DST
@@ -72,7 +77,9 @@ type Spec struct {
 	Fail        Fail        // Closed
 	Established Established // Keep
 
-	Ifaces           []string       // ingress; none: every interface but lo
+	Ifaces           []string       // ingress, names or patterns as ppp*; none: every interface but lo
+	Oifaces          []string       // what would leave by these; none: by any interface
+	BetweenIfaces    bool           // also what goes from one of Ifaces to another
 	Dports           []PortRange    // none: every port
 	Include, Exclude []netip.Prefix // destinations; no Include: every one
 
@@ -82,7 +89,9 @@ type Spec struct {
 
 	Mark, Mask uint32 // fwmark: 0x1/0x1
 	Table      int    // routing table of the local route: 100
-	OwnMark    uint32 // mark on sluice's own sockets: 0x2
+	OwnMark    uint32 // mark on sluice's own sockets, of which its own bits count: 0x2
+	CTMark     uint32 // conntrack mark of diverted flows: 0x10000000
+	CTMask     uint32 // 0x10000000
 	Priority   *int   // of the table's chains: mangle (-150), or dstnat (-100) for Redirect
 
 	Sysctl bool // change the sysctls that must change, and put them back
@@ -108,6 +117,10 @@ func (s Spec) withDefaults() Spec {
 	if s.OwnMark == 0 {
 		s.OwnMark = DefaultOwnMark
 	}
+	if s.CTMark == 0 && s.CTMask == 0 {
+		s.CTMark, s.CTMask = DefaultCTMark, DefaultCTMask
+	}
+	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
 	if s.Priority == nil {
 		priority := priorityMangle
 		if s.Via == Redirect {
@@ -116,9 +129,4 @@ func (s Spec) withDefaults() Spec {
 		s.Priority = &priority
 	}
 	return s
-}
-
-// usesConntrack tells whether a rule looks at the connection tracker.
-func (s Spec) usesConntrack() bool {
-	return s.Via == Redirect || s.Established == Keep || s.Output || len(s.Ifaces) == 0
 }

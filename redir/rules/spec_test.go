@@ -16,7 +16,12 @@ func TestBadSpecs(t *testing.T) {
 		"use --proto tcp":                         {UDPPort: 1, Via: Redirect},
 		"use --established keep":                  {TCPPort: 1, Via: Redirect, Established: Divert},
 		"interface lo: the gateway's own":         {TCPPort: 1, Ifaces: []string{"lo"}},
-		"interface \"eth*\": name each":           {TCPPort: 1, Ifaces: []string{"eth*"}},
+		"interface \"e*h\": want a name, or":      {TCPPort: 1, Ifaces: []string{"e*h"}},
+		"interface *: that is every":              {TCPPort: 1, Oifaces: []string{"+"}},
+		"interface l*: takes in lo":               {TCPPort: 1, Ifaces: []string{"l+"}},
+		"holds the bits of the own mark 0x2":      {TCPPort: 1, Mark: 0xff, Mask: allBits},
+		"conntrack mark 0x4/0x1: the mark must":   {TCPPort: 1, CTMark: 4, CTMask: 1},
+		"conntrack mark 0x3: holds the bits":      {TCPPort: 1, CTMark: 3, CTMask: 3},
 		"interface \"a;reboot\"":                  {TCPPort: 1, Ifaces: []string{"a;reboot"}},
 		"1 to 15 characters":                      {TCPPort: 1, Ifaces: []string{"sixteencharacter"}},
 		"ports 9-1: want a range":                 {TCPPort: 1, Dports: []PortRange{{9, 1}}},
@@ -36,9 +41,6 @@ func TestBadSpecs(t *testing.T) {
 		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, have %v", want, err)
 		}
-	}
-	if _, err := NewPlan(Spec{UDPPort: 1, Ifaces: []string{"lan"}, Established: Divert, Priority: ptr(-300)}); err != nil {
-		t.Errorf("early priority without conntrack: %v", err)
 	}
 }
 
@@ -60,9 +62,12 @@ func TestPrintRefusals(t *testing.T) {
 		spec   Spec
 		format Format
 	}{
-		"use --format nft":  {Spec{TCPPort: 1, Fail: Open}, FormatIPTables},
-		"--install-rules":   {Spec{TCPPort: 1, Via: Redirect, Fail: Open}, FormatNFT},
-		"want nft, iptable": {Spec{TCPPort: 1}, "json"},
+		"fail open: iptables": {Spec{TCPPort: 1, Fail: Open}, FormatIPTables},
+		"--oiface: iptables":  {Spec{TCPPort: 1, Oifaces: []string{"wan"}}, FormatIPTables},
+		"--between-ifaces":    {Spec{TCPPort: 1, Ifaces: []string{"a", "b"}}, FormatIPTables},
+		"from one of these":   {Spec{TCPPort: 1, Ifaces: []string{"ppp*"}}, FormatIPTables},
+		"--install-rules":     {Spec{TCPPort: 1, Via: Redirect, Fail: Open}, FormatNFT},
+		"want nft, iptable":   {Spec{TCPPort: 1}, "json"},
 	} {
 		plan, err := NewPlan(print.spec)
 		if err != nil {

@@ -33,11 +33,27 @@ func (p *Plan) unmet() []Sysctl {
 		if s.ofBridge() && !bridged(p.Spec.Ifaces) {
 			continue
 		}
-		if value, ok := readSysctl(s.Name); ok && value != s.Want {
-			unmet = append(unmet, s)
+		for _, one := range s.expanded() {
+			if value, ok := readSysctl(one.Name); ok && value != one.Want {
+				unmet = append(unmet, one)
+			}
 		}
 	}
 	return unmet
+}
+
+// expanded is the setting of each interface that is there, where the name
+// holds a pattern.
+func (s Sysctl) expanded() []Sysctl {
+	if !strings.Contains(s.Name, anyTail) {
+		return []Sysctl{s}
+	}
+	files, _ := filepath.Glob(procSys + s.Name)
+	var all []Sysctl
+	for _, file := range files {
+		all = append(all, Sysctl{strings.TrimPrefix(file, procSys), s.Want, s.Why})
+	}
+	return all
 }
 
 // bridged tells whether one of the interfaces is a bridge or a VLAN on one;
@@ -55,7 +71,7 @@ func bridged(ifaces []string) bool {
 	}
 	for _, link := range links {
 		attrs := link.Attrs()
-		named := len(ifaces) == 0 || slices.Contains(ifaces, attrs.Name)
+		named := len(ifaces) == 0 || slices.ContainsFunc(ifaces, func(name string) bool { return covers(name, attrs.Name) })
 		if named && (bridges[attrs.Index] || bridges[attrs.ParentIndex]) {
 			return true
 		}

@@ -4,7 +4,7 @@ import "strings"
 
 // Sysctl is a kernel setting that the rules need.
 type Sysctl struct {
-	Name string // path below /proc/sys: net/ipv4/ip_forward
+	Name string // path below /proc/sys: net/ipv4/ip_forward; in a Plan an interface in it may be a pattern
 	Want string
 	Why  string
 }

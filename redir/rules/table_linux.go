@@ -98,14 +98,7 @@ func (e *encoder) addSet(s set) error {
 		return err
 	}
 	e.sets[s.name] = made
-	var keys []nftables.SetElement
-	for _, el := range s.elements {
-		keys = append(keys, nftables.SetElement{Key: el.first})
-		if end, ok := after(el.last); s.interval && ok {
-			keys = append(keys, nftables.SetElement{Key: end, IntervalEnd: true})
-		}
-	}
-	for len(keys) > 0 {
+	for keys := keysOf(s); len(keys) > 0; {
 		n := min(len(keys), elementsPerMessage)
 		if err := e.conn.SetAddElements(made, keys[:n]); err != nil {
 			return err
@@ -113,6 +106,18 @@ func (e *encoder) addSet(s set) error {
 		keys = keys[n:]
 	}
 	return nil
+}
+
+// keysOf are a set's elements as the kernel has them.
+func keysOf(s set) []nftables.SetElement {
+	var keys []nftables.SetElement
+	for _, el := range s.elements {
+		keys = append(keys, nftables.SetElement{Key: el.first})
+		if end, ok := after(el.last); s.interval && ok {
+			keys = append(keys, nftables.SetElement{Key: end, IntervalEnd: true})
+		}
+	}
+	return keys
 }
 
 func (k setKind) kernelType() nftables.SetDatatype {

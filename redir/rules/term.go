@@ -22,63 +22,58 @@ const (
 	familyIPv6 = 10
 )
 
+// rememberLabel is the conntrack label of flows that are diverted: the number
+// of our routes (RouteProtocol), among 128.
+const rememberLabel = 115
+
 type (
-	ifaceIs    struct{ name string }
+	ifaceIs struct {
+		name string // or a pattern
+		not  bool
+	}
 	ifaceNotIn struct{ set string }
+	outNotIn   struct{ set string }
 	protoIs    struct{ proto byte }
 	protoNotIn struct{ protos []byte }
-	markIs     struct {
-		mark, mask uint32
-		not        bool
-	}
-	// transparentSocket matches a TCP packet of a connection that an
-	// IP_TRANSPARENT socket of this machine already has. wildcard 0 leaves
-	// listeners out: a packet to any host at the listener's own port number
-	// would otherwise match (nft_socket, wildcard since Linux 5.11).
-	transparentSocket struct{}
+	markIs     struct{ mark, mask uint32 }
 	// notOpening matches a TCP packet that does not open a connection. One that
 	// does must go to tproxy even where a socket in TIME_WAIT has its addresses:
 	// tproxy finds the listener then (nf_tproxy_handle_time_wait4), while the
 	// plain lookup finds none at the original port, answers with an ACK, and the
 	// client tries again a second later.
 	notOpening struct{}
-	// toGateway matches the gateway's own addresses, broadcast, anycast and
-	// multicast, by the routing tables (nft_fib).
-	toGateway struct{}
-	// underWay matches a flow that has been answered and that does not bear
-	// the fwmark in its conntrack mark, so was not diverted when it began.
-	ctUnderWay struct{}
-	ctReply    struct{}
-	ctMarkIs   struct {
-		mark, mask uint32
-		not        bool
-	}
-	destIn struct {
+	// icmpError matches the errors that name a packet which somebody sent.
+	icmpError struct{ family byte }
+	destIn    struct {
 		family byte
 		set    string
 		not    bool
 	}
-	portNotIn   struct{ set string }
-	uidIn       struct{ set string }
-	cgroupIs    struct{ path string }
-	setMark     struct{ mark, mask uint32 }
-	setCtMark   struct{ mark, mask uint32 }
-	tproxyTo    struct{ port uint16 }
-	redirectTo  struct{ port uint16 }
-	countIn     struct{ name string }
-	verdict     string // accept, drop or return
-	commentTerm string // the rule's comment; always last
+	portNotIn struct{ set string }
+	// toGateway matches the gateway's own addresses, broadcast, anycast and
+	// multicast, by the routing tables (nft_fib).
+	toGateway struct{}
+	// sourceOfOthers matches a source that is not the gateway's own address.
+	sourceOfOthers struct{}
+	// routeBy matches by the interfaces (or patterns) through which the routing
+	// tables lead to the destination, asked with the packet's mark or without.
+	routeBy struct {
+		names     []string
+		mark, not bool
+	}
+	// routeElsewhere matches where no route leads to the destination through
+	// the interface that the packet came in at.
+	routeElsewhere struct{}
 )
 
-const (
-	accept  verdict = "accept"
-	drop    verdict = "drop"
-	goBack  verdict = "return"
-	fibHere         = "{ local, broadcast, anycast, multicast }"
-)
-
-func (t ifaceIs) nft() string    { return fmt.Sprintf("iifname %q", t.name) }
+func (t ifaceIs) nft() string {
+	if t.not {
+		return fmt.Sprintf("iifname != %q", t.name)
+	}
+	return fmt.Sprintf("iifname %q", t.name)
+}
 func (t ifaceNotIn) nft() string { return "iifname != @" + t.set }
+func (t outNotIn) nft() string   { return "oifname != @" + t.set }
 func (t protoIs) nft() string    { return "meta l4proto " + protoName(t.proto) }
 func (t protoNotIn) nft() string {
 	if len(t.protos) == 1 {
@@ -86,13 +81,19 @@ func (t protoNotIn) nft() string {
 	}
 	return "meta l4proto != { tcp, udp }"
 }
-func (t markIs) nft() string          { return "meta mark" + maskedMatch(t.mark, t.mask, t.not) }
-func (transparentSocket) nft() string { return "socket transparent 1 socket wildcard 0" }
-func (notOpening) nft() string        { return "tcp flags & (fin | syn | rst | ack) != syn" }
-func (toGateway) nft() string         { return "fib daddr type " + fibHere }
-func (ctUnderWay) nft() string        { return "ct state established,related" }
-func (ctReply) nft() string           { return "ct direction reply" }
-func (t ctMarkIs) nft() string        { return "ct mark" + maskedMatch(t.mark, t.mask, t.not) }
+func (t markIs) nft() string   { return "meta mark" + maskedMatch(t.mark, t.mask) }
+func (notOpening) nft() string { return "tcp flags & (fin | syn | rst | ack) != syn" }
+func (t icmpError) nft() string {
+	names := make([]string, 0, 4)
+	for _, kind := range icmpErrors[t.family] {
+		names = append(names, kind.name)
+	}
+	header := "icmp"
+	if t.family == familyIPv6 {
+		header = "icmpv6"
+	}
+	return fmt.Sprintf("%s type { %s }", header, strings.Join(names, ", "))
+}
 func (t destIn) nft() string {
 	header, operator := "ip", ""
 	if t.family == familyIPv6 {
@@ -103,40 +104,37 @@ func (t destIn) nft() string {
 	}
 	return fmt.Sprintf("%s daddr %s@%s", header, operator, t.set)
 }
-func (t portNotIn) nft() string { return "th dport != @" + t.set }
-func (t uidIn) nft() string     { return "meta skuid @" + t.set }
-func (t cgroupIs) nft() string {
-	path := strings.Trim(t.path, "/")
-	return fmt.Sprintf("socket cgroupv2 level %d %q", cgroupLevel(path), path)
-}
-func (t setMark) nft() string     { return "meta mark set" + maskedSet("meta mark", t.mark, t.mask) }
-func (t setCtMark) nft() string   { return "ct mark set" + maskedSet("ct mark", t.mark, t.mask) }
-func (t tproxyTo) nft() string    { return fmt.Sprintf("tproxy to :%d", t.port) }
-func (t redirectTo) nft() string  { return fmt.Sprintf("redirect to :%d", t.port) }
-func (t countIn) nft() string     { return "counter name " + t.name }
-func (t verdict) nft() string     { return string(t) }
-func (t commentTerm) nft() string { return fmt.Sprintf("comment %q", string(t)) }
-
-func maskedMatch(mark, mask uint32, not bool) string {
-	operator := "=="
-	if not {
-		operator = "!="
+func (t portNotIn) nft() string    { return "th dport != @" + t.set }
+func (toGateway) nft() string      { return "fib daddr type { local, broadcast, anycast, multicast }" }
+func (sourceOfOthers) nft() string { return "fib saddr type != local" }
+func (t routeBy) nft() string {
+	text := "fib daddr oifname "
+	if t.mark {
+		text = "fib daddr . mark oifname "
 	}
-	if mask == allBits {
-		return fmt.Sprintf(" %s 0x%08x", operator, mark)
+	if t.not {
+		text += "!= "
 	}
-	return fmt.Sprintf(" & 0x%08x %s 0x%08x", mask, operator, mark)
-}
-
-func maskedSet(field string, mark, mask uint32) string {
-	if mask == allBits {
-		return fmt.Sprintf(" 0x%08x", mark)
+	if len(t.names) == 1 {
+		return text + fmt.Sprintf("%q", t.names[0])
 	}
-	return fmt.Sprintf(" %s & 0x%08x ^ 0x%08x", field, ^mask, mark)
+	quoted := make([]string, len(t.names))
+	for i, name := range t.names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	return text + "{ " + strings.Join(quoted, ", ") + " }"
 }
+func (routeElsewhere) nft() string { return "fib daddr . iif oif missing" }
 
-// allBits is the mask that leaves no bit out.
-const allBits = 0xffffffff
+// icmpErrors are the types that the kernel looks into for the packet that the
+// error is about (extract_icmp4_fields, extract_icmp6_fields), but redirects.
+var icmpErrors = map[byte][]struct {
+	name string
+	kind byte
+}{
+	familyIPv4: {{"destination-unreachable", 3}, {"time-exceeded", 11}, {"parameter-problem", 12}},
+	familyIPv6: {{"destination-unreachable", 1}, {"packet-too-big", 2}, {"time-exceeded", 3}, {"parameter-problem", 4}},
+}
 
 func protoName(proto byte) string {
 	if proto == protoTCP {

@@ -260,7 +260,7 @@ func TestTrafficTProxy(t *testing.T) {
 		"anywhere":  {},
 		"divert":    {Ifaces: []string{"lan"}, Established: Divert},
 		"open":      {Ifaces: []string{"lan"}, Fail: Open},
-		"open mask": {Fail: Open, Mark: 0xff, Mask: allBits, Table: 1234},
+		"open mask": {Fail: Open, Mark: 0xf1, Mask: allBits, Table: 1234},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -481,6 +481,15 @@ func TestSysctlsThatBreakIt(t *testing.T) {
 	})
 	w.expect(w.client, "tcp", serverAddrs, servicePort, "proxy")
 	w.remove(i)
+	w.gateway.do(func() { // a pattern stands for each interface that is there
+		plan, err := NewPlan(Spec{TCPPort: proxyPort, Ifaces: []string{"la*", "ppp*"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unmet := plan.unmet(); len(unmet) != 1 || unmet[0].Command() != "sysctl -w net.ipv4.conf.lan.src_valid_mark=0" {
+			t.Errorf("unmet: %v", unmet)
+		}
+	})
 	if got := w.gateway.sh("sysctl -n net.ipv4.conf.lan.src_valid_mark"); got != "1\n" {
 		t.Errorf("not put back: %s", got)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,14 +41,19 @@ func checkWays(s Spec) error {
 }
 
 func checkIfaces(s Spec) error {
-	for _, name := range s.Ifaces {
+	for _, name := range append(slices.Clone(s.Ifaces), s.Oifaces...) {
+		stem := strings.TrimSuffix(name, anyTail)
 		switch {
 		case name == "lo":
 			return errors.New("interface lo: the gateway's own traffic is diverted with --output")
-		case name == "" || len(name) > 15: // IFNAMSIZ - 1, linux/if.h
+		case stem == "" && isPattern(name):
+			return errors.New("interface *: that is every interface: leave --iface or --oiface out")
+		case covers(name, "lo"):
+			return fmt.Errorf("interface %s: takes in lo: write more of the name", name)
+		case name == "" || len(stem) > 15: // IFNAMSIZ - 1, linux/if.h
 			return fmt.Errorf("interface %q: a name has 1 to 15 characters: see ip link", name)
-		case !plain(name, "._-"):
-			return fmt.Errorf("interface %q: name each interface on its own, without patterns: see ip link", name)
+		case !plain(stem, "._-"):
+			return fmt.Errorf("interface %q: want a name, or the beginning of one as ppp* or wg+: see ip link", name)
 		}
 	}
 	return nil
@@ -90,6 +96,13 @@ func checkMarks(s Spec) error {
 		return fmt.Errorf("fwmark %#x/%#x: the mark must not be 0 and must lie within its mask, as 0x1/0x1", s.Mark, s.Mask)
 	case s.OwnMark&s.Mask == s.Mark:
 		return fmt.Errorf("own mark %#x: falls under fwmark %#x/%#x, so sluice's own packets would come back to it: choose another --mark or --fwmark", s.OwnMark, s.Mark, s.Mask)
+	case s.Mark&s.OwnMark == s.OwnMark:
+		return fmt.Errorf("fwmark %#x: holds the bits of the own mark %#x, so diverted packets would look like sluice's own: choose another --mark or --fwmark", s.Mark, s.OwnMark)
+	case s.CTMark == 0 || s.CTMark&^s.CTMask != 0:
+		return fmt.Errorf("conntrack mark %#x/%#x: the mark must not be 0 and must lie within its mask, as %#x/%#x", s.CTMark, s.CTMask, DefaultCTMark, DefaultCTMask)
+	case s.CTMark&s.Mask == s.Mark || s.CTMark&s.OwnMark == s.OwnMark:
+		return fmt.Errorf("conntrack mark %#x: holds the bits of fwmark %#x/%#x or of the own mark %#x, so that whoever restores it into packets would divert them: choose another --ct-mark",
+			s.CTMark, s.Mark, s.Mask, s.OwnMark)
 	}
 	return nil
 }
@@ -105,7 +118,7 @@ func checkTable(s Spec) error {
 }
 
 func checkPriority(s Spec) error {
-	if s.usesConntrack() && *s.Priority <= priorityConntrack {
+	if *s.Priority <= priorityConntrack {
 		return fmt.Errorf("priority %d: the connection tracker comes at %d and these rules need it: choose a later one, as %d",
 			*s.Priority, priorityConntrack, priorityMangle)
 	}
