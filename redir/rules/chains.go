@@ -62,6 +62,7 @@ func prerouting(s Spec) chain {
 		c.add([]term{protoNotIn{s.protos()}, goBack}, []term{toGateway{}, goBack})
 	} else {
 		c.add(errorsOf(chainOwned)...)
+		c.add(tooBigs(s)...)
 		c.add(ingress(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
 		c.add(running(s, chainOwned)...)

@@ -63,6 +63,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		}, nil
 	case icmpError:
 		return e.icmpError(t)
+	case tooBig6:
+		return icmpTooBig(), nil
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil

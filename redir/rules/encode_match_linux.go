@@ -109,6 +109,15 @@ func (e *encoder) icmpError(t icmpError) ([]expr.Any, error) {
 	return append(first, rest...), err
 }
 
+func icmpTooBig() []expr.Any {
+	const tooBig = 2 // ICMPV6_PKT_TOOBIG
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{familyIPv6}),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{unix.IPPROTO_ICMPV6}),
+		&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1}, equal([]byte{tooBig}),
+	}
+}
+
 func (e *encoder) destIn(t destIn) []expr.Any {
 	address := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
 	if t.family == familyIPv6 {

@@ -38,6 +38,20 @@ func errorsOf(owned jump) [][]term {
 	}
 }
 
+// tooBigs delivers here what routers say of UDP replies that are too big for
+// the way to a client: no socket has the address that they name, but the flow
+// is known. IPv4's replies bear no DF, so nobody says it of them.
+func tooBigs(s Spec) [][]term {
+	if s.UDPPort == 0 {
+		return nil
+	}
+	taken := []term{setMark{s.Mark, s.Mask}, countIn{countRunning}, accept}
+	return [][]term{
+		append([]term{tooBig6{}, ctMarkIs{s.CTMark, s.CTMask}}, taken...),
+		append([]term{tooBig6{}, ctLabelIs{}}, taken...),
+	}
+}
+
 // remember notes in the flow's conntrack entry that it is diverted: in a bit
 // of its mark, and in a label for whom that bit is lost to, when others save a
 // whole mark over it. (A label alone would not do: an entry from before the

@@ -53,7 +53,7 @@ func iptablesFor(s Spec, family byte) []string {
 		b.line("-A DIVERT -j MARK --set-mark %#x/%#x", s.Mark, s.Mask)
 		b.line("-A DIVERT -j ACCEPT")
 		b.remember(s)
-		b.errors()
+		b.errors(s)
 	}
 	b.chain(s, "SLUICE", "SLUICE_TARGET", deliverLines(s))
 	b.ingress(s)
@@ -161,14 +161,18 @@ func (b *script) history(s Spec, name, next string) {
 	b.line("-A %s -g %s", name, next)
 }
 
-// errors diverts ICMP errors, as errorsOf does in nft.
-func (b *script) errors() {
+// errors diverts ICMP errors, as errorsOf and tooBigs do in nft.
+func (b *script) errors(s Spec) {
 	match := "-p icmp --icmp-type"
 	if b.family == familyIPv6 {
 		match = "-p icmpv6 --icmpv6-type"
 	}
 	for _, kind := range icmpErrors[b.family] {
 		b.line("-A PREROUTING %s %s -m socket --transparent -j DIVERT", match, kind.name)
+	}
+	if b.family == familyIPv6 && s.UDPPort != 0 {
+		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connmark --mark %#x/%#x -j DIVERT", s.CTMark, s.CTMask)
+		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connlabel --label %d -j DIVERT", rememberLabel)
 	}
 }
 

@@ -44,7 +44,9 @@ type (
 	notOpening struct{}
 	// icmpError matches the errors that name a packet which somebody sent.
 	icmpError struct{ family byte }
-	destIn    struct {
+	// tooBig6 matches ICMPv6's packet too big alone.
+	tooBig6 struct{}
+	destIn  struct {
 		family byte
 		set    string
 		not    bool
@@ -94,6 +96,7 @@ func (t icmpError) nft() string {
 	}
 	return fmt.Sprintf("%s type { %s }", header, strings.Join(names, ", "))
 }
+func (tooBig6) nft() string { return "icmpv6 type packet-too-big" }
 func (t destIn) nft() string {
 	header, operator := "ip", ""
 	if t.family == familyIPv6 {
