@@ -109,11 +109,15 @@ func (r *Relay) wrote(from Side, n, size int, errno syscall.Errno) (keep bool) {
 	return false
 }
 
-// readFailed accounts for a read of a side that did not bring bytes.
+// readFailed accounts for a read of a side that did not bring bytes. A side that has failed and yet says EAGAIN lives: it was a
+// send to it that failed (ENOBUFS, EPERM), and no edge will tell of its end.
 func (r *Relay) readFailed(from Side, errno syscall.Errno) {
 	switch errno {
 	case unix.EAGAIN:
 		r.sides[from].seen &^= In
+		if r.failed && from == r.victim {
+			r.dirs[from].ended = true
+		}
 	case 0:
 		r.dirs[from].ended = true
 	default:

@@ -70,9 +70,8 @@ func (r *Relay) Pump() Status {
 	case !r.failed && r.dirs[A].over() && r.dirs[B].over():
 		return Finished
 	}
-	if !r.failed {
-		r.passEnd(A)
-		r.passEnd(B)
+	if !r.failed && (r.passEnd(A) || r.passEnd(B)) {
+		return r.Pump()
 	}
 	if again {
 		return Again
@@ -80,13 +79,20 @@ func (r *Relay) Pump() Status {
 	return Blocked
 }
 
-// passEnd shuts the other side's writing half once everything from this one is delivered. ENOTCONN means that the other was
-// reset meanwhile; its error comes with an edge of its own.
-func (r *Relay) passEnd(from Side) {
-	if d := &r.dirs[from]; d.over() && !d.passed {
-		d.passed = true
-		shutdownWrite(r.fd(from.other()))
+// passEnd shuts the other side's writing half once everything from this one is delivered, and tells whether that failed. ENOTCONN
+// means that the other was reset meanwhile; its error comes with an edge of its own.
+func (r *Relay) passEnd(from Side) (failed bool) {
+	d := &r.dirs[from]
+	if !d.over() || d.passed {
+		return false
 	}
+	d.passed = true
+	errno := shutdownWrite(r.fd(from.other()))
+	if errno == 0 || errno == unix.ENOTCONN {
+		return false
+	}
+	r.fail(from.other(), errno)
+	return true
 }
 
 // findReset asks for the error of a side that has nothing more to read, since no read would report it: after a FIN, recv(2)

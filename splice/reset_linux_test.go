@@ -140,6 +140,28 @@ func TestWriteFailureKeepsWhatWasSent(t *testing.T) {
 	})
 }
 
+// A send that fails on a side that lives ends the relay too, though no edge tells of it. The side's own writing half is shut
+// here, as a stand-in for the errors of want (ENOBUFS, ENOMEM) and of filters (EPERM).
+func TestWriteFailureOfALivingSide(t *testing.T) {
+	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+		g := newRig(t, network, c)
+		must(t, unix.Shutdown(g.fds[B], unix.SHUT_WR))
+		g.client.Write(pattern(16, 100))
+		arrived(t, g.client)
+		var r Relay
+		r.Start(g.w, g.fds[A], g.fds[B])
+		r.Notify(A, In)
+		if s := r.Pump(); s != Broken {
+			t.Errorf("%v", s)
+		}
+		if side, errno := r.Failed(); side != B || errno != unix.EPIPE {
+			t.Errorf("side %d, %v", side, errno)
+		}
+		r.Release()
+		g.w.Close()
+	})
+}
+
 // A FIN and a reset behind it in one edge are a reset.
 func TestEndThenResetInOneEdge(t *testing.T) {
 	everywhere(t, tcp, func(t *testing.T, network string, c Config) {

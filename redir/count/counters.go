@@ -42,6 +42,7 @@ const (
 	FailedUpstreamTimeout
 	FailedUpstreamOther
 	FailedNoResource // out of fds, ports or memory
+	FailedRelay      // broken off by an error of the gateway's own
 	AcceptPaused     // times that accepting paused for want of fds
 	TimedOutIdle
 	TimedOutHalfClosed
@@ -74,7 +75,7 @@ var counterNames = [numCounters]string{
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
-	FailedNoResource: "no_resource", AcceptPaused: "accept_paused",
+	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	TimedOutPeer:     "timed_out_peer",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",

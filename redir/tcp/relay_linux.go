@@ -1,6 +1,13 @@
 package tcp
 
-import "sluice/splice"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/redir/count"
+	"sluice/splice"
+)
 
 // pump moves what can be moved, and acts on what the relay says of it.
 func (c *conn) pump() {
@@ -21,10 +28,28 @@ func (c *conn) pump() {
 	case splice.Finished:
 		c.close()
 	case splice.Broken:
+		side, errno := c.relay.Failed()
 		failed := &c.client
-		if side, _ := c.relay.Failed(); side == upstreamSide {
+		if side == upstreamSide {
 			failed = &c.upstream
+		}
+		if !peersDoing(errno) {
+			c.w.counters.Add(count.FailedRelay, 1)
+			c.w.log.Warn(count.FailedRelay, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from.AddrPort()).
+				Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
 		}
 		c.breakOff(failed)
 	}
+}
+
+// peersDoing reports whether an error of a socket came from its peer or the
+// way there. Others are the gateway's own: it is out of memory (ENOBUFS,
+// ENOMEM), or a filter forbids the packet (EPERM).
+func peersDoing(errno syscall.Errno) bool {
+	switch errno {
+	case unix.ECONNRESET, unix.EPIPE, unix.ETIMEDOUT, unix.ECONNREFUSED, unix.ECONNABORTED,
+		unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EHOSTDOWN, unix.EPROTO, unix.ENOPROTOOPT, unix.EACCES, unix.EOPNOTSUPP:
+		return true
+	}
+	return false
 }
