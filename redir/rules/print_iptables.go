@@ -146,12 +146,14 @@ func (b *script) gatewayKinds() []string {
 // remember writes the chain remember of the nft table.
 func (b *script) remember(s Spec) {
 	b.line("-N SLUICE_REMEMBER")
+	b.line("-A SLUICE_REMEMBER -m connmark --mark %#x/%#x -j RETURN", s.CTMark, s.CTMask)
 	b.line("-A SLUICE_REMEMBER -j CONNMARK --set-mark %#x/%#x", s.CTMark, s.CTMask)
 	b.line("-A SLUICE_REMEMBER -m connlabel --label %d --set", rememberLabel)
 }
 
 // history goes on to the chain next, but with what history leaves alone in nft.
 func (b *script) history(s Spec, name, next string) {
+	b.line("-A %s -m conntrack --ctstate INVALID,NEW,UNTRACKED -g %s", name, next)
 	b.line("-A %s -m connmark --mark %#x/%#x -g %s", name, s.CTMark, s.CTMask, next)
 	b.line("-A %s -m connlabel --label %d -g %s", name, rememberLabel, next)
 	b.line("-A %s -m conntrack --ctdir REPLY -j RETURN", name)
