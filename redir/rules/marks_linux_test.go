@@ -214,6 +214,43 @@ func TestUntracked(t *testing.T) {
 	}
 }
 
+// TestMarksChange: a reload with other marks keeps what is diverted so.
+func TestMarksChange(t *testing.T) {
+	w := newWorld(t)
+	w.startProxy()
+	i := w.install(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}})
+	var conns []net.Conn
+	w.client.do(func() {
+		for _, network := range []string{"tcp", "udp"} {
+			for _, addr := range serverAddrs {
+				conn, err := net.Dial(network, net.JoinHostPort(addr, fmt.Sprint(servicePort)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conns = append(conns, conn)
+			}
+		}
+	})
+	expect := func(when string) {
+		for _, conn := range conns {
+			if got, err := insist(conn); got != "proxy" {
+				t.Errorf("%s: %s to %s: %q, %v", when, conn.RemoteAddr().Network(), conn.RemoteAddr(), got, err)
+			}
+		}
+	}
+	expect("before")
+	w.gateway.do(func() {
+		if err := i.Replace(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Mark: 0x40, Mask: 0x40, CTMark: 0x80, CTMask: 0x80}); err != nil {
+			t.Error(err)
+		}
+	})
+	expect("after")
+	for _, conn := range conns {
+		conn.Close()
+	}
+}
+
 // TestEntryExpired: where the conntrack entry has gone and the proxy sends
 // first, the next one begins with its packet, and the client's looks like a
 // reply. It is diverted all the same.
