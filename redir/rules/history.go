@@ -39,9 +39,9 @@ func errorsOf(owned jump) [][]term {
 }
 
 // remember notes in the flow's conntrack entry that it is diverted: in a bit
-// of its mark, and in a label for whom that bit is lost to, when others save a
-// whole mark over it. (A label alone would not do: an entry from before the
-// rules has no room for one, nf_ct_labels_ext_add.)
+// of its mark, and in a label, for when others save a whole mark over that bit.
+// (A label alone would not do: an entry from before the rules has no room for
+// one, nf_ct_labels_ext_add.)
 func remember(s Spec) chain {
 	c := chain{name: chainRemember}
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, accept}) // most packets end here

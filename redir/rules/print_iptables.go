@@ -29,6 +29,9 @@ func (p *Plan) iptables() (string, error) {
 		return "", errors.New("rules: iptables cannot ask before routing where a packet would leave, and so not leave alone what goes from one of these interfaces to another, which the forward chain may forbid: use --format nft, or divert that too with --between-ifaces")
 	}
 	lines := []string{strings.TrimSuffix(p.notes(), "\n")}
+	if p.Spec.Via == TProxy {
+		lines = append(lines, "# iptables may warn that there is no connlabel.conf: none is needed")
+	}
 	if p.Spec.Output {
 		lines = append(lines, "# iptables knows sluice's own packets by their mark alone: no rule before these in OUTPUT may set or restore a mark without a mask")
 	}
