@@ -97,7 +97,7 @@ func output(s Spec) chain {
 		c.add([]term{uidIn{setUIDs}, goBack})
 	}
 	c.add([]term{toGateway{}, goBack})
-	if len(s.Oifaces) > 0 {
+	if len(s.Oifaces) > 0 { // as routed before this hook: a mark set in it is not asked
 		c.add([]term{outNotIn{setOifaces}, goBack})
 	}
 	if s.Via == Redirect {

@@ -32,6 +32,8 @@ func conntrack(t term) []expr.Any {
 	switch t := t.(type) {
 	case ctNew:
 		return anyOf(expr.CtStateBitNEW)
+	case ctWithout:
+		return anyOf(expr.CtStateBitINVALID | expr.CtStateBitNEW | expr.CtStateBitUNTRACKED)
 	case ctUnderWay:
 		return anyOf(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
 	case ctMarkIs:

@@ -53,11 +53,12 @@ func tooBigs(s Spec) [][]term {
 }
 
 // remember notes in the flow's conntrack entry that it is diverted: in a bit
-// of its mark, and in a label for whom that bit is lost to, when others save a
-// whole mark over it. (A label alone would not do: an entry from before the
-// rules has no room for one, nf_ct_labels_ext_add.)
+// of its mark, and in a label, for when others save a whole mark over that bit.
+// (A label alone would not do: an entry from before the rules has no room for
+// one, nf_ct_labels_ext_add.)
 func remember(s Spec) chain {
 	c := chain{name: chainRemember}
+	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, accept}) // most packets end here
 	c.add([]term{setCtMark{s.CTMark, s.CTMask}})
 	c.add([]term{setCtLabel{}})
 	c.add([]term{accept})
@@ -66,9 +67,10 @@ func remember(s Spec) chain {
 
 // history leaves alone replies (of connections that others began to what is
 // behind the gateway, which are never for sluice), and flows under way. Of a
-// packet that is not tracked nothing is known, and none of these rules holds.
+// packet that is not tracked nothing is known.
 func history(s Spec) chain {
 	c := chain{name: chainHistory}
+	c.add([]term{ctWithout{}, goBack})
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, goBack})
 	c.add([]term{ctLabelIs{}, goBack})
 	c.add([]term{ctReply{}, accept})

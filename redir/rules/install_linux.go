@@ -80,9 +80,8 @@ func (i *Installed) Unmet() []Sysctl {
 }
 
 // Replace swaps in another Spec without a gap; counters of the same name go
-// on. When it fails, the old rules stay. UDP flows under way leave the proxy
-// when the fwmark changes, since their conntrack mark no longer shows that
-// they were diverted.
+// on. When it fails, the old rules stay. Flows under way stay diverted when the
+// marks change, by their label.
 func (i *Installed) Replace(spec Spec) error {
 	plan, err := NewPlan(spec)
 	if err != nil {

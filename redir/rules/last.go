@@ -17,7 +17,6 @@ func last(s Spec) chain {
 	case !s.Output:
 		c.add([]term{ifaceIs{"lo", false}, goBack})
 	}
-	c.add([]term{protoNotIn{s.protos()}, goBack})
 	c.add([]term{handedOver{}, setMark{s.Mark, s.Mask}, accept})
 	c.add(running(s, chainAgain)...)
 	return c

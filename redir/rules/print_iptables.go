@@ -29,6 +29,9 @@ func (p *Plan) iptables() (string, error) {
 		return "", errors.New("rules: iptables cannot ask before routing where a packet would leave, and so not leave alone what goes from one of these interfaces to another, which the forward chain may forbid: use --format nft, or divert that too with --between-ifaces")
 	}
 	lines := []string{strings.TrimSuffix(p.notes(), "\n")}
+	if p.Spec.Via == TProxy {
+		lines = append(lines, "# iptables may warn that there is no connlabel.conf: none is needed")
+	}
 	if p.Spec.Output {
 		lines = append(lines, "# iptables knows sluice's own packets by their mark alone: no rule before these in OUTPUT may set or restore a mark without a mask")
 	}
@@ -146,12 +149,14 @@ func (b *script) gatewayKinds() []string {
 // remember writes the chain remember of the nft table.
 func (b *script) remember(s Spec) {
 	b.line("-N SLUICE_REMEMBER")
+	b.line("-A SLUICE_REMEMBER -m connmark --mark %#x/%#x -j RETURN", s.CTMark, s.CTMask)
 	b.line("-A SLUICE_REMEMBER -j CONNMARK --set-mark %#x/%#x", s.CTMark, s.CTMask)
 	b.line("-A SLUICE_REMEMBER -m connlabel --label %d --set", rememberLabel)
 }
 
 // history goes on to the chain next, but with what history leaves alone in nft.
 func (b *script) history(s Spec, name, next string) {
+	b.line("-A %s -m conntrack --ctstate INVALID,NEW,UNTRACKED -g %s", name, next)
 	b.line("-A %s -m connmark --mark %#x/%#x -g %s", name, s.CTMark, s.CTMask, next)
 	b.line("-A %s -m connlabel --label %d -g %s", name, rememberLabel, next)
 	b.line("-A %s -m conntrack --ctdir REPLY -j RETURN", name)

@@ -24,6 +24,7 @@ type (
 	cgroupIs     struct{ path string }
 
 	ctNew      struct{}
+	ctWithout  struct{} // without history: a flow that has not been answered, or none
 	ctUnderWay struct{} // a flow that has been answered
 	ctReply    struct{}
 	ctMarkIs   struct{ mark, mask uint32 }
@@ -57,6 +58,7 @@ func (t cgroupIs) nft() string {
 	return fmt.Sprintf("socket cgroupv2 level %d %q", cgroupLevel(path), path)
 }
 func (ctNew) nft() string         { return "ct state new" }
+func (ctWithout) nft() string     { return "ct state invalid,new,untracked" }
 func (ctUnderWay) nft() string    { return "ct state established,related" }
 func (ctReply) nft() string       { return "ct direction reply" }
 func (t ctMarkIs) nft() string    { return "ct mark" + maskedMatch(t.mark, t.mask) }
