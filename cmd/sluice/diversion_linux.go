@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -74,18 +75,32 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 	d.logUnmet(log)
 	go func() {
 		defer close(d.done)
-		err := installed.Watch(ctx, func(missing string, err error) {
-			if err != nil {
-				log.Error().Err(err).Str("missing", missing).Msg("rules are gone and cannot be put back")
-				return
-			}
-			log.Warn().Str("missing", missing).Msg("rules were taken away, and are put back")
-		})
+		err := installed.Watch(ctx, func(r rules.Repair, err error) { logRepair(log, r, err) })
 		if err != nil {
 			log.Error().Err(err).Msg("the rules are no longer watched")
 		}
 	}()
 	return d, nil
+}
+
+// logRepair names what was amiss and who stands in the place.
+func logRepair(log zerolog.Logger, r rules.Repair, err error) {
+	line, message := log.Warn(), "rules were taken away, and are put back"
+	switch {
+	case err != nil && len(r.Missing) == 0:
+		line, message = log.Error().Err(err), "the rules are there, but diverted packets do not arrive"
+	case err != nil:
+		line, message = log.Error().Err(err), "rules are gone and cannot be put back"
+	case len(r.By) > 0:
+		message = "others took the place of rules, which are put back"
+	}
+	if len(r.Missing) > 0 {
+		line = line.Str("missing", strings.Join(r.Missing, ", "))
+	}
+	if len(r.By) > 0 {
+		line = line.Str("by", strings.Join(r.By, "; "))
+	}
+	line.Msg(message)
 }
 
 func (d *diversion) logUnmet(log zerolog.Logger) {

@@ -11,7 +11,7 @@
 //	nft, iptables, |  netlink: route and rule first, then the table in one
 //	shell commands |  batch, then (if asked) sysctls
 //	               v
-//	           Installed -- Watch puts back what a firewall reload wiped
+//	           Installed -- Watch puts back what others wipe, replace, overtake
 //	                     -- Replace swaps in another Spec without a gap
 //	                     -- Close leaves the machine as it was
 //
@@ -19,7 +19,7 @@
 //
 //	ingress -> prerouting chain of table inet sluice
 //	           tproxy hands the packet to sluice's socket, the mark is set
-//	        -> ip rule: fwmark 0x1/0x1 lookup 100
+//	        -> ip rule 90: fwmark 0x1/0x1 lookup 100
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
 //
@@ -27,6 +27,12 @@
 //
 //   - fwmark: the bits of the packet's mark (under a mask) that send it to the
 //     routing table in which everything is local.
+//   - place: the priority of the policy rule. A rule of others before it that
+//     may match diverted packets takes them (a taker); ours moves before it, and
+//     back when it is gone. A routing table that others use is left to them, and
+//     the next free one serves.
+//   - effect: what the kernel answers for a diverted packet (RTM_GETROUTE with its
+//     mark and the interface that it came by). Presence proves nothing.
 //   - own mark: the mark on sluice's own sockets; rules never divert it.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which

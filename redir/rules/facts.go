@@ -39,7 +39,7 @@ func (f Facts) chain() chain {
 	fact("ports tcp %d udp %d", f.TCPPort, f.UDPPort)
 	fact("rules %d", f.Rules)
 	if f.Policy != nil {
-		fact("policy %#x/%#x table %d", f.Policy.mark, f.Policy.mask, f.Policy.table)
+		fact("policy %#x/%#x table %d priority %d", f.Policy.mark, f.Policy.mask, f.Policy.table, f.Policy.priority)
 	}
 	for _, s := range f.Sysctls {
 		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
@@ -62,8 +62,10 @@ func parseFacts(comments []string) (Facts, bool) {
 			facts.UDPPort, _ = parsePort(words[4])
 		case len(words) == 2 && words[0] == "rules":
 			facts.Rules, _ = strconv.Atoi(words[1])
-		case len(words) == 4 && words[0] == "policy" && words[2] == "table":
-			facts.Policy = parsePolicy(words[1], words[3])
+		case len(words) == 4 && words[0] == "policy" && words[2] == "table": // before there were priorities
+			facts.Policy = parsePolicy(words[1], words[3], strconv.Itoa(DefaultRulePriority))
+		case len(words) == 6 && words[0] == "policy" && words[2] == "table" && words[4] == "priority":
+			facts.Policy = parsePolicy(words[1], words[3], words[5])
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":
 			if sane(words[1], words[3]) {
 				facts.Sysctls = append(facts.Sysctls, Changed{words[1], words[3], words[5]})
@@ -73,15 +75,16 @@ func parseFacts(comments []string) (Facts, bool) {
 	return facts, facts.Owner != ""
 }
 
-func parsePolicy(marks, number string) *policy {
+func parsePolicy(marks, number, place string) *policy {
 	mark, mask, _ := strings.Cut(marks, "/")
 	m, err1 := strconv.ParseUint(mark, 0, 32)
 	k, err2 := strconv.ParseUint(mask, 0, 32)
 	n, err3 := strconv.Atoi(number)
-	if err1 != nil || err2 != nil || err3 != nil {
+	priority, err4 := strconv.ParseUint(place, 10, 32)
+	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
 		return nil
 	}
-	return &policy{uint32(m), uint32(k), n}
+	return &policy{mark: uint32(m), mask: uint32(k), table: n, priority: uint32(priority)}
 }
 
 // sane keeps a comment from having any file written but a network sysctl, or

@@ -225,21 +225,54 @@ func TestIPTablesDocumentsForm(t *testing.T) {
 }
 
 func TestForeignIsLeftAlone(t *testing.T) {
+	n := newNetns(t)
+	n.sh("nft add table inet sluice; nft add chain inet sluice mine")
+	before := n.state()
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); !errors.Is(err, errForeign) {
+			t.Errorf("apply: %v", err)
+		}
+		if err := Remove(); !errors.Is(err, errForeign) {
+			t.Errorf("remove: %v", err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("changed:\n%s", diff)
+	}
+}
+
+// TestTableOfOthers: a routing table that others use stays theirs, and the next
+// free one serves.
+func TestTableOfOthers(t *testing.T) {
 	for name, setup := range map[string]string{
-		"table":      "nft add table inet sluice; nft add chain inet sluice mine",
-		"route":      "ip route add 203.0.113.0/24 dev lo table 100",
-		"ipv6 route": "ip -6 route add 2001:db8::/32 dev lo table 100", // IPv4 is done by then, and undone
+		"narrower route":    "ip route add 203.0.113.0/24 dev lo table 100",
+		"IPv6 route":        "ip -6 route add 2001:db8::/32 dev lo table 100",
+		"default route":     "ip route add default dev lan table 100",
+		"unreachable":       "ip route add unreachable default table 100 metric 4000",
+		"rule of theirs":    "ip rule add from 192.0.2.9 lookup 100",
+		"as a VRF has":      "ip route add local 192.0.2.1 dev lan table 100",
+		"the next one too":  "ip route add throw 10.0.0.0/8 table 100; ip -6 route add blackhole default table 101",
+		"up to the system":  "for k in $(seq 100 252); do ip route add prohibit default table $k; done",
+		"rule in IPv6 only": "ip -6 rule add to 2001:db8::/32 lookup 100 pref 5",
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNetns(t)
-			n.sh(setup)
+			n.sh("ip link add lan type veth peer name nal; ip addr add 192.0.2.1/24 dev lan; ip link set lan up; " + setup)
 			before := n.state()
+			spec := Spec{TCPPort: 1, Ifaces: []string{"lan"}}
+			if name == "up to the system" {
+				spec.Table = 200
+			}
 			n.do(func() {
-				if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); err == nil {
-					t.Error("no error")
+				if _, err := Apply(spec); err != nil {
+					t.Fatal(err)
 				}
-				if err := Remove(); (err == nil) == (name == "table") {
-					t.Errorf("remove: %v", err)
+				status, err := ReadStatus()
+				if err != nil || !status.Complete() || status.Table == 100 {
+					t.Errorf("status: %+v, %v", status, err)
+				}
+				if err := Remove(); err != nil {
+					t.Error(err)
 				}
 			})
 			if diff := differ(before, n.state()); diff != "" {

@@ -21,6 +21,14 @@ type Plan struct {
 type policy struct {
 	mark, mask uint32
 	table      int
+	priority   uint32 // of the rule, where nobody stands in the way
+	in         arrival
+}
+
+// arrival is how diverted packets come to the policy rule.
+type arrival struct {
+	ifaces []string // none: every interface but lo
+	output bool     // through lo too, since the gateway's own are diverted
 }
 
 // table is the nftables table.
@@ -74,7 +82,7 @@ func NewPlan(spec Spec) (*Plan, error) {
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
 	if spec.Via == TProxy {
-		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table}
+		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}}
 	}
 	plan.table = table{
 		counters: countersFor(spec),

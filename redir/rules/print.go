@@ -56,7 +56,7 @@ func (p policy) commands(protocol int) []string {
 	var lines []string
 	for _, ip := range []string{"ip", "ip -6"} {
 		lines = append(lines,
-			fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d%s", ip, p.mark, p.mask, p.table, mine),
+			fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d priority %d%s", ip, p.mark, p.mask, p.table, p.priority, mine),
 			fmt.Sprintf("%s route add local default dev lo table %d%s", ip, p.table, mine))
 	}
 	return lines

@@ -24,6 +24,9 @@ func Remove() error { return errLinux }
 // ReadStatus needs Linux.
 func ReadStatus() (Status, error) { return Status{}, errLinux }
 
+// JudgeRouting needs Linux.
+func JudgeRouting(Diverted) ([]Fault, error) { return nil, errLinux }
+
 // Unmet needs Linux.
 func (*Installed) Unmet() []Sysctl { return nil }
 
@@ -31,7 +34,7 @@ func (*Installed) Unmet() []Sysctl { return nil }
 func (*Installed) Replace(Spec) error { return errLinux }
 
 // Watch needs Linux.
-func (*Installed) Watch(context.Context, func(string, error)) error { return errLinux }
+func (*Installed) Watch(context.Context, func(Repair, error)) error { return errLinux }
 
 // Close needs Linux.
 func (*Installed) Close() error { return errLinux }

@@ -14,14 +14,16 @@ type Status struct {
 	TCPPort   uint16    `json:"tcp_port,omitempty"`
 	UDPPort   uint16    `json:"udp_port,omitempty"`
 	Policy    string    `json:"policy,omitempty"`
+	Table     int       `json:"table,omitempty"`    // routing table
 	Missing   []string  `json:"missing,omitempty"`  // commands that would add what is not there
+	Faults    []Fault   `json:"faults,omitempty"`   // of the routing: what takes diverted packets elsewhere
 	Leftover  []string  `json:"leftover,omitempty"` // rules and routes without a table
 	Counters  []Counter `json:"counters,omitempty"`
 	Sysctls   []Changed `json:"sysctls,omitempty"`
 }
 
 // Complete tells whether all that should be there is.
-func (s Status) Complete() bool { return s.Installed && len(s.Missing) == 0 }
+func (s Status) Complete() bool { return s.Installed && len(s.Missing)+len(s.Faults) == 0 }
 
 // String is one line for each thing.
 func (s Status) String() string {
@@ -39,6 +41,9 @@ func (s Status) String() string {
 	}
 	for _, line := range s.Missing {
 		fmt.Fprintf(&b, "missing: %s\n", line)
+	}
+	for _, f := range s.Faults {
+		fmt.Fprintf(&b, "fault: %s\n", f)
 	}
 	for _, line := range s.Leftover {
 		fmt.Fprintf(&b, "left over: %s (sluice rules remove)\n", line)

@@ -22,12 +22,14 @@ func ReadStatus() (Status, error) {
 		status.Missing = append(status.Missing, "rules of table inet "+TableName+": sluice rules install anew, or restart sluice")
 	}
 	if policy := found.facts.Policy; policy != nil {
-		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d", policy.mark, policy.mask, policy.table)
-		absent, err := policy.absent()
+		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d priority %d", policy.mark, policy.mask, policy.table, policy.priority)
+		status.Table = policy.table
+		amiss, faults, err := policy.judge()
 		if err != nil {
 			return Status{}, fmt.Errorf("rules: %w", err)
 		}
-		status.Missing = append(status.Missing, absent...)
+		status.Missing = append(status.Missing, amiss.Missing...)
+		status.Faults = faults
 	}
 	if !found.ours {
 		status.Leftover, err = strayPolicies()

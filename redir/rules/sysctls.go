@@ -12,6 +12,15 @@ type Sysctl struct {
 // Command is what an operator types to set it.
 func (s Sysctl) Command() string { return "sysctl -w " + sysctlName(s.Name) + "=" + s.Want }
 
+// Persistent is what an operator types so that it is set at every start: by
+// systemd-sysctl, or sysctl --system.
+func (s Sysctl) Persistent() string {
+	return "echo " + sysctlName(s.Name) + "=" + s.Want + " >> " + sysctlFile
+}
+
+// sysctlFile comes late among its neighbours, which are read in order.
+const sysctlFile = "/etc/sysctl.d/90-sluice.conf"
+
 // ofBridge tells whether it matters to bridges alone.
 func (s Sysctl) ofBridge() bool { return strings.HasPrefix(s.Name, "net/bridge/") }
 

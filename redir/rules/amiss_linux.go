@@ -1,0 +1,115 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+)
+
+// amiss compares the policy with what is there. The error names what cannot be
+// put right from here, and the remedy.
+func (p policy) amiss() (Repair, error) {
+	var r Repair
+	all, err := p.lookAll()
+	if err != nil {
+		return r, err
+	}
+	for _, s := range all {
+		if users := p.others(s); len(users) > 0 {
+			r.Missing = append(r.Missing, p.sharedText())
+			r.By = append(r.By, users...)
+		}
+	}
+	if r.Missing = slices.Compact(r.Missing); len(r.Missing) > 0 {
+		return r, nil
+	}
+	for _, s := range all {
+		if !s.hasRoute() {
+			r.Missing = append(r.Missing, p.routeCommand(s.family))
+		}
+		takers, present := p.overtaken(s.rules)
+		r.By = append(r.By, texts(takers)...)
+		priority, blocked := p.place(s.rules)
+		if (!present || len(takers) > 0) && !p.stands(s.rules, priority) {
+			r.Missing = append(r.Missing, p.ruleCommand(s.family, priority))
+		}
+		if len(blocked) > 0 {
+			err = &blockedError{blocked[0]}
+		}
+	}
+	return r, err
+}
+
+// sharedText says that others use the policy's table.
+func (p policy) sharedText() string {
+	return fmt.Sprintf("a routing table of its own: others use %d, and the next free one serves", p.table)
+}
+
+// overtaken lists the rules that may take diverted packets before the first
+// rule that is like ours, whoever made that, does.
+func (p policy) overtaken(all []fibRule) (takers []fibRule, present bool) {
+	index := slices.IndexFunc(all, p.same)
+	if index < 0 {
+		return nil, false
+	}
+	return p.before(all, index, all[index].priority), true
+}
+
+// displaced tells whether a rule of ours stands elsewhere than it would if it
+// were added now: the ones that it gave way to are gone, say.
+func (p policy) displaced() (bool, error) {
+	all, err := p.lookAll()
+	if err != nil {
+		return false, err
+	}
+	for _, s := range all {
+		priority, _ := p.place(s.rules)
+		if !p.stands(s.rules, priority) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// blockedError is about a rule that leaves no place before it.
+type blockedError struct{ taker fibRule }
+
+func (e *blockedError) Error() string {
+	return fmt.Sprintf("%s takes diverted packets, and nothing can stand before priority 0: give it a later one: %s", e.taker, e.remedy())
+}
+
+func (e *blockedError) remedy() string {
+	ip, body := familyName(e.taker.family), e.taker.body()
+	return fmt.Sprintf("%s rule add %s priority %d; %[1]s rule del %[2]s priority 0", ip, body, DefaultRulePriority+1)
+}
+
+func texts(all []fibRule) []string {
+	var lines []string
+	for _, r := range all {
+		lines = append(lines, r.String())
+	}
+	return lines
+}
+
+// strayPolicies describes the rules and routes with our protocol number.
+func strayPolicies() ([]string, error) {
+	var lines []string
+	for _, family := range families() {
+		all, err := readRules(family)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			if r.protocol == RouteProtocol {
+				lines = append(lines, fmt.Sprintf("%s rule %d lookup %d", familyName(family), r.priority, r.table))
+			}
+		}
+		routes, err := ourRoutes(family)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range routes {
+			lines = append(lines, fmt.Sprintf("%s route local default table %d", familyName(family), r.Table))
+		}
+	}
+	return lines, nil
+}
