@@ -73,6 +73,7 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &diversion{installed, stop, make(chan struct{})}
 	d.logUnmet(log)
+	logNotices(spec, log)
 	go func() {
 		defer close(d.done)
 		err := installed.Watch(ctx, func(r rules.Repair, err error) { logRepair(log, r, err) })
@@ -105,7 +106,21 @@ func logRepair(log zerolog.Logger, r rules.Repair, err error) {
 
 func (d *diversion) logUnmet(log zerolog.Logger) {
 	for _, s := range d.installed.Unmet() {
-		log.Warn().Str("command", s.Command()).Str("why", s.Why).Msg("a sysctl should change; --sysctl would do it")
+		log.Warn().Str("command", s.Command()).Str("to_stay", s.Persistent()).Str("why", s.Why).Msg("a sysctl should change; --sysctl would do it")
+	}
+}
+
+// logNotices names what else an operator should know of the rules; that the
+// routing is at fault, the watcher says.
+func logNotices(spec rules.Spec, log zerolog.Logger) {
+	status, err := rules.ReadStatus()
+	if err != nil {
+		log.Warn().Err(err).Msg("the rules cannot be looked at")
+		return
+	}
+	status.Faults = nil
+	for _, line := range notices(spec, status) {
+		log.Warn().Msg(line)
 	}
 }
 
@@ -139,6 +154,7 @@ func (p *process) redivert(next *runCmd) error {
 		return err
 	}
 	p.diversion.logUnmet(p.log)
+	logNotices(spec, p.log)
 	return nil
 }
 

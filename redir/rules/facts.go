@@ -25,6 +25,7 @@ type Facts struct {
 	TCPPort, UDPPort uint16 // where the packets go; 0: not diverted
 	Rules            int    // how many there are in the chains that packets visit
 	Policy           *policy
+	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
 	Sysctls          []Changed
 }
 
@@ -41,10 +42,33 @@ func (f Facts) chain() chain {
 	if f.Policy != nil {
 		fact("policy %#x/%#x table %d priority %d", f.Policy.mark, f.Policy.mask, f.Policy.table, f.Policy.priority)
 	}
+	for _, name := range f.In.ifaces {
+		fact("iface %s", name)
+	}
+	if f.In.output {
+		fact("output too")
+	}
 	for _, s := range f.Sysctls {
 		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
 	}
 	return c
+}
+
+// installCommand installs the rules anew, with the flags that are remembered.
+func (f Facts) installCommand() string {
+	command := "sluice rules install --port "
+	switch {
+	case f.TCPPort == 0:
+		command += fmt.Sprintf("%d --proto udp", f.UDPPort)
+	case f.UDPPort == 0:
+		command += fmt.Sprintf("%d --proto tcp", f.TCPPort)
+	default:
+		command += fmt.Sprint(f.TCPPort)
+	}
+	for _, name := range f.In.ifaces {
+		command += " --iface " + name
+	}
+	return command + " and the other flags as before"
 }
 
 // parseFacts reads comments back. It reports false when none names an owner,
@@ -66,11 +90,18 @@ func parseFacts(comments []string) (Facts, bool) {
 			facts.Policy = parsePolicy(words[1], words[3], strconv.Itoa(DefaultRulePriority))
 		case len(words) == 6 && words[0] == "policy" && words[2] == "table" && words[4] == "priority":
 			facts.Policy = parsePolicy(words[1], words[3], words[5])
+		case len(words) == 2 && words[0] == "iface":
+			facts.In.ifaces = append(facts.In.ifaces, words[1])
+		case len(words) == 2 && words[0] == "output":
+			facts.In.output = true
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":
 			if sane(words[1], words[3]) {
 				facts.Sysctls = append(facts.Sysctls, Changed{words[1], words[3], words[5]})
 			}
 		}
+	}
+	if facts.Policy != nil {
+		facts.Policy.in = facts.In
 	}
 	return facts, facts.Owner != ""
 }

@@ -137,7 +137,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			n.do(func() {
 				for range 2 {
-					if err := Remove(); err != nil {
+					if _, err := Remove(); err != nil {
 						t.Error(err)
 					}
 				}
@@ -162,7 +162,7 @@ func TestCommandsPasted(t *testing.T) {
 				if status, err := ReadStatus(); err != nil || !status.Complete() || status.Owner != ownerOperator {
 					t.Errorf("status: %+v, %v", status, err)
 				}
-				if err := Remove(); err != nil {
+				if _, err := Remove(); err != nil {
 					t.Error(err)
 				}
 			})
@@ -212,8 +212,8 @@ func TestIPTablesPasted(t *testing.T) {
 func TestIPTablesDocumentsForm(t *testing.T) {
 	text := mustText(t, Spec{TCPPort: 12345, UDPPort: 12345}, FormatIPTables)
 	for _, want := range []string{
-		"ip rule add fwmark 0x1/0x1 lookup 100\n", "ip route add local default dev lo table 100\n",
-		"ip -6 rule add fwmark 0x1/0x1 lookup 100\n", "ip -6 route add local default dev lo table 100\n",
+		"ip rule add fwmark 0x1/0x1 lookup 100 priority 90 protocol 115\n", "ip route add local default dev lo table 100 protocol 115\n",
+		"ip -6 rule add fwmark 0x1/0x1 lookup 100 priority 90 protocol 115\n", "ip -6 route add local default dev lo table 100 protocol 115\n",
 		"iptables -t mangle -N DIVERT\n", "ip6tables -t mangle -A DIVERT -j ACCEPT\n",
 		"-p tcp ! --syn -m socket --transparent -j DIVERT\n",
 		"-j TPROXY --on-port 12345 --tproxy-mark 0x1/0x1\n",
@@ -232,7 +232,7 @@ func TestForeignIsLeftAlone(t *testing.T) {
 		if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); !errors.Is(err, errForeign) {
 			t.Errorf("apply: %v", err)
 		}
-		if err := Remove(); !errors.Is(err, errForeign) {
+		if _, err := Remove(); !errors.Is(err, errForeign) {
 			t.Errorf("remove: %v", err)
 		}
 	})
@@ -271,7 +271,7 @@ func TestTableOfOthers(t *testing.T) {
 				if err != nil || !status.Complete() || status.Table == 100 {
 					t.Errorf("status: %+v, %v", status, err)
 				}
-				if err := Remove(); err != nil {
+				if _, err := Remove(); err != nil {
 					t.Error(err)
 				}
 			})
@@ -291,7 +291,7 @@ func TestNeighboursSurvive(t *testing.T) {
 		if _, err := Apply(Spec{TCPPort: 1, UDPPort: 2}); err != nil {
 			t.Error(err)
 		}
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -338,7 +338,7 @@ func TestWithoutIPv6(t *testing.T) {
 		if status, err := ReadStatus(); err != nil || !status.Complete() {
 			t.Errorf("status: %+v, %v", status, err)
 		}
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -394,7 +394,7 @@ func TestLeftoversOfTheDead(t *testing.T) {
 		for what, try := range map[string]func() error{
 			"install": func() error { _, err := Install(Spec{TCPPort: 1}); return err },
 			"apply":   func() error { _, err := Apply(Spec{TCPPort: 1}); return err },
-			"remove":  Remove,
+			"remove":  func() error { _, err := Remove(); return err },
 		} {
 			var living *LivingError
 			if err := try(); !errors.As(err, &living) || living.Owner != fmt.Sprintf("pid %d", owner.Process.Pid) {
@@ -432,7 +432,7 @@ func TestRemoveAfterKill(t *testing.T) {
 	_ = owner.Process.Kill()
 	_ = owner.Wait()
 	n.do(func() {
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -5,6 +5,9 @@ import "fmt"
 // TableName is the one nftables table of sluice, in family inet.
 const TableName = "sluice"
 
+// stepTable stands in for the table while that is replaced.
+const stepTable = TableName + "-step"
+
 // RouteProtocol marks routes and policy rules as ours (rtm_protocol, and
 // FRA_PROTOCOL since Linux 4.17). iproute2's rt_protos lists no 115.
 const RouteProtocol = 115
@@ -105,7 +108,8 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 	for _, c := range p.table.chains {
 		count += len(c.rules)
 	}
-	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy, Sysctls: changed}
+	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy,
+		In: arrival{p.Spec.Ifaces, p.Spec.Output}, Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and

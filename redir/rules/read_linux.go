@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -20,7 +19,6 @@ type seen struct {
 	facts    Facts
 	counters []Counter
 	rules    int // in the chains that packets visit
-	in       arrival
 	// print tells whether anybody changed the table since: each chain's rule
 	// handles, which the kernel never reuses within a table, and each set's
 	// number of elements.
@@ -45,15 +43,11 @@ func readTable(conn *nftables.Conn) (seen, error) {
 	if !found.ours {
 		return found, nil
 	}
-	sets, ifaces, err := readSets(conn, t)
+	sets, err := readSets(conn, t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
 	found.print, found.rules = chains+sets, count
-	found.in = arrival{ifaces, strings.Contains("\n"+chains, "\noutput ")}
-	if found.facts.Policy != nil {
-		found.facts.Policy.in = found.in
-	}
 	objects, err := conn.GetObjects(t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
@@ -98,27 +92,21 @@ func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, coun
 	return comments, count, strings.Join(prints, ""), nil
 }
 
-// readSets reads a print of all sets, and the interfaces of that of ingress.
-func readSets(conn *nftables.Conn, t *nftables.Table) (print string, ifaces []string, err error) {
+func readSets(conn *nftables.Conn, t *nftables.Table) (string, error) {
 	sets, err := conn.GetSets(t)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	var prints []string
 	for _, s := range sets {
 		elements, err := conn.GetSetElements(s)
 		if err != nil {
-			return "", nil, err
-		}
-		for _, e := range elements {
-			if name, _, _ := bytes.Cut(e.Key, []byte{0}); s.Name == setIfaces && len(name) > 0 {
-				ifaces = append(ifaces, string(name))
-			}
+			return "", err
 		}
 		prints = append(prints, fmt.Sprintln(s.Name, len(elements)))
 	}
 	slices.Sort(prints)
-	return strings.Join(prints, ""), ifaces, nil
+	return strings.Join(prints, ""), nil
 }
 
 // comment reads a rule's comment. The user data comes from whoever wrote the

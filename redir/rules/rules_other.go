@@ -19,7 +19,7 @@ func Install(Spec) (*Installed, error) { return nil, errLinux }
 func Apply(Spec) ([]Sysctl, error) { return nil, errLinux }
 
 // Remove needs Linux.
-func Remove() error { return errLinux }
+func Remove() ([]string, error) { return nil, errLinux }
 
 // ReadStatus needs Linux.
 func ReadStatus() (Status, error) { return Status{}, errLinux }

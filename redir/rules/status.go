@@ -18,6 +18,9 @@ type Status struct {
 	Missing   []string  `json:"missing,omitempty"`  // commands that would add what is not there
 	Faults    []Fault   `json:"faults,omitempty"`   // of the routing: what takes diverted packets elsewhere
 	Leftover  []string  `json:"leftover,omitempty"` // rules and routes without a table
+	Pasted    []string  `json:"pasted,omitempty"`   // iptables rules that rules print wrote
+	Others    []string  `json:"others,omitempty"`   // rules that are not sluice's and deliver to a port too
+	Unseen    []string  `json:"unseen,omitempty"`   // commands that show what cannot be seen from here
 	Counters  []Counter `json:"counters,omitempty"`
 	Sysctls   []Changed `json:"sysctls,omitempty"`
 }
@@ -33,6 +36,8 @@ func (s Status) String() string {
 		fmt.Fprintf(&b, "table inet %s: there, but not sluice's\n", TableName)
 	case !s.Installed:
 		b.WriteString("not installed\n")
+	case s.Table == 0 && len(s.Pasted) > 0 && len(s.Counters) == 0:
+		b.WriteString("iptables rules: installed by hand, to stay\n")
 	default:
 		fmt.Fprintf(&b, "table inet %s: installed by %s\n", TableName, s.who())
 	}
@@ -47,6 +52,15 @@ func (s Status) String() string {
 	}
 	for _, line := range s.Leftover {
 		fmt.Fprintf(&b, "left over: %s (sluice rules remove)\n", line)
+	}
+	for _, line := range s.Pasted {
+		fmt.Fprintf(&b, "pasted: %s\n", line)
+	}
+	for _, line := range s.Others {
+		fmt.Fprintf(&b, "not sluice's, delivers too: %s\n", line)
+	}
+	for _, line := range s.Unseen {
+		fmt.Fprintf(&b, "cannot be seen from here: what %s shows\n", line)
 	}
 	for _, c := range s.Counters {
 		fmt.Fprintf(&b, "%s: %d packets, %d bytes\n", c.Name, c.Packets, c.Bytes)
