@@ -21,8 +21,10 @@ func notices(spec rules.Spec, status rules.Status) (lines []string) {
 	if status.Table != 0 && status.Table != wanted {
 		lines = append(lines, fmt.Sprintf("routing table %d is used by others (ip route show table %[1]d; ip rule): table %d serves instead", wanted, status.Table))
 	}
-	for _, line := range append(slices.Clone(status.Pasted), status.Others...) {
-		lines = append(lines, "diverts as well, so packets may be diverted twice: "+line+": keep one of the two; sluice rules remove takes away what sluice rules print wrote")
+	for _, d := range append(slices.Clone(status.Pasted), status.Others...) {
+		if d.Port == spec.TCPPort || d.Port == spec.UDPPort {
+			lines = append(lines, "diverts to sluice as well, so twice: "+d.String()+": keep one of the two; sluice rules remove takes away what sluice rules print wrote")
+		}
 	}
 	for _, fault := range status.Faults {
 		lines = append(lines, fault.String())

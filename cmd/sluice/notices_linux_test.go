@@ -37,7 +37,7 @@ func TestRulesNotices(t *testing.T) {
 			"nobody listens on TCP port 7: until sluice does, what the rules divert is forwarded without it (--fail open): start it with sluice run --tproxy :7 --tproxy-network tcp --mark 4\n"},
 		"sluice rules install --port 8 --via redirect": {"is refused: start it with sluice run --redirect :8\n"},
 		"sluice rules print --port 12345 --format iptables >s; sh s; sluice rules install --port 12345; rm s": {
-			"diverts as well, so packets may be diverted twice: iptables -t mangle chain SLUICE_TARGET: tproxy to port 12345"},
+			"diverts to sluice as well, so twice: iptables -t mangle chain SLUICE_TARGET: tproxy to port 12345"},
 		"ip route add throw 10.0.0.0/8 table 100; sluice rules install --port 1; sluice rules status; sluice rules remove": {
 			"routing table 100 is used by others (ip route show table 100; ip rule): table 101 serves instead",
 			"routing: fwmark 0x1/0x1 lookup 101 priority 90"},

@@ -3,45 +3,47 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// amiss compares the policy with what is there. The error names what cannot be
-// put right from here, and the remedy.
-func (p policy) amiss() (Repair, error) {
-	var r Repair
+// amiss compares the policy with what is there. Faults are what of others
+// stands in the place. The error names what cannot be put right from here, and
+// the remedy.
+func (p policy) amiss() (r Repair, faults []Fault, err error) {
 	all, err := p.lookAll()
 	if err != nil {
-		return r, err
+		return r, nil, err
 	}
 	for _, s := range all {
-		if users := p.others(s); len(users) > 0 {
-			r.Missing = append(r.Missing, p.sharedText())
-			r.By = append(r.By, users...)
+		for _, user := range p.others(s) {
+			r.By = append(r.By, user)
+			faults = append(faults, Fault{familyName(s.family), "uses our routing table: " + user, p.install})
 		}
 	}
-	if r.Missing = slices.Compact(r.Missing); len(r.Missing) > 0 {
-		return r, nil
+	if len(r.By) > 0 {
+		r.Missing = []string{fmt.Sprintf("a routing table of its own: others use %d, and the next free one serves", p.table)}
+		return r, faults, nil
 	}
 	for _, s := range all {
 		if !s.hasRoute() {
 			r.Missing = append(r.Missing, p.routeCommand(s.family))
 		}
 		takers, present := p.overtaken(s.rules)
-		r.By = append(r.By, texts(takers)...)
 		priority, blocked := p.place(s.rules)
+		command := p.ruleCommand(s.family, priority)
 		if (!present || len(takers) > 0) && !p.stands(s.rules, priority) {
-			r.Missing = append(r.Missing, p.ruleCommand(s.family, priority))
+			r.Missing = append(r.Missing, command)
 		}
 		if len(blocked) > 0 {
-			err = &blockedError{blocked[0]}
+			blockedBy := &blockedError{blocked[0]}
+			command, err = blockedBy.remedy(), blockedBy
+		}
+		for _, taker := range takers {
+			r.By = append(r.By, taker.String())
+			faults = append(faults, Fault{familyName(s.family), "takes diverted packets, or some of them: " + taker.String(), command})
 		}
 	}
-	return r, err
-}
-
-// sharedText says that others use the policy's table.
-func (p policy) sharedText() string {
-	return fmt.Sprintf("a routing table of its own: others use %d, and the next free one serves", p.table)
+	return r, faults, err
 }
 
 // overtaken lists the rules that may take diverted packets before the first
@@ -52,6 +54,21 @@ func (p policy) overtaken(all []fibRule) (takers []fibRule, present bool) {
 		return nil, false
 	}
 	return p.before(all, index, all[index].priority), true
+}
+
+// places tells where our rules stand, if elsewhere than they should.
+func (p policy) places() string {
+	all, _ := p.lookAll()
+	var now []string
+	for _, s := range all {
+		if index := slices.IndexFunc(s.rules, p.same); index >= 0 && s.rules[index].priority != p.priority {
+			now = append(now, fmt.Sprintf("%s: now %d", familyName(s.family), s.rules[index].priority))
+		}
+	}
+	if len(now) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(now, ", ") + ")"
 }
 
 // displaced tells whether a rule of ours stands elsewhere than it would if it
@@ -80,14 +97,6 @@ func (e *blockedError) Error() string {
 func (e *blockedError) remedy() string {
 	ip, body := familyName(e.taker.family), e.taker.body()
 	return fmt.Sprintf("%s rule add %s priority %d; %[1]s rule del %[2]s priority 0", ip, body, DefaultRulePriority+1)
-}
-
-func texts(all []fibRule) []string {
-	var lines []string
-	for _, r := range all {
-		lines = append(lines, r.String())
-	}
-	return lines
 }
 
 // strayPolicies describes the rules and routes with our protocol number.

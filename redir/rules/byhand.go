@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -71,13 +72,34 @@ func (r handRule) where() string {
 	return "table inet " + r.table + " chain " + r.chain
 }
 
-// String is where the rule stands and what it does.
-func (r handRule) String() string {
-	text := fmt.Sprintf("%s: %s to port %d", r.where(), r.delivers.via, r.delivers.port)
-	if r.delivers.mark != 0 {
-		text += fmt.Sprintf(", mark %#x/%#x", r.delivers.mark, r.delivers.mask)
+// Delivery is a rule in an nftables table of whatever owner, those of
+// iptables-nft included, that hands packets to a port of this machine.
+type Delivery struct {
+	Where string `json:"where"` // table and chain, as the tools name them
+	Via   Via    `json:"via"`
+	Port  uint16 `json:"port"`
+	Mark  uint32 `json:"mark,omitempty"` // that it sets
+	Mask  uint32 `json:"mask,omitempty"`
+}
+
+func (d Delivery) String() string {
+	text := fmt.Sprintf("%s: %s to port %d", d.Where, d.Via, d.Port)
+	if d.Mark != 0 {
+		text += fmt.Sprintf(", mark %#x/%#x", d.Mark, d.Mask)
 	}
 	return text
+}
+
+// deliveries are where rules stand and what they do, each once.
+func deliveries(rules []handRule) []Delivery {
+	var all []Delivery
+	for _, r := range rules {
+		d := Delivery{r.where(), r.delivers.via, r.delivers.port, r.delivers.mark, r.delivers.mask}
+		if !slices.Contains(all, d) {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // byHand is what of all rules was not written by Install or Apply.

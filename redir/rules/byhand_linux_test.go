@@ -70,6 +70,17 @@ func (n *netns) status() (s Status) {
 	return s
 }
 
+func (n *netns) remove() (left []string) {
+	n.t.Helper()
+	n.do(func() {
+		var err error
+		if left, err = Remove(); err != nil {
+			n.t.Error(err)
+		}
+	})
+	return left
+}
+
 // TestPastedIsKnown pastes what is printed, in each format: status says that
 // it is there, remove takes it away, and so does the printed undo.
 func TestPastedIsKnown(t *testing.T) {
@@ -77,19 +88,17 @@ func TestPastedIsKnown(t *testing.T) {
 		for name, spec := range pasteable(format) {
 			t.Run(string(format)+" "+name, func(t *testing.T) {
 				n := withBaseChains(t)
-				before := n.state()
+				before := n.listed()
 				text := mustText(t, spec, format)
 				n.paste(format, text)
 				status := n.status()
 				if !status.Complete() || status.Owner != ownerOperator || status.TCPPort != spec.TCPPort || status.UDPPort != spec.UDPPort || len(status.Others) > 0 {
 					t.Errorf("status: %+v\n%s", status, status)
 				}
-				n.do(func() {
-					if left, err := Remove(); len(left) > 0 || err != nil {
-						t.Errorf("remove left %q, %v", left, err)
-					}
-				})
-				if diff := differ(before, n.state()); diff != "" {
+				if left := n.remove(); len(left) > 0 {
+					t.Errorf("remove left %q", left)
+				}
+				if diff := differ(before, n.listed()); diff != "" {
 					t.Errorf("remove left:\n%s", diff)
 				}
 				n.paste(format, text)
@@ -102,15 +111,11 @@ func TestPastedIsKnown(t *testing.T) {
 					t.Fatal(err)
 				}
 				n.paste(format, undo)
-				if diff := differ(before, n.state()); diff != "" {
+				if diff := differ(before, n.listed()); diff != "" {
 					t.Errorf("undo left:\n%s", diff)
 				}
-				n.paste(format, text)
-				_, printed, _ := strings.Cut(text, "# to undo it: sluice rules remove, or\n")
-				printed = strings.ReplaceAll("\n"+printed, "\n#   ", "\n")
-				n.paste(format, printed)
-				if diff := differ(before, n.state()); diff != "" {
-					t.Errorf("the undo at the end left:\n%s", diff)
+				if _, end, _ := strings.Cut(text, "# to undo it: sluice rules remove, or\n"); end != asComments(undo) {
+					t.Errorf("the end of the text is\n%s\nthe undo is\n%s", end, undo)
 				}
 			})
 		}
@@ -157,53 +162,54 @@ ip -6 rule add fwmark 0x1/0x1 lookup 100; ip -6 route add local default dev lo t
 func TestOthersAreSeen(t *testing.T) {
 	for name, c := range map[string]struct {
 		setup string
+		port  uint16
 		says  []string
 	}{
-		"iptables of README": {readmeIPTables, []string{"iptables -t mangle chain PREROUTING: tproxy to port 12345, mark 0x1/0x1", "ip6tables -t mangle chain PREROUTING: tproxy to port 12345"}},
+		"iptables of README": {readmeIPTables, 12345, []string{"iptables -t mangle chain PREROUTING: tproxy to port 12345, mark 0x1/0x1", "ip6tables -t mangle chain PREROUTING: tproxy to port 12345"}},
 		"nft tproxy": {`nft add table inet divert; nft 'add chain inet divert pre { type filter hook prerouting priority mangle; }'
-			nft add rule inet divert pre meta l4proto '{ tcp, udp }' meta mark set 0x40 tproxy to :777 accept`,
+			nft add rule inet divert pre meta l4proto '{ tcp, udp }' meta mark set 0x40 tproxy to :777 accept`, 777,
 			[]string{"table inet divert chain pre: tproxy to port 777, mark 0x40/0xffffffff"}},
 		"nft tproxy, masked": {`nft add table ip divert; nft 'add chain ip divert pre { type filter hook prerouting priority mangle; }'
-			nft add rule ip divert pre meta l4proto tcp meta mark set meta mark or 0x8 tproxy to 127.0.0.1:778`,
+			nft add rule ip divert pre meta l4proto tcp meta mark set meta mark or 0x8 tproxy to 127.0.0.1:778`, 778,
 			[]string{"table ip divert chain pre: tproxy to port 778, mark 0x8/0x8"}},
 		"nft redirect": {`nft add table ip6 mine; nft 'add chain ip6 mine pre { type nat hook prerouting priority dstnat; }'
-			nft add rule ip6 mine pre tcp dport 80 redirect to :8080`,
+			nft add rule ip6 mine pre tcp dport 80 redirect to :8080`, 8080,
 			[]string{"table ip6 mine chain pre: redirect to port 8080"}},
-		"iptables redirect": {`iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 8080; ip6tables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 8081`,
+		"iptables redirect": {`iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 8080; ip6tables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 8081`, 8080,
 			[]string{"iptables -t nat chain PREROUTING: redirect to port 8080", "ip6tables -t nat chain PREROUTING: redirect to port 8081"}},
-		"another's chain": {`iptables -t mangle -N MINE; iptables -t mangle -A MINE -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x5; iptables -t mangle -A PREROUTING -j MINE`,
+		"another's chain": {`iptables -t mangle -N MINE; iptables -t mangle -A MINE -p tcp -j TPROXY --on-port 9 --tproxy-mark 0x5; iptables -t mangle -A PREROUTING -j MINE`, 9,
 			[]string{"iptables -t mangle chain MINE: tproxy to port 9, mark 0x5/0xffffffff"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := withBaseChains(t)
 			n.sh(c.setup)
-			before := n.state()
+			before := n.listed()
 			status := n.status()
-			if status.Installed || !slices.Equal(prefixesOf(status.Others, c.says), c.says) {
+			if status.Installed || !begin(status.Others, c.says) {
 				t.Errorf("others: %q", status.Others)
 			}
-			n.sh(mustText(t, Spec{TCPPort: 5, Ifaces: []string{"lan"}, Mark: 0x100, Mask: 0x100, Table: 321}, FormatCommands))
-			n.do(func() {
-				left, err := Remove()
-				if err != nil || !slices.ContainsFunc(left, func(line string) bool { return strings.HasPrefix(line, c.says[0]) }) {
-					t.Errorf("left %q, %v", left, err)
-				}
-			})
-			if diff := differ(before, n.state()); diff != "" {
+			if left := n.remove(); len(left) < len(c.says) {
+				t.Errorf("left %q", left)
+			}
+			n.sh(mustText(t, Spec{TCPPort: c.port, Ifaces: []string{"lan"}, Mark: 0x100, Mask: 0x100, Table: 321}, FormatCommands))
+			if left := n.remove(); !slices.ContainsFunc(left, func(line string) bool { return strings.HasPrefix(line, c.says[0]) }) {
+				t.Errorf("left %q", left)
+			}
+			if diff := differ(before, n.listed()); diff != "" {
 				t.Errorf("remove changed:\n%s", diff)
 			}
 		})
 	}
 }
 
-// prefixesOf are those of wanted that begin a line, each once.
-func prefixesOf(lines, wanted []string) (found []string) {
-	for _, want := range wanted {
-		if slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
-			found = append(found, want)
+// begin tells whether each text begins one of the deliveries.
+func begin(all []Delivery, texts []string) bool {
+	for _, text := range texts {
+		if !slices.ContainsFunc(all, func(d Delivery) bool { return strings.HasPrefix(d.String(), text) }) {
+			return false
 		}
 	}
-	return found
+	return true
 }
 
 // TestDivertOfOthersStays: the kernel document's chain is not ours alone.
@@ -211,11 +217,7 @@ func TestDivertOfOthersStays(t *testing.T) {
 	n := withBaseChains(t)
 	n.sh(mustText(t, Spec{TCPPort: 12345, Ifaces: []string{"lan"}}, FormatIPTables))
 	n.sh("iptables -t mangle -A PREROUTING -i nal -p tcp -m socket --transparent -j DIVERT")
-	n.do(func() {
-		if _, err := Remove(); err != nil {
-			t.Error(err)
-		}
-	})
+	n.remove()
 	if now := n.sh("iptables -t mangle -S"); !strings.Contains(now, "-A DIVERT -j ACCEPT") || strings.Contains(now, "SLUICE") {
 		t.Errorf("left:\n%s", now)
 	}
@@ -235,19 +237,16 @@ func TestLegacyIsNamed(t *testing.T) {
 	if s := n.status(); !slices.Contains(s.Unseen, command) || !strings.Contains(s.String(), command) {
 		t.Errorf("status:\n%s", s)
 	}
-	n.do(func() {
-		left, err := Remove()
-		if err != nil || !strings.Contains(strings.Join(left, "\n"), command) {
-			t.Errorf("left %q, %v", left, err)
-		}
-	})
+	if left := n.remove(); !strings.Contains(strings.Join(left, "\n"), command) {
+		t.Errorf("left %q", left)
+	}
 }
 
 // TestRemoveLeavesItsLike: a policy rule without our number is left, and named.
 func TestRemoveLeavesItsLike(t *testing.T) {
 	n := newNetns(t)
 	n.sh("ip rule add fwmark 0x1/0x1 lookup 100; ip route add local default dev lo table 100")
-	before := n.state()
+	before := n.listed()
 	n.do(func() {
 		_, err := Apply(Spec{TCPPort: 1})
 		left, errRemove := Remove()
@@ -255,7 +254,7 @@ func TestRemoveLeavesItsLike(t *testing.T) {
 			t.Errorf("left %q, %v", left, err)
 		}
 	})
-	if diff := differ(before, n.state()); diff != "" {
+	if diff := differ(before, n.listed()); diff != "" {
 		t.Errorf("changed:\n%s", diff)
 	}
 }

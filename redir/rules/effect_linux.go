@@ -24,63 +24,50 @@ var asked = map[int][]netip.Addr{
 // some of them. No fault: they are delivered here. It changes and sends
 // nothing. An error says that it could not look.
 func JudgeRouting(d Diverted) ([]Fault, error) {
-	p := policy{mark: d.Mark, mask: d.Mask, table: d.Table, priority: DefaultRulePriority, in: arrival{d.Ifaces, d.Output}}
+	p := policy{mark: d.Mark, mask: d.Mask, table: d.Table, priority: DefaultRulePriority, in: arrival{d.Ifaces, d.Output},
+		install: "use another table, which ip route show table N shows empty"}
 	if p.table == 0 {
 		var faults []Fault
 		if faults, p.table = p.effect(); p.table == 0 {
 			return faults, nil
 		}
 	}
-	amiss, faults, err := p.judge()
+	missing, faults, err := p.judge()
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	for _, command := range amiss.Missing {
-		faults = append(faults, faultOf(command, "a rule or route is missing", command))
+	for _, command := range missing {
+		family, _, _ := strings.Cut(command, " r") // route, rule
+		if strings.HasPrefix(family, "ip") && !slices.ContainsFunc(faults, func(f Fault) bool { return f.Family == family }) {
+			faults = append(faults, Fault{family, "a rule or route is missing", command})
+		}
 	}
 	return faults, nil
 }
 
-// faultOf tells the family by the text of a rule or route.
-func faultOf(text, what, remedy string) Fault {
-	if strings.HasPrefix(text, "ip -6") {
-		return Fault{"ip -6", what, remedy}
-	}
-	return Fault{"ip", what, remedy}
-}
-
-// judge compares the policy with what is there and asks the kernel. Where
-// something is missing, the kernel's answer says no more than that.
-func (p policy) judge() (Repair, []Fault, error) {
-	amiss, err := p.amiss()
+// judge lists the commands that would add what is missing, and what else is
+// wrong with the policy: first what stands in its place, and where all is there,
+// what the kernel answers.
+func (p policy) judge() (missing []string, faults []Fault, err error) {
+	amiss, faults, err := p.amiss()
 	var blocked *blockedError
 	if err != nil && !errors.As(err, &blocked) {
-		return amiss, nil, err
+		return nil, nil, err
 	}
-	faults := amiss.faults(blocked)
-	if len(amiss.Missing) == 0 {
-		answers, _ := p.effect()
-		faults = append(faults, answers...)
+	if len(amiss.Missing)+len(faults) == 0 {
+		faults, _ = p.effect()
 	}
-	return amiss, faults, nil
-}
-
-// faults are the rules and routes of others that stand in the place.
-func (r Repair) faults(blocked *blockedError) []Fault {
-	var faults []Fault
-	for _, taker := range r.By {
-		f := faultOf(taker, "takes diverted packets, or some of them: "+taker, "sluice rules install anew comes before it")
-		if blocked != nil && taker == blocked.taker.String() {
-			f.Remedy = blocked.remedy()
-		}
-		faults = append(faults, f)
-	}
-	return faults
+	return amiss.Missing, faults, nil
 }
 
 // effect asks the kernel about each family and each way in. table is where it
 // found that a packet is to be delivered here.
 func (p policy) effect() (faults []Fault, table int) {
+	if ways := p.in.ways(unix.AF_INET6); len(ways) > 0 && ways[0].iface != nil && !slices.Contains(families(), unix.AF_INET6) {
+		s := Sysctl{Name: "net/ipv6/conf/lo/disable_ipv6", Want: "0"}
+		faults = append(faults, Fault{"ip -6", "IPv6 is off on lo, through which diverted packets are delivered, and on at " + ways[0].iface.Name,
+			s.Command() + "; " + s.Persistent()})
+	}
 	for _, family := range families() {
 		for _, way := range p.in.ways(family) {
 			answer, fault := p.askFor(family, way)
@@ -207,6 +194,9 @@ func (w way) ask(family int, dest netip.Addr, mark uint32) (fibRoute, error) {
 	return parseRoute(messages[0].Data)
 }
 
+// waysAsked bounds what the kernel is asked on a host of many containers.
+const waysAsked = 32
+
 // ways lists those of a family. An interface that carries nothing of the
 // family, or whose clients' addresses nobody can tell, is left out.
 func (in arrival) ways(family int) []way {
@@ -216,6 +206,9 @@ func (in arrival) ways(family int) []way {
 	}
 	ifaces, _ := net.Interfaces()
 	for _, iface := range ifaces {
+		if len(all) == waysAsked {
+			break
+		}
 		if iface.Flags&net.FlagUp == 0 || iface.Name == "lo" || !in.arrivesBy(iface.Name) || isVRF(iface.Name) {
 			continue
 		}

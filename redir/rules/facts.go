@@ -101,7 +101,7 @@ func parseFacts(comments []string) (Facts, bool) {
 		}
 	}
 	if facts.Policy != nil {
-		facts.Policy.in = facts.In
+		facts.Policy.in, facts.Policy.install = facts.In, facts.installCommand()
 	}
 	return facts, facts.Owner != ""
 }

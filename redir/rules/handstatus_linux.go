@@ -13,10 +13,8 @@ import (
 func (s *Status) addByHand(all []handRule) error {
 	found := sortByHand(all)
 	delivering := found.delivering()
-	for _, r := range delivering {
-		s.Pasted = append(s.Pasted, r.String())
-	}
-	s.Pasted = compact(s.Pasted)
+	s.Pasted, s.Others = deliveries(delivering), deliveries(found.others)
+	s.Unseen = legacyTables()
 	if len(delivering) > 0 && !s.Installed {
 		s.Installed, s.Owner = true, ownerOperator
 		s.takePorts(delivering)
@@ -30,17 +28,7 @@ func (s *Status) addByHand(all []handRule) error {
 			s.Faults = append(s.Faults, faults...)
 		}
 	}
-	for _, r := range found.others {
-		s.Others = append(s.Others, r.String())
-	}
-	s.Others = compact(s.Others)
-	s.Unseen = legacyTables()
 	return nil
-}
-
-func compact(lines []string) []string {
-	slices.Sort(lines)
-	return slices.Compact(lines)
 }
 
 // takePorts notes where pasted rules deliver.
@@ -86,7 +74,8 @@ func legacyTables() []string {
 			}
 		}
 	}
-	return compact(unseen)
+	slices.Sort(unseen)
+	return unseen
 }
 
 // sameByHand lists the policy rules and routes that are as ours but bear no

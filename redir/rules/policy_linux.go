@@ -80,6 +80,12 @@ func (p policy) others(s standing) []string {
 	return users
 }
 
+// shared tells whether others use the policy's table.
+func (p policy) shared() (bool, error) {
+	all, err := p.lookAll()
+	return slices.ContainsFunc(all, func(s standing) bool { return len(p.others(s)) > 0 }), err
+}
+
 // tablesTried bounds the search for a table that nobody uses.
 const tablesTried = 100
 
@@ -88,12 +94,8 @@ const tablesTried = 100
 func (p policy) settled() (policy, error) {
 	wanted := p.table
 	for range tablesTried {
-		all, err := p.lookAll()
-		if err != nil {
+		if shared, err := p.shared(); err != nil || !shared {
 			return p, err
-		}
-		if !slices.ContainsFunc(all, func(s standing) bool { return len(p.others(s)) > 0 }) {
-			return p, nil
 		}
 		if p.table++; p.table >= unix.RT_TABLE_DEFAULT && p.table <= unix.RT_TABLE_LOCAL {
 			p.table = unix.RT_TABLE_LOCAL + 1
@@ -150,11 +152,11 @@ func (p policy) rule(family int, priority uint32) *netlink.Rule {
 }
 
 func (p policy) routeCommand(family int) string {
-	return fmt.Sprintf("%s route add local default dev lo table %d", familyName(family), p.table)
+	return p.commands(familyName(family), p.priority)[1]
 }
 
 func (p policy) ruleCommand(family int, priority uint32) string {
-	return fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d priority %d", familyName(family), p.mark, p.mask, p.table, priority)
+	return p.commands(familyName(family), priority)[0]
 }
 
 // removePolicies removes the rules and routes that bear our protocol number,

@@ -36,11 +36,11 @@ func (p *Plan) Text(format Format) (string, error) {
 		if p.policy == nil {
 			return p.notes() + body + undo, nil
 		}
-		return p.notes() + "# beside it, in a shell:\n" + asComments(lines(p.policy.commands())) + body + undo, nil
+		return p.notes() + "# beside it, in a shell:\n" + asComments(lines(p.policy.script())) + body + undo, nil
 	case FormatCommands:
 		script := p.notes()
 		if p.policy != nil {
-			script += lines(p.policy.commands())
+			script += lines(p.policy.script())
 		}
 		return script + "nft -f - <<'END'\n" + body + "END\n" + p.sysctlText() + undo, nil
 	default:
@@ -55,16 +55,18 @@ func asComments(text string) string {
 	return "#   " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n#   ") + "\n"
 }
 
-// commands are the ip commands for both families. The protocol marks them as
-// ours, so that status and remove know them.
-func (p policy) commands() []string {
-	var all []string
-	for _, ip := range []string{"ip", "ip -6"} {
-		all = append(all,
-			fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d priority %d protocol %d", ip, p.mark, p.mask, p.table, p.priority, RouteProtocol),
-			fmt.Sprintf("%s route add local default dev lo table %d protocol %d", ip, p.table, RouteProtocol))
+// script are the ip commands for both families.
+func (p policy) script() []string {
+	return append(p.commands("ip", p.priority), p.commands("ip -6", p.priority)...)
+}
+
+// commands add one family's rule and route. The protocol marks them as ours, so
+// that status and remove know them.
+func (p policy) commands(ip string, priority uint32) []string {
+	return []string{
+		fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d priority %d protocol %d", ip, p.mark, p.mask, p.table, priority, RouteProtocol),
+		fmt.Sprintf("%s route add local default dev lo table %d protocol %d", ip, p.table, RouteProtocol),
 	}
-	return all
 }
 
 // notes says what holds for every format.

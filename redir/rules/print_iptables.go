@@ -29,7 +29,7 @@ func (p *Plan) iptables() (string, error) {
 		lines = append(lines, iptablesFor(p.Spec, family)...)
 	}
 	if p.policy != nil {
-		lines = append(lines, p.policy.commands()...)
+		lines = append(lines, p.policy.script()...)
 	}
 	return strings.Join(lines, "\n") + "\n" + p.sysctlText(), nil
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Remove takes away what Apply, pasted text or a dead sluice left: table,
@@ -35,27 +36,36 @@ func Remove() (left []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
-	return leftBehind(found.facts.Policy, sortByHand(all)), nil
+	return leftBehind(found.facts, sortByHand(all)), nil
 }
 
-// leftBehind says what Remove does not touch, and why.
-func leftBehind(p *policy, hand byHand) (left []string) {
-	for _, r := range hand.others {
-		left = append(left, r.String()+": sluice rules print did not write it")
+// leftBehind says what Remove does not touch, and why: what delivers to the
+// ports of what was removed, or to any where nothing tells which they were.
+func leftBehind(facts Facts, hand byHand) (left []string) {
+	pasted := deliveries(hand.delivering())
+	ours := func(port uint16) bool {
+		unknown := facts.Owner == "" && len(pasted) == 0
+		return unknown || port == facts.TCPPort || port == facts.UDPPort ||
+			slices.ContainsFunc(pasted, func(d Delivery) bool { return d.Port == port })
 	}
-	if p == nil {
-		p = &policy{mark: DefaultMark, mask: DefaultMask, table: DefaultTable}
-		if rules := hand.delivering(); len(rules) > 0 && rules[0].delivers.via == TProxy {
-			p.mark, p.mask = rules[0].delivers.mark, rules[0].delivers.mask
+	for _, d := range deliveries(hand.others) {
+		if ours(d.Port) {
+			left = append(left, d.String()+": sluice rules print did not write it")
 		}
 	}
-	for _, line := range sameByHand(*p) {
+	p := policy{mark: DefaultMark, mask: DefaultMask, table: DefaultTable}
+	if facts.Policy != nil {
+		p = *facts.Policy
+	} else if len(pasted) > 0 && pasted[0].Via == TProxy {
+		p.mark, p.mask = pasted[0].Mark, pasted[0].Mask
+	}
+	for _, line := range sameByHand(p) {
 		left = append(left, fmt.Sprintf("%s: does not bear protocol %d, so it may be somebody else's", line, RouteProtocol))
 	}
 	for _, command := range legacyTables() {
 		left = append(left, "what "+command+" shows, if anything: it cannot be seen from here; sluice rules print --format iptables --undo says what would take it away")
 	}
-	return compact(left)
+	return left
 }
 
 // tableOwner is the owner that the table names, or nothing.

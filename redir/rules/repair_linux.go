@@ -2,8 +2,6 @@ package rules
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 )
 
 // mend compares what is there with what should be, and puts it right; all
@@ -24,19 +22,26 @@ func (i *Installed) mend(all bool) (done Repair, fault, err error) {
 	anew := len(lost) > 0
 	var blocked *blockedError
 	if plan.policy != nil {
-		routing, err := plan.policy.amiss()
+		routing, _, err := plan.policy.amiss()
 		if err != nil && !errors.As(err, &blocked) {
 			return done, nil, err
 		}
 		done.Missing = append(done.Missing, routing.Missing...)
 		done.By = routing.By
-		anew = anew || slices.Contains(routing.Missing, plan.policy.sharedText())
+		shared, err := plan.policy.shared()
+		if err != nil {
+			return done, nil, err
+		}
+		anew = anew || shared
 	}
 	if err := i.repair(anew, now, len(done.Missing) > 0); err != nil {
 		return done, nil, err
 	}
 	if blocked != nil {
 		return done, blocked, nil
+	}
+	if len(done.Missing) > 0 {
+		return done, nil, nil // our own changes are news, upon which the kernel is asked
 	}
 	return done, i.effect(), nil
 }
@@ -93,10 +98,16 @@ func (i *Installed) effect() error {
 	if i.plan.policy == nil {
 		return nil
 	}
-	var errs error
 	faults, _ := i.plan.policy.effect()
+	if len(faults) == 0 {
+		return nil
+	}
+	if r, _, err := i.plan.policy.amiss(); err != nil || len(r.Missing) > 0 {
+		return nil // it was taken away just then, of which there is news too
+	}
+	var errs error
 	for _, f := range faults {
-		errs = errors.Join(errs, fmt.Errorf("%s", f))
+		errs = errors.Join(errs, errors.New(f.String()))
 	}
 	return errs
 }

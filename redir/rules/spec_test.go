@@ -94,14 +94,15 @@ func FuzzFacts(f *testing.F) {
 }
 
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 81, In: arrival{[]string{"lan", "ppp*"}, true},
-		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true}}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true},
+		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true},
+			"sluice rules install --port 80 --iface lan --iface ppp* and the other flags as before"}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string
 	for _, rule := range want.chain().rules {
 		comments = append(comments, comment(commentData(string(rule[1].(commentTerm)))))
 	}
 	got, ok := parseFacts(comments)
-	if !ok || got.Owner != want.Owner || got.TCPPort != 80 || got.UDPPort != 81 || !reflect.DeepEqual(got.Policy, want.Policy) || !reflect.DeepEqual(got.In, want.In) || got.Sysctls[0] != want.Sysctls[0] {
+	if !ok || got.Owner != want.Owner || got.TCPPort != 80 || got.UDPPort != 80 || !reflect.DeepEqual(got.Policy, want.Policy) || !reflect.DeepEqual(got.In, want.In) || got.Sysctls[0] != want.Sysctls[0] {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range [][]byte{{0}, {0, 5}, {0, 5, 'a'}, {0, 255, 1}} {

@@ -7,22 +7,22 @@ import (
 
 // Status is what is there of the rules.
 type Status struct {
-	Installed bool      `json:"installed"`
-	Foreign   bool      `json:"foreign"` // a table of this name that is not ours
-	Owner     string    `json:"owner,omitempty"`
-	Living    bool      `json:"living"` // its owner runs
-	TCPPort   uint16    `json:"tcp_port,omitempty"`
-	UDPPort   uint16    `json:"udp_port,omitempty"`
-	Policy    string    `json:"policy,omitempty"`
-	Table     int       `json:"table,omitempty"`    // routing table
-	Missing   []string  `json:"missing,omitempty"`  // commands that would add what is not there
-	Faults    []Fault   `json:"faults,omitempty"`   // of the routing: what takes diverted packets elsewhere
-	Leftover  []string  `json:"leftover,omitempty"` // rules and routes without a table
-	Pasted    []string  `json:"pasted,omitempty"`   // iptables rules that rules print wrote
-	Others    []string  `json:"others,omitempty"`   // rules that are not sluice's and deliver to a port too
-	Unseen    []string  `json:"unseen,omitempty"`   // commands that show what cannot be seen from here
-	Counters  []Counter `json:"counters,omitempty"`
-	Sysctls   []Changed `json:"sysctls,omitempty"`
+	Installed bool       `json:"installed"`
+	Foreign   bool       `json:"foreign"` // a table of this name that is not ours
+	Owner     string     `json:"owner,omitempty"`
+	Living    bool       `json:"living"` // its owner runs
+	TCPPort   uint16     `json:"tcp_port,omitempty"`
+	UDPPort   uint16     `json:"udp_port,omitempty"`
+	Policy    string     `json:"policy,omitempty"`
+	Table     int        `json:"table,omitempty"`    // routing table
+	Missing   []string   `json:"missing,omitempty"`  // commands that would add what is not there
+	Faults    []Fault    `json:"faults,omitempty"`   // of the routing: what takes diverted packets elsewhere
+	Leftover  []string   `json:"leftover,omitempty"` // rules and routes without a table
+	Pasted    []Delivery `json:"pasted,omitempty"`   // iptables rules that rules print wrote
+	Others    []Delivery `json:"others,omitempty"`   // rules that are not sluice's and deliver to a port too
+	Unseen    []string   `json:"unseen,omitempty"`   // commands that show what cannot be seen from here
+	Counters  []Counter  `json:"counters,omitempty"`
+	Sysctls   []Changed  `json:"sysctls,omitempty"`
 }
 
 // Complete tells whether all that should be there is.

@@ -22,13 +22,14 @@ func ReadStatus() (Status, error) {
 		status.Missing = append(status.Missing, "rules of table inet "+TableName+": restart sluice, or "+found.facts.installCommand())
 	}
 	if policy := found.facts.Policy; policy != nil {
-		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d priority %d", policy.mark, policy.mask, policy.table, policy.priority)
+		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d priority %d%s",
+			policy.mark, policy.mask, policy.table, policy.priority, policy.places())
 		status.Table = policy.table
-		amiss, faults, err := policy.judge()
+		missing, faults, err := policy.judge()
 		if err != nil {
 			return Status{}, fmt.Errorf("rules: %w", err)
 		}
-		status.Missing = append(status.Missing, amiss.Missing...)
+		status.Missing = append(status.Missing, missing...)
 		status.Faults = faults
 	}
 	all, err := readAllRules()

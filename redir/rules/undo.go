@@ -11,7 +11,7 @@ import (
 func (p *Plan) Undo(format Format) (string, error) {
 	var routing []string
 	if p.policy != nil {
-		for _, command := range p.policy.commands() {
+		for _, command := range p.policy.script() {
 			routing = append(routing, strings.Replace(command, " add ", " del ", 1))
 		}
 	}
