@@ -88,6 +88,8 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 func logRepair(log zerolog.Logger, r rules.Repair, err error) {
 	line, message := log.Warn(), "rules were taken away, and are put back"
 	switch {
+	case errors.As(err, new(*rules.InsistingError)):
+		line, message = log.Error().Err(err), "somebody fights the rules"
 	case err != nil && len(r.Missing) == 0:
 		line, message = log.Error().Err(err), "the rules are there, but diverted packets do not arrive"
 	case err != nil:

@@ -84,6 +84,9 @@ type Delivery struct {
 
 func (d Delivery) String() string {
 	text := fmt.Sprintf("%s: %s to port %d", d.Where, d.Via, d.Port)
+	if d.Port == 0 {
+		text = fmt.Sprintf("%s: %s to the same port, or one that a map names", d.Where, d.Via)
+	}
 	if d.Mark != 0 {
 		text += fmt.Sprintf(", mark %#x/%#x", d.Mark, d.Mask)
 	}

@@ -40,5 +40,10 @@
 //   - owner: the living process that holds the lock, an abstract unix socket
 //     of the network namespace; the kernel drops it with the process.
 //   - leftover: a table, rule or route of ours whose owner is gone.
+//   - pasted: what somebody pasted of the text that is printed. It bears its
+//     signs: the table's name and facts, the routing protocol 115, for iptables
+//     chains named SLUICE and a comment.
+//   - delivery: a rule of whatever table that hands packets to a port (TPROXY,
+//     REDIRECT).
 //   - foreign: whatever is not ours; it is never changed.
 package rules

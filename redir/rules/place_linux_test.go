@@ -135,6 +135,7 @@ func TestPlaceIsKept(t *testing.T) {
 			"ip -6 route unreachable fd09:2::/64 dev lo metric 1024 table 100", "unreachable 10.9.2.0/24"},
 		"throw":             {both("ip V route add throw NET table 100 metric 9"), both("ip V route flush table 100"), "throw 10.9.2.0/24 metric 9 table 100", "throw"},
 		"table of a source": {"ip rule add from 10.9.1.77 lookup 100", "ip rule del from 10.9.1.77", "from 10.9.1.77/32 lookup 100", "10.9.1.77"},
+		"another proxy's":   {both("ip V rule add fwmark 1 lookup 100"), both("ip V rule del fwmark 1/0xffffffff lookup 100"), "", "from all fwmark 0x1 lookup 100"},
 		"IPv6 off and on":   {"sysctl -qw net.ipv6.conf.all.disable_ipv6=1; sysctl -qw net.ipv6.conf.all.disable_ipv6=0", "", "", ""},
 		"IPv6 of lo":        {"sysctl -qw net.ipv6.conf.lo.disable_ipv6=1; sysctl -qw net.ipv6.conf.lo.disable_ipv6=0", "", "", ""},
 		"lo down and up":    {"ip link set lo down; ip link set lo up", "", "", ""},

@@ -11,14 +11,14 @@ type Repair struct {
 	By      []string // the rules and routes of others that stand in the place, as ip(8) shows them
 }
 
-// insistingError says that somebody undoes each repair.
-type insistingError struct{ last Repair }
+// InsistingError says that somebody undoes each repair.
+type InsistingError struct{ Last Repair }
 
-func (e *insistingError) Error() string {
-	who := "something"
-	if len(e.last.By) > 0 {
-		who = strings.Join(e.last.By, "; ")
+func (e *InsistingError) Error() string {
+	who := "somebody takes the rules away"
+	if len(e.Last.By) > 0 {
+		who = strings.Join(e.Last.By, "; ") + " takes their place"
 	}
-	return fmt.Sprintf("%s takes the place of the rules again and again: find what does so (ip -ts monitor rule route; nft monitor trace) and stop one of the two; until then it is put right every %v",
+	return fmt.Sprintf("%s again and again: find out what does so (ip -ts monitor rule route; nft monitor) and stop it, or sluice; until then they are put back every %v, unlogged",
 		who, longestWait)
 }

@@ -20,6 +20,8 @@ func (p policy) takes(r fibRule) bool {
 		return false
 	case r.action == unix.FR_ACT_TO_TBL && !r.l3mdev && r.table == unix.RT_TABLE_LOCAL && !r.invert:
 		return false // the gateway's own addresses, which are not diverted
+	case r.action == unix.FR_ACT_TO_TBL && !r.l3mdev && r.table == uint32(p.table):
+		return false // where it would go anyway
 	}
 	may, all := p.meets(r)
 	if r.invert {
@@ -127,6 +129,6 @@ func (p policy) place(all []fibRule) (priority uint32, blocked []fibRule) {
 		if len(takers) == 0 || priority == 0 {
 			return priority, takers
 		}
-		priority = max(takers[0].priority, 1) - 1
+		priority = max(min(takers[0].priority, priority), 1) - 1
 	}
 }

@@ -103,7 +103,7 @@ func (w *watch) look() {
 		w.earliest = time.Now().Add(wait)
 		switch {
 		case insisting:
-			w.report(done, &insistingError{done})
+			w.report(done, &InsistingError{done})
 		case wait == 0:
 			w.report(done, nil)
 		}
