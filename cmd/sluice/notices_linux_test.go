@@ -44,7 +44,7 @@ func TestRulesNotices(t *testing.T) {
 		"ip rule add fwmark 1/1 lookup 100; sluice rules install --port 1; sluice rules remove": {
 			"left: ip rule 32765: from all fwmark 0x1/0x1 lookup 100 (protocol "},
 		"sluice rules print --port 1 --iface lan --rule-priority 77 --undo": {
-			"nft delete table inet sluice\nip rule del fwmark 0x1/0x1 lookup 100 priority 77 protocol 115\n"},
+			"nft delete table inet sluice\nip rule del fwmark 0x1/0x1 iif lo lookup main priority 76 protocol 115\nip rule del fwmark 0x1/0x1 lookup 100 priority 77 protocol 115\n"},
 		"sluice rules print --port 1 --rule-priority 0 2>&1 || true": {"rule priority 0: the rule must stand after"},
 		"sluice rules print --port 1 --format nft":                   {"# to undo it: sluice rules remove, or\n#   table inet sluice\n#   delete table inet sluice\n"},
 		"sluice rules status 2>&1 && false || test $? = 1; iptables -t nat -A PREROUTING -p tcp -j REDIRECT --to-ports 99; sluice rules status || true": {

@@ -34,6 +34,9 @@ func (p policy) amiss() (r Repair, faults []Fault, err error) {
 		if (!present || len(takers) > 0) && !p.stands(s.rules, priority) {
 			r.Missing = append(r.Missing, command)
 		}
+		if p.needsSource(s.family) && !p.sourceBefore(s.rules) && !p.sourceStands(s.rules, priority) {
+			r.Missing = append(r.Missing, p.sourceCommand(priority))
+		}
 		if len(blocked) > 0 {
 			blockedBy := &blockedError{blocked[0]}
 			command, err = blockedBy.remedy(), blockedBy
@@ -80,7 +83,7 @@ func (p policy) displaced() (bool, error) {
 	}
 	for _, s := range all {
 		priority, _ := p.place(s.rules)
-		if !p.stands(s.rules, priority) {
+		if !p.stands(s.rules, priority) || p.needsSource(s.family) && !p.sourceStands(s.rules, priority) {
 			return true, nil
 		}
 	}

@@ -31,6 +31,8 @@
 //     may match diverted packets takes them (a taker); ours moves before it, and
 //     back when it is gone. A routing table that others use is left to them, and
 //     the next free one serves.
+//   - source rule: the rule before ours that answers IPv4's check of a packet's
+//     source where that follows the mark (source.go).
 //   - effect: what the kernel answers for a diverted packet (RTM_GETROUTE with its
 //     mark and the interface that it came by). Presence proves nothing.
 //   - own mark: the mark on sluice's own sockets; rules never divert it.

@@ -101,7 +101,7 @@ func parseFacts(comments []string) (Facts, bool) {
 		}
 	}
 	if facts.Policy != nil {
-		facts.Policy.in, facts.Policy.install = facts.In, facts.installCommand()
+		facts.Policy.in, facts.Policy.source, facts.Policy.install = facts.In, !facts.In.output, facts.installCommand()
 	}
 	return facts, facts.Owner != ""
 }

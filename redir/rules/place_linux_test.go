@@ -120,7 +120,7 @@ func TestPlaceIsKept(t *testing.T) {
 		"by other interface":   {both("ip V rule add iif wan lookup main pref 30"), both("ip V rule del pref 30"), "", "30:"},
 		"by source":            {"ip rule add from 10.9.1.0/24 lookup main pref 30", "ip rule del pref 30", "from 10.9.1.0/24 lookup main", "30:"},
 		"l3mdev":               {both("ip V rule add l3mdev pref 10"), both("ip V rule del pref 10"), "lookup of the VRF", "10:"},
-		"by one of its bits":   {both("ip V rule add fwmark 0x1/0x1 lookup main pref 40"), both("ip V rule del pref 40"), "fwmark 0x1/0x1 lookup main", "40:"},
+		"by one of its bits":   {both("ip V rule add fwmark 0x1/0x1 lookup main pref 40"), both("ip V rule del pref 40"), "from all fwmark 0x1/0x1 lookup main", "40:"},
 		"by others' bits":      {both("ip V rule add fwmark 0x100/0x100 lookup main pref 40"), both("ip V rule del pref 40"), "fwmark 0x100/0x100", "40:"},
 		"marks that ours lack": {both("ip V rule add fwmark 0x2/0x3 lookup main pref 40"), both("ip V rule del pref 40"), "", "40:"},
 		"local table moved":    {both("ip V rule add lookup local pref 32765; ip V rule del pref 0"), both("ip V rule add lookup local pref 0; ip V rule del pref 32765"), "", ""},
@@ -254,21 +254,29 @@ func TestSomebodyInsists(t *testing.T) {
 	}
 }
 
-// TestSourceCheckFollowsMark: wg-quick sets src_valid_mark, and every diverted
-// packet is a martian. Nobody's presence is at fault, so only the kernel can
-// tell; the remedy that is named mends it.
+// TestSourceCheckFollowsMark: wg-quick sets src_valid_mark, upon which the
+// source of each packet is looked up with its mark. The source rule answers
+// that; without it, as under Output, every diverted packet is a martian, and
+// only the kernel can tell. The remedy that is named mends it.
 func TestSourceCheckFollowsMark(t *testing.T) {
 	w := newWorld(t)
 	w.startProxy()
-	i := w.install(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}})
-	w.gateway.sh("sysctl -qw net.ipv4.conf.all.src_valid_mark=1 net.ipv4.conf.lan.rp_filter=1")
+	spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}}
+	x := w.watch(spec)
+	w.gateway.sh("sysctl -qw net.ipv4.conf.all.src_valid_mark=1 net.ipv4.conf.lan.rp_filter=1\n" + both(wgQuick))
+	w.proxied("wg-quick")
+	if s := w.gateway.status(); !s.Complete() {
+		t.Errorf("status:\n%s", s)
+	}
+	x.stop()
+	spec.Output = true
+	i := w.install(spec)
 	w.expect(w.client, "tcp", serverAddrs[:1], servicePort, "silence")
-	var status Status
+	status := w.gateway.status()
+	if status.Complete() || len(status.Faults) != 1 {
+		t.Fatalf("status:\n%s", status)
+	}
 	w.gateway.do(func() {
-		var err error
-		if status, err = ReadStatus(); err != nil || status.Complete() || len(status.Faults) != 1 {
-			t.Fatalf("status: %+v, %v", status, err)
-		}
 		if _, fault, err := i.mend(true); fault == nil || err != nil {
 			t.Errorf("mend: %v, %v", fault, err)
 		}

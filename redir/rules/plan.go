@@ -26,6 +26,7 @@ type policy struct {
 	table      int
 	priority   uint32 // of the rule, where nobody stands in the way
 	in         arrival
+	source     bool   // with the source rule
 	install    string // command that installs the rules anew
 }
 
@@ -86,7 +87,7 @@ func NewPlan(spec Spec) (*Plan, error) {
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
 	if spec.Via == TProxy {
-		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}, ""}
+		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}, !spec.Output, ""}
 	}
 	plan.table = table{
 		counters: countersFor(spec),

@@ -119,17 +119,31 @@ func (p policy) ensure() (undo []func() error, err error) {
 			}
 			undo = append(undo, func() error { return netlink.RouteDel(route) })
 		}
-		priority, _ := p.place(s.rules)
-		if p.stands(s.rules, priority) {
-			continue
+		steps, err := p.ensureRules(s)
+		undo = append(undo, steps...)
+		if err != nil {
+			return undo, err
 		}
-		rule := p.rule(s.family, priority)
-		if err := netlink.RuleAdd(rule); err != nil {
-			return undo, fmt.Errorf("%s: %w", p.ruleCommand(s.family, priority), explain(err))
-		}
-		undo = append(undo, func() error { return netlink.RuleDel(rule) })
 	}
 	return undo, nil
+}
+
+func (p policy) ensureRules(s standing) (undo []func() error, err error) {
+	add := func(rule *netlink.Rule, command string) error {
+		if err := netlink.RuleAdd(rule); err != nil {
+			return fmt.Errorf("%s: %w", command, explain(err))
+		}
+		undo = append(undo, func() error { return netlink.RuleDel(rule) })
+		return nil
+	}
+	priority, _ := p.place(s.rules)
+	if p.needsSource(s.family) && !p.sourceStands(s.rules, priority) {
+		err = add(p.sourceRule(priority), p.sourceCommand(priority))
+	}
+	if err == nil && !p.stands(s.rules, priority) {
+		err = add(p.rule(s.family, priority), p.ruleCommand(s.family, priority))
+	}
+	return undo, err
 }
 
 func (p policy) route(family int) *netlink.Route {
@@ -173,7 +187,8 @@ func removePolicies(keep *policy) error {
 			place, _ = keep.place(all)
 		}
 		for _, r := range all {
-			kept := keep != nil && keep.same(r) && r.priority == place
+			kept := keep != nil && (keep.same(r) && r.priority == place ||
+				keep.needsSource(family) && keep.isSource(r) && r.priority == sourcePriority(place))
 			if r.protocol == RouteProtocol && !kept {
 				errs = errors.Join(errs, gone(netlink.RuleDel(ruleToDelete(r))))
 			}
@@ -193,7 +208,7 @@ func removePolicies(keep *policy) error {
 func ruleToDelete(r fibRule) *netlink.Rule {
 	rule := netlink.NewRule()
 	rule.Family, rule.Priority, rule.Protocol = r.family, int(r.priority), r.protocol
-	rule.Table, rule.Mark = int(r.table), r.mark
+	rule.Table, rule.Mark, rule.IifName = int(r.table), r.mark, r.iif
 	if r.mask != 0 {
 		rule.Mask = &r.mask
 	}

@@ -57,7 +57,11 @@ func asComments(text string) string {
 
 // script are the ip commands for both families.
 func (p policy) script() []string {
-	return append(p.commands("ip", p.priority), p.commands("ip -6", p.priority)...)
+	all := append(p.commands("ip", p.priority), p.commands("ip -6", p.priority)...)
+	if p.source {
+		all = append([]string{p.sourceCommand(p.priority)}, all...)
+	}
+	return all
 }
 
 // commands add one family's rule and route. The protocol marks them as ours, so

@@ -43,12 +43,13 @@ func sysctlsFor(s Spec) []Sysctl {
 	if s.Via == Redirect {
 		return needs
 	}
-	// With src_valid_mark the check of the source address follows the fwmark
-	// into the local table, where every source is a martian
-	// (__fib_validate_source, net/ipv4/fib_frontend.c).
+	// The source rule keeps src_valid_mark from doing harm; with Output there is
+	// none.
 	const martian = "otherwise the source check follows the mark and drops diverted packets"
-	for _, where := range append([]string{"all"}, s.Ifaces...) {
-		needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
+	if s.Output {
+		for _, where := range append([]string{"all"}, s.Ifaces...) {
+			needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
+		}
 	}
 	// br_netfilter runs prerouting on the bridge, before the packet is routed,
 	// and not again when it is, so the socket that TPROXY found is lost.

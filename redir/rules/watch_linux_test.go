@@ -56,7 +56,8 @@ func TestWatchPutsBack(t *testing.T) {
 		{"nft flush chain inet sluice prerouting", "parts of table inet sluice"},
 		{"nft flush set inet sluice exclude4", "parts of table inet sluice"},
 		{"nft insert rule inet sluice prerouting drop", "parts of table inet sluice"},
-		{"ip rule del fwmark 0x1/0x1", "ip rule add fwmark 0x1/0x1 lookup 100 priority 90"},
+		{"ip rule del pref 89", "ip rule add fwmark 0x1/0x1 iif lo lookup main priority 89"},
+		{"ip rule del pref 90", "ip rule add fwmark 0x1/0x1 lookup 100 priority 90"},
 		{"ip -6 route flush table 100", "ip -6 route add local default dev lo table 100"},
 	} {
 		had := count()
