@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -72,15 +73,10 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &diversion{installed, stop, make(chan struct{})}
 	d.logUnmet(log)
+	logNotices(spec, log)
 	go func() {
 		defer close(d.done)
-		err := installed.Watch(ctx, func(missing string, err error) {
-			if err != nil {
-				log.Error().Err(err).Str("missing", missing).Msg("rules are gone and cannot be put back")
-				return
-			}
-			log.Warn().Str("missing", missing).Msg("rules were taken away, and are put back")
-		})
+		err := installed.Watch(ctx, func(r rules.Repair, err error) { logRepair(log, r, err) })
 		if err != nil {
 			log.Error().Err(err).Msg("the rules are no longer watched")
 		}
@@ -88,9 +84,45 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 	return d, nil
 }
 
+// logRepair names what was amiss and who stands in the place.
+func logRepair(log zerolog.Logger, r rules.Repair, err error) {
+	line, message := log.Warn(), "rules were taken away, and are put back"
+	switch {
+	case errors.As(err, new(*rules.InsistingError)):
+		line, message = log.Error().Err(err), "somebody fights the rules"
+	case err != nil && len(r.Missing) == 0:
+		line, message = log.Error().Err(err), "the rules are there, but diverted packets do not arrive"
+	case err != nil:
+		line, message = log.Error().Err(err), "rules are gone and cannot be put back"
+	case len(r.By) > 0:
+		message = "others took the place of rules, which are put back"
+	}
+	if len(r.Missing) > 0 {
+		line = line.Str("missing", strings.Join(r.Missing, ", "))
+	}
+	if len(r.By) > 0 {
+		line = line.Str("by", strings.Join(r.By, "; "))
+	}
+	line.Msg(message)
+}
+
 func (d *diversion) logUnmet(log zerolog.Logger) {
 	for _, s := range d.installed.Unmet() {
-		log.Warn().Str("command", s.Command()).Str("why", s.Why).Msg("a sysctl should change; --sysctl would do it")
+		log.Warn().Str("command", s.Command()).Str("to_stay", s.Persistent()).Str("why", s.Why).Msg("a sysctl should change; --sysctl would do it")
+	}
+}
+
+// logNotices names what else an operator should know of the rules; that the
+// routing is at fault, the watcher says.
+func logNotices(spec rules.Spec, log zerolog.Logger) {
+	status, err := rules.ReadStatus()
+	if err != nil {
+		log.Warn().Err(err).Msg("the rules cannot be looked at")
+		return
+	}
+	status.Faults = nil
+	for _, line := range notices(spec, status) {
+		log.Warn().Msg(line)
 	}
 }
 
@@ -124,6 +156,7 @@ func (p *process) redivert(next *runCmd) error {
 		return err
 	}
 	p.diversion.logUnmet(p.log)
+	logNotices(spec, p.log)
 	return nil
 }
 

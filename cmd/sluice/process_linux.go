@@ -25,6 +25,7 @@ type process struct {
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
 	diversion *diversion    // nil: no rules of ours
+	idleRules []string      // flags of rules that nobody installs
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -53,6 +54,7 @@ func (p *process) start() (err error) {
 		return err
 	}
 	p.logReady()
+	p.logIdleRules(p.idleRules)
 	p.notify.Ready(p.status())
 	if err := settle(); err != nil {
 		p.log.Debug().Err(err).Msg("the memory of starting up is kept")

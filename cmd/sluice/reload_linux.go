@@ -69,6 +69,10 @@ func (p *process) reread() (changes []string, err error) {
 	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
 		return nil, err
 	}
+	if idle := next.idleRuleFlags(ctx); !slices.Equal(idle, p.idleRules) {
+		p.idleRules = idle
+		p.logIdleRules(idle)
+	}
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
 	p.cmd, p.config = next, config

@@ -26,11 +26,12 @@ type RuleFlags struct {
 	ExcludeUID    []uint32 `name:"exclude-uid" group:"rules" placeholder:"UID" help:"Of the gateway's own traffic, leave this user's alone (repeatable)."`
 	ExcludeCgroup string   `group:"rules" placeholder:"PATH" help:"Of the gateway's own traffic, leave this cgroup's alone, as system.slice/sluice.service."`
 
-	FWMark   fwmark `name:"fwmark" group:"rules" default:"0x1/0x1" placeholder:"MARK/MASK" help:"Mark of diverted packets (${default})."`
-	CTMark   fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
-	Table    int    `group:"rules" default:"100" help:"Routing table of the local route (${default})."`
-	Priority *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
-	Sysctl   bool   `group:"rules" help:"Change the sysctls that must change, and put them back."`
+	FWMark       fwmark `name:"fwmark" group:"rules" default:"0x1/0x1" placeholder:"MARK/MASK" help:"Mark of diverted packets (${default})."`
+	CTMark       fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
+	Table        int    `group:"rules" default:"100" help:"Routing table of the local route (${default}); the next free one where others use it."`
+	Priority     *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
+	RulePriority *int   `group:"rules" placeholder:"N" help:"Priority of the policy rule (90), which moves before rules of others that would take diverted packets."`
+	Sysctl       bool   `group:"rules" help:"Change the sysctls that must change, and put them back."`
 }
 
 // Spec is what the flags and the ports that sluice listens on (0: not
@@ -40,7 +41,7 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 		TCPPort: tcpPort, UDPPort: udpPort, OwnMark: ownMark,
 		Via: rules.Via(f.Via), Fail: rules.Fail(f.Fail), Established: rules.Established(f.Established),
 		Ifaces: f.Iface, Oifaces: f.Oiface, BetweenIfaces: f.BetweenIfaces, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
-		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, Sysctl: f.Sysctl,
+		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, Sysctl: f.Sysctl,
 	}
 	for _, ports := range f.Dport {
 		spec.Dports = append(spec.Dports, ports.PortRange)

@@ -51,6 +51,7 @@ type rulesPrintCmd struct {
 	Target rulesTarget `embed:""`
 	Flags  RuleFlags   `embed:""`
 	Format string      `enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
+	Undo   bool        `help:"Print what takes the same away again; it also stands in comments at the end of what is printed without."`
 }
 
 // Run prints the plan.
@@ -63,7 +64,11 @@ func (c *rulesPrintCmd) Run(ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := plan.Text(rules.Format(c.Format))
+	print := plan.Text
+	if c.Undo {
+		print = plan.Undo
+	}
+	text, err := print(rules.Format(c.Format))
 	if err != nil {
 		return err
 	}
@@ -76,7 +81,8 @@ type rulesInstallCmd struct {
 	Flags  RuleFlags   `embed:""`
 }
 
-// Run installs and names the sysctls that should change.
+// Run installs, and names the sysctls that should change and whatever else
+// keeps traffic from arriving.
 func (c *rulesInstallCmd) Run(ctx *kong.Context) error {
 	spec, err := c.Target.spec(c.Flags)
 	if err != nil {
@@ -87,15 +93,28 @@ func (c *rulesInstallCmd) Run(ctx *kong.Context) error {
 		return err
 	}
 	for _, s := range unmet {
-		fmt.Fprintf(ctx.Stderr, "needed, or give --sysctl: %s  # %s\n", s.Command(), s.Why)
+		fmt.Fprintf(ctx.Stderr, "needed, or give --sysctl: %s  # %s; to stay: %s\n", s.Command(), s.Why, s.Persistent())
+	}
+	status, err := rules.ReadStatus()
+	if err != nil {
+		return err
+	}
+	for _, line := range append(notices(spec, status), unheard(spec)...) {
+		fmt.Fprintln(ctx.Stderr, line)
 	}
 	return nil
 }
 
 type rulesRemoveCmd struct{}
 
-// Run removes.
-func (*rulesRemoveCmd) Run() error { return rules.Remove() }
+// Run removes, and says what it left.
+func (*rulesRemoveCmd) Run(ctx *kong.Context) error {
+	left, err := rules.Remove()
+	for _, line := range left {
+		fmt.Fprintln(ctx.Stderr, "left:", line)
+	}
+	return err
+}
 
 type rulesStatusCmd struct {
 	JSON bool `name:"json" help:"Print JSON."`

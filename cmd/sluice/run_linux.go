@@ -79,7 +79,7 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	if err := cmd.validate(); err != nil {
 		return err
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log}
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close())
 	}

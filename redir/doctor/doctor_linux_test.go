@@ -73,7 +73,7 @@ func TestBrokenGateways(t *testing.T) {
 		"br_netfilter":    {nil, "ip link add br0 type bridge", func() Result { return bridge([]string{"br0"}) }, Fail, "undoes TPROXY on br0", ""},
 		"rule gone":       {ours, "ip rule del fwmark 0x1/0x1", routing, Fail, "missing", ""},
 		"route gone":      {ours, "ip -6 route flush table 100", routing, Fail, "missing", ""},
-		"no rules": {ours, "nft delete table inet sluice; ip rule del fwmark 0x1/0x1; ip -6 rule del fwmark 0x1/0x1; ip route flush table 100; ip -6 route flush table 100",
+		"no rules": {ours, "nft delete table inet sluice; for f in -4 -6; do while ip $f rule del fwmark 0x1/0x1 2>/dev/null; do :; done; ip $f route flush table 100; done",
 			routing, Warn, "no rules are installed", ""},
 		"foreign table": {ours, "nft flush ruleset; nft add table inet sluice", routing, Fail, "not sluice's", "nft delete table inet sluice; ip rule del fwmark 0x1/0x1; ip -6 rule del fwmark 0x1/0x1; ip rule add fwmark 0x1/0x1 lookup 100; ip -6 rule add fwmark 0x1/0x1 lookup 100"},
 		"DNAT of others": {ours, "nft add table ip x; nft add chain ip x pre '{ type nat hook prerouting priority -160; }'; nft add chain ip x sub; nft add rule ip x sub tcp dport 80 dnat to 192.0.2.9; nft add rule ip x pre jump sub",

@@ -11,7 +11,7 @@
 //	nft, iptables, |  netlink: route and rule first, then the table in one
 //	shell commands |  batch, then (if asked) sysctls
 //	               v
-//	           Installed -- Watch puts back what a firewall reload wiped
+//	           Installed -- Watch puts back what others wipe, replace, overtake
 //	                     -- Replace swaps in another Spec without a gap
 //	                     -- Close leaves the machine as it was
 //
@@ -20,7 +20,7 @@
 //	ingress -> prerouting chain of table inet sluice
 //	           tproxy hands the packet to sluice's socket, the mark is set
 //	        -> last chain of the hook: set again, if others took it away
-//	        -> ip rule: fwmark 0x1/0x1 lookup 100
+//	        -> ip rule 90: fwmark 0x1/0x1 lookup 100
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
 //
@@ -28,6 +28,14 @@
 //
 //   - fwmark: the bits of the packet's mark (under a mask) that send it to the
 //     routing table in which everything is local.
+//   - place: the priority of the policy rule. A rule of others before it that
+//     may match diverted packets takes them (a taker); ours moves before it, and
+//     back when it is gone. A routing table that others use is left to them, and
+//     the next free one serves.
+//   - source rule: the rule before ours that answers IPv4's check of a packet's
+//     source where that follows the mark (source.go).
+//   - effect: what the kernel answers for a diverted packet (RTM_GETROUTE with its
+//     mark and the interface that it came by). Presence proves nothing.
 //   - own mark: the mark of sluice's own sockets; rules never divert what they
 //     send. It counts by its own bits, and as the socket has it: others may set
 //     the packet's.
@@ -40,5 +48,10 @@
 //   - owner: the living process that holds the lock, an abstract unix socket
 //     of the network namespace; the kernel drops it with the process.
 //   - leftover: a table, rule or route of ours whose owner is gone.
+//   - pasted: what somebody pasted of the text that is printed. It bears its
+//     signs: the table's name and facts, the routing protocol 115, for iptables
+//     chains named SLUICE and a comment.
+//   - delivery: a rule of whatever table that hands packets to a port (TPROXY,
+//     REDIRECT).
 //   - foreign: whatever is not ours; it is never changed.
 package rules

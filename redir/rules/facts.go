@@ -25,6 +25,7 @@ type Facts struct {
 	TCPPort, UDPPort uint16 // where the packets go; 0: not diverted
 	Rules            int    // how many there are in the chains that packets visit
 	Policy           *policy
+	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
 	Sysctls          []Changed
 }
 
@@ -39,12 +40,35 @@ func (f Facts) chain() chain {
 	fact("ports tcp %d udp %d", f.TCPPort, f.UDPPort)
 	fact("rules %d", f.Rules)
 	if f.Policy != nil {
-		fact("policy %#x/%#x table %d", f.Policy.mark, f.Policy.mask, f.Policy.table)
+		fact("policy %#x/%#x table %d priority %d", f.Policy.mark, f.Policy.mask, f.Policy.table, f.Policy.priority)
+	}
+	for _, name := range f.In.ifaces {
+		fact("iface %s", name)
+	}
+	if f.In.output {
+		fact("output too")
 	}
 	for _, s := range f.Sysctls {
 		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
 	}
 	return c
+}
+
+// installCommand installs the rules anew, with the flags that are remembered.
+func (f Facts) installCommand() string {
+	command := "sluice rules install --port "
+	switch {
+	case f.TCPPort == 0:
+		command += fmt.Sprintf("%d --proto udp", f.UDPPort)
+	case f.UDPPort == 0:
+		command += fmt.Sprintf("%d --proto tcp", f.TCPPort)
+	default:
+		command += fmt.Sprint(f.TCPPort)
+	}
+	for _, name := range f.In.ifaces {
+		command += " --iface " + name
+	}
+	return command + " and the other flags as before"
 }
 
 // parseFacts reads comments back. It reports false when none names an owner,
@@ -62,26 +86,36 @@ func parseFacts(comments []string) (Facts, bool) {
 			facts.UDPPort, _ = parsePort(words[4])
 		case len(words) == 2 && words[0] == "rules":
 			facts.Rules, _ = strconv.Atoi(words[1])
-		case len(words) == 4 && words[0] == "policy" && words[2] == "table":
-			facts.Policy = parsePolicy(words[1], words[3])
+		case len(words) == 4 && words[0] == "policy" && words[2] == "table": // before there were priorities
+			facts.Policy = parsePolicy(words[1], words[3], strconv.Itoa(DefaultRulePriority))
+		case len(words) == 6 && words[0] == "policy" && words[2] == "table" && words[4] == "priority":
+			facts.Policy = parsePolicy(words[1], words[3], words[5])
+		case len(words) == 2 && words[0] == "iface":
+			facts.In.ifaces = append(facts.In.ifaces, words[1])
+		case len(words) == 2 && words[0] == "output":
+			facts.In.output = true
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":
 			if sane(words[1], words[3]) {
 				facts.Sysctls = append(facts.Sysctls, Changed{words[1], words[3], words[5]})
 			}
 		}
 	}
+	if facts.Policy != nil {
+		facts.Policy.in, facts.Policy.source, facts.Policy.install = facts.In, !facts.In.output, facts.installCommand()
+	}
 	return facts, facts.Owner != ""
 }
 
-func parsePolicy(marks, number string) *policy {
+func parsePolicy(marks, number, place string) *policy {
 	mark, mask, _ := strings.Cut(marks, "/")
 	m, err1 := strconv.ParseUint(mark, 0, 32)
 	k, err2 := strconv.ParseUint(mask, 0, 32)
 	n, err3 := strconv.Atoi(number)
-	if err1 != nil || err2 != nil || err3 != nil {
+	priority, err4 := strconv.ParseUint(place, 10, 32)
+	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
 		return nil
 	}
-	return &policy{uint32(m), uint32(k), n}
+	return &policy{mark: uint32(m), mask: uint32(k), table: n, priority: uint32(priority)}
 }
 
 // sane keeps a comment from having any file written but a network sysctl, or

@@ -24,7 +24,7 @@ func ways(t *testing.T) map[string]func(w *world) {
 				text = routing + "\nnft -f - <<'END'\n" + text + "END\n"
 			}
 			w.gateway.sh(text)
-			w.t.Cleanup(func() { w.gateway.do(func() { _ = Remove() }) })
+			w.t.Cleanup(func() { w.gateway.do(func() { _, _ = Remove() }) })
 		}
 	}
 	divert := func(s *Spec) { s.Established = Divert }

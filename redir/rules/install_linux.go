@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/nftables"
 )
@@ -21,6 +22,8 @@ type Installed struct {
 	changed []Changed // sysctls, as the facts have them
 	print   string    // of the table as it was written
 	closed  bool
+
+	routingTable atomic.Int64 // the policy's, for who listens to news
 }
 
 // Install puts the rules in place for as long as this process wants them. It
@@ -112,6 +115,9 @@ func (i *Installed) put(plan *Plan, before seen) (err error) {
 		}
 	}()
 	if plan.policy != nil {
+		if plan, err = plan.settled(); err != nil {
+			return fmt.Errorf("rules: %w", err)
+		}
 		steps, err := plan.policy.ensure()
 		undo = append(undo, steps...)
 		if err != nil {
@@ -146,7 +152,18 @@ func (i *Installed) put(plan *Plan, before seen) (err error) {
 		return fmt.Errorf("rules: %w", err)
 	}
 	i.plan, i.changed = plan, changed
+	if plan.policy != nil {
+		i.routingTable.Store(int64(plan.policy.table))
+	}
 	return nil
+}
+
+// settled is the plan with a routing table that nobody else uses.
+func (p *Plan) settled() (*Plan, error) {
+	next := *p
+	settled, err := p.policy.settled()
+	next.policy = &settled
+	return &next, err
 }
 
 // write makes the table, and remembers how it looks.

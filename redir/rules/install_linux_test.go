@@ -138,12 +138,12 @@ func TestNothingIsLeft(t *testing.T) {
 					}
 				}
 			})
-			if rules := n.sh("ip rule; ip -6 rule"); strings.Count(rules, "fwmark") > 2 {
+			if rules := n.sh("ip rule; ip -6 rule"); strings.Count(rules, "fwmark") > 3 {
 				t.Errorf("twice made two:\n%s", rules)
 			}
 			n.do(func() {
 				for range 2 {
-					if err := Remove(); err != nil {
+					if _, err := Remove(); err != nil {
 						t.Error(err)
 					}
 				}
@@ -168,7 +168,7 @@ func TestCommandsPasted(t *testing.T) {
 				if status, err := ReadStatus(); err != nil || !status.Complete() || status.Owner != ownerOperator {
 					t.Errorf("status: %+v, %v", status, err)
 				}
-				if err := Remove(); err != nil {
+				if _, err := Remove(); err != nil {
 					t.Error(err)
 				}
 			})
@@ -183,7 +183,7 @@ func TestCommandsSetSysctls(t *testing.T) {
 	for _, iface := range []string{"lan", "la+"} {
 		n := newNetns(t)
 		n.sh("ip link add lan type veth peer name nal; sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.lan.src_valid_mark=1")
-		n.sh(mustText(t, Spec{TCPPort: 1, Ifaces: []string{iface, "ppp*"}, Sysctl: true}, FormatCommands))
+		n.sh(mustText(t, Spec{TCPPort: 1, Ifaces: []string{iface, "ppp*"}, Output: true, Sysctl: true}, FormatCommands))
 		if got := n.sh("sysctl -n net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv4.conf.lan.src_valid_mark"); got != "1\n1\n0\n" {
 			t.Errorf("sysctls: %q", got)
 		}
@@ -221,8 +221,8 @@ func TestIPTablesPasted(t *testing.T) {
 func TestIPTablesDocumentsForm(t *testing.T) {
 	text := mustText(t, Spec{TCPPort: 12345, UDPPort: 12345}, FormatIPTables)
 	for _, want := range []string{
-		"ip rule add fwmark 0x1/0x1 lookup 100\n", "ip route add local default dev lo table 100\n",
-		"ip -6 rule add fwmark 0x1/0x1 lookup 100\n", "ip -6 route add local default dev lo table 100\n",
+		"ip rule add fwmark 0x1/0x1 lookup 100 priority 90 protocol 115\n", "ip route add local default dev lo table 100 protocol 115\n",
+		"ip -6 rule add fwmark 0x1/0x1 lookup 100 priority 90 protocol 115\n", "ip -6 route add local default dev lo table 100 protocol 115\n",
 		"iptables -t mangle -N DIVERT\n", "ip6tables -t mangle -A DIVERT -j ACCEPT\n",
 		"-p tcp ! --syn -m socket --transparent -j DIVERT\n",
 		"-j TPROXY --on-port 12345 --tproxy-mark 0x1/0x1\n",
@@ -234,21 +234,54 @@ func TestIPTablesDocumentsForm(t *testing.T) {
 }
 
 func TestForeignIsLeftAlone(t *testing.T) {
+	n := newNetns(t)
+	n.sh("nft add table inet sluice; nft add chain inet sluice mine")
+	before := n.state()
+	n.do(func() {
+		if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); !errors.Is(err, errForeign) {
+			t.Errorf("apply: %v", err)
+		}
+		if _, err := Remove(); !errors.Is(err, errForeign) {
+			t.Errorf("remove: %v", err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("changed:\n%s", diff)
+	}
+}
+
+// TestTableOfOthers: a routing table that others use stays theirs, and the next
+// free one serves.
+func TestTableOfOthers(t *testing.T) {
 	for name, setup := range map[string]string{
-		"table":      "nft add table inet sluice; nft add chain inet sluice mine",
-		"route":      "ip route add 203.0.113.0/24 dev lo table 100",
-		"ipv6 route": "ip -6 route add 2001:db8::/32 dev lo table 100", // IPv4 is done by then, and undone
+		"narrower route":    "ip route add 203.0.113.0/24 dev lo table 100",
+		"IPv6 route":        "ip -6 route add 2001:db8::/32 dev lo table 100",
+		"default route":     "ip route add default dev lan table 100",
+		"unreachable":       "ip route add unreachable default table 100 metric 4000",
+		"rule of theirs":    "ip rule add from 192.0.2.9 lookup 100",
+		"as a VRF has":      "ip route add local 192.0.2.1 dev lan table 100",
+		"the next one too":  "ip route add throw 10.0.0.0/8 table 100; ip -6 route add blackhole default table 101",
+		"up to the system":  "for k in $(seq 100 252); do ip route add prohibit default table $k; done",
+		"rule in IPv6 only": "ip -6 rule add to 2001:db8::/32 lookup 100 pref 5",
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNetns(t)
-			n.sh(setup)
+			n.sh("ip link add lan type veth peer name nal; ip addr add 192.0.2.1/24 dev lan; ip link set lan up; " + setup)
 			before := n.state()
+			spec := Spec{TCPPort: 1, Ifaces: []string{"lan"}}
+			if name == "up to the system" {
+				spec.Table = 200
+			}
 			n.do(func() {
-				if _, err := Apply(Spec{TCPPort: 1, Sysctl: true}); err == nil {
-					t.Error("no error")
+				if _, err := Apply(spec); err != nil {
+					t.Fatal(err)
 				}
-				if err := Remove(); (err == nil) == (name == "table") {
-					t.Errorf("remove: %v", err)
+				status, err := ReadStatus()
+				if err != nil || !status.Complete() || status.Table == 100 {
+					t.Errorf("status: %+v, %v", status, err)
+				}
+				if _, err := Remove(); err != nil {
+					t.Error(err)
 				}
 			})
 			if diff := differ(before, n.state()); diff != "" {
@@ -267,7 +300,7 @@ func TestNeighboursSurvive(t *testing.T) {
 		if _, err := Apply(Spec{TCPPort: 1, UDPPort: 2}); err != nil {
 			t.Error(err)
 		}
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -314,7 +347,7 @@ func TestWithoutIPv6(t *testing.T) {
 		if status, err := ReadStatus(); err != nil || !status.Complete() {
 			t.Errorf("status: %+v, %v", status, err)
 		}
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -370,7 +403,7 @@ func TestLeftoversOfTheDead(t *testing.T) {
 		for what, try := range map[string]func() error{
 			"install": func() error { _, err := Install(Spec{TCPPort: 1}); return err },
 			"apply":   func() error { _, err := Apply(Spec{TCPPort: 1}); return err },
-			"remove":  Remove,
+			"remove":  func() error { _, err := Remove(); return err },
 		} {
 			var living *LivingError
 			if err := try(); !errors.As(err, &living) || living.Owner != fmt.Sprintf("pid %d", owner.Process.Pid) {
@@ -408,7 +441,7 @@ func TestRemoveAfterKill(t *testing.T) {
 	_ = owner.Process.Kill()
 	_ = owner.Wait()
 	n.do(func() {
-		if err := Remove(); err != nil {
+		if _, err := Remove(); err != nil {
 			t.Error(err)
 		}
 	})

@@ -111,7 +111,7 @@ func join(a, b *netns, nameA, nameB string) {
 // state is everything of the namespace that rules may change.
 func (n *netns) state() string {
 	n.t.Helper()
-	text := n.sh("nft list ruleset; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all")
+	text := n.listed()
 	n.do(func() {
 		for _, root := range []string{"/proc/sys/net/ipv4", "/proc/sys/net/ipv6", "/proc/sys/net/bridge"} {
 			_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -124,6 +124,12 @@ func (n *netns) state() string {
 		}
 	})
 	return text
+}
+
+// listed is its tables, rules and routes.
+func (n *netns) listed() string {
+	n.t.Helper()
+	return n.sh("nft list ruleset; ip rule; ip -6 rule; ip route show table all; ip -6 route show table all")
 }
 
 // volatile settings count or are machine-wide.

@@ -5,6 +5,9 @@ import "fmt"
 // TableName is the one nftables table of sluice, in family inet.
 const TableName = "sluice"
 
+// stepTable stands in for the table while that is replaced.
+const stepTable = TableName + "-step"
+
 // RouteProtocol marks routes and policy rules as ours (rtm_protocol, and
 // FRA_PROTOCOL since Linux 4.17). iproute2's rt_protos lists no 115.
 const RouteProtocol = 115
@@ -21,6 +24,16 @@ type Plan struct {
 type policy struct {
 	mark, mask uint32
 	table      int
+	priority   uint32 // of the rule, where nobody stands in the way
+	in         arrival
+	source     bool   // with the source rule
+	install    string // command that installs the rules anew
+}
+
+// arrival is how diverted packets come to the policy rule.
+type arrival struct {
+	ifaces []string // none: every interface but lo
+	output bool     // through lo too, since the gateway's own are diverted
 }
 
 // table is the nftables table.
@@ -74,7 +87,7 @@ func NewPlan(spec Spec) (*Plan, error) {
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
 	if spec.Via == TProxy {
-		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table}
+		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}, !spec.Output, ""}
 	}
 	plan.table = table{
 		counters: countersFor(spec),
@@ -97,7 +110,8 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 	for _, c := range p.table.chains {
 		count += len(c.rules)
 	}
-	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy, Sysctls: changed}
+	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy,
+		In: arrival{p.Spec.Ifaces, p.Spec.Output}, Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and

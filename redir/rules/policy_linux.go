@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/vishvananda/netlink"
@@ -28,157 +29,168 @@ func familyName(family int) string {
 	return "ip"
 }
 
+// standing is what one family holds of a policy.
+type standing struct {
+	family int
+	rules  []fibRule
+	routes []fibRoute // of the policy's table
+}
+
+func (p policy) look(family int) (standing, error) {
+	all, err := readRules(family)
+	if err != nil {
+		return standing{}, err
+	}
+	routes, err := readRoutes(family, p.table, 0)
+	return standing{family, all, routes}, err
+}
+
+// lookAll looks at each family that is routed here.
+func (p policy) lookAll() ([]standing, error) {
+	var all []standing
+	for _, family := range families() {
+		s, err := p.look(family)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// hasRoute tells whether the local route is there.
+func (s standing) hasRoute() bool { return slices.ContainsFunc(s.routes, fibRoute.everythingLocal) }
+
+// others lists what others have in the policy's table or lead there, whose
+// traffic a local default route would take away, or who take ours. A rule that
+// asks for a mark alone leads there to be delivered here, as ours does.
+func (p policy) others(s standing) []string {
+	var users []string
+	for _, r := range s.routes {
+		if !r.everythingLocal() {
+			users = append(users, r.String())
+		}
+	}
+	for _, r := range s.rules {
+		byMark := r.mask != 0 && policy{mark: r.mark, mask: r.mask, table: p.table}.same(r)
+		if r.action == unix.FR_ACT_TO_TBL && !r.l3mdev && r.table == uint32(p.table) && r.protocol != RouteProtocol && !byMark {
+			users = append(users, r.String())
+		}
+	}
+	return users
+}
+
+// shared tells whether others use the policy's table.
+func (p policy) shared() (bool, error) {
+	all, err := p.lookAll()
+	return slices.ContainsFunc(all, func(s standing) bool { return len(p.others(s)) > 0 }), err
+}
+
+// tablesTried bounds the search for a table that nobody uses.
+const tablesTried = 100
+
+// settled is the policy with a table that nobody else uses: its own or, where
+// others have come to use that, the next free one. They keep theirs.
+func (p policy) settled() (policy, error) {
+	wanted := p.table
+	for range tablesTried {
+		if shared, err := p.shared(); err != nil || !shared {
+			return p, err
+		}
+		if p.table++; p.table >= unix.RT_TABLE_DEFAULT && p.table <= unix.RT_TABLE_LOCAL {
+			p.table = unix.RT_TABLE_LOCAL + 1
+		}
+	}
+	return p, fmt.Errorf("routing tables %d to %d are used by others (ip route show table %[1]d): choose another number with --table", wanted, p.table-1)
+}
+
 // ensure adds what is missing of the policy and returns what undoes that, in
 // the order in which it was done.
 func (p policy) ensure() (undo []func() error, err error) {
-	for _, family := range families() {
-		route, present, err := p.findRoute(family)
-		if err != nil {
-			return undo, err
-		}
-		if !present {
+	all, err := p.lookAll()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if !s.hasRoute() {
+			route := p.route(s.family)
 			if err := netlink.RouteAdd(route); err != nil {
-				return undo, fmt.Errorf("%s route add local default dev lo table %d: %w", familyName(family), p.table, explainRoute(err))
+				return undo, fmt.Errorf("%s: %w", p.routeCommand(s.family), explainRoute(err))
 			}
 			undo = append(undo, func() error { return netlink.RouteDel(route) })
 		}
-		present, err = p.hasRule(family)
+		steps, err := p.ensureRules(s)
+		undo = append(undo, steps...)
 		if err != nil {
 			return undo, err
-		}
-		if !present {
-			rule := p.rule(family)
-			if err := netlink.RuleAdd(rule); err != nil {
-				return undo, fmt.Errorf("%s rule add fwmark %#x/%#x lookup %d: %w", familyName(family), p.mark, p.mask, p.table, explain(err))
-			}
-			undo = append(undo, func() error { return netlink.RuleDel(rule) })
 		}
 	}
 	return undo, nil
 }
 
-// findRoute tells whether the local route is there; if not, route is what to
-// add. A routing table that serves others is an error: a default route in it
-// would take their traffic away.
-func (p policy) findRoute(family int) (route *netlink.Route, present bool, err error) {
-	lo, err := netlink.LinkByName("lo")
-	if err != nil {
-		return nil, false, fmt.Errorf("interface lo: %w", err)
-	}
-	routes, err := netlink.RouteListFiltered(family, &netlink.Route{Table: p.table}, netlink.RT_FILTER_TABLE)
-	if err != nil && !errors.Is(err, unix.ENOENT) { // no such table yet
-		return nil, false, fmt.Errorf("%s route show table %d: %w", familyName(family), p.table, err)
-	}
-	for _, r := range routes {
-		if r.Type != unix.RTN_LOCAL || !isDefault(r.Dst) || r.LinkIndex != lo.Attrs().Index {
-			return nil, false, fmt.Errorf("routing table %d: already holds a route of others (%s route show table %d): choose another number with --table",
-				p.table, familyName(family), p.table)
+func (p policy) ensureRules(s standing) (undo []func() error, err error) {
+	add := func(rule *netlink.Rule, command string) error {
+		if err := netlink.RuleAdd(rule); err != nil {
+			return fmt.Errorf("%s: %w", command, explain(err))
 		}
-		present = true
+		undo = append(undo, func() error { return netlink.RuleDel(rule) })
+		return nil
 	}
+	priority, _ := p.place(s.rules)
+	if p.needsSource(s.family) && !p.sourceStands(s.rules, priority) {
+		err = add(p.sourceRule(priority), p.sourceCommand(priority))
+	}
+	if err == nil && !p.stands(s.rules, priority) {
+		err = add(p.rule(s.family, priority), p.ruleCommand(s.family, priority))
+	}
+	return undo, err
+}
+
+func (p policy) route(family int) *netlink.Route {
 	bits := 32
 	if family == unix.AF_INET6 {
 		bits = 128
 	}
 	return &netlink.Route{
-		Family: family, LinkIndex: lo.Attrs().Index, Table: p.table, Type: unix.RTN_LOCAL,
+		Family: family, LinkIndex: loopback, Table: p.table, Type: unix.RTN_LOCAL,
 		Scope: netlink.SCOPE_HOST, Protocol: RouteProtocol,
 		Dst: &net.IPNet{IP: make(net.IP, bits/8), Mask: net.CIDRMask(0, bits)},
-	}, present, nil
-}
-
-func isDefault(dst *net.IPNet) bool {
-	if dst == nil {
-		return true
 	}
-	ones, _ := dst.Mask.Size()
-	return ones == 0
 }
 
-func (p policy) rule(family int) *netlink.Rule {
+func (p policy) rule(family int, priority uint32) *netlink.Rule {
 	rule := netlink.NewRule()
-	rule.Family, rule.Table, rule.Protocol = family, p.table, RouteProtocol
+	rule.Family, rule.Table, rule.Protocol, rule.Priority = family, p.table, RouteProtocol, int(priority)
 	rule.Mark, rule.Mask = p.mark, &p.mask
 	return rule
 }
 
-func (p policy) hasRule(family int) (bool, error) {
-	all, err := netlink.RuleList(family)
-	if err != nil {
-		return false, fmt.Errorf("%s rule: %w", familyName(family), err)
-	}
-	for _, r := range all {
-		if p.matches(r) {
-			return true, nil
-		}
-	}
-	return false, nil
+func (p policy) routeCommand(family int) string {
+	return p.commands(familyName(family), p.priority)[1]
 }
 
-// matches tells whether the rule sends our mark, and all of it, to our table.
-func (p policy) matches(r netlink.Rule) bool {
-	narrow := r.Src != nil || r.Dst != nil || r.IifName != "" || r.OifName != "" ||
-		r.Invert || r.Tos != 0 || r.IPProto != 0 || r.Dport != nil || r.Sport != nil || r.UIDRange != nil
-	return !narrow && r.Table == p.table && r.Mark == p.mark && r.Mask != nil && *r.Mask == p.mask
-}
-
-// absent lists what is missing, as the commands that would add it.
-func (p policy) absent() ([]string, error) {
-	var lines []string
-	for _, family := range families() {
-		_, present, err := p.findRoute(family)
-		if err != nil {
-			return nil, err
-		}
-		if !present {
-			lines = append(lines, fmt.Sprintf("%s route add local default dev lo table %d", familyName(family), p.table))
-		}
-		if present, err = p.hasRule(family); err != nil {
-			return nil, err
-		}
-		if !present {
-			lines = append(lines, fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d", familyName(family), p.mark, p.mask, p.table))
-		}
-	}
-	return lines, nil
-}
-
-// strayPolicies describes the rules and routes with our protocol number.
-func strayPolicies() ([]string, error) {
-	var lines []string
-	for _, family := range families() {
-		all, err := netlink.RuleList(family)
-		if err != nil {
-			return nil, fmt.Errorf("%s rule: %w", familyName(family), err)
-		}
-		for _, r := range all {
-			if r.Protocol == RouteProtocol {
-				lines = append(lines, fmt.Sprintf("%s rule %d lookup %d", familyName(family), r.Priority, r.Table))
-			}
-		}
-		routes, err := ourRoutes(family)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range routes {
-			lines = append(lines, fmt.Sprintf("%s route local default table %d", familyName(family), r.Table))
-		}
-	}
-	return lines, nil
+func (p policy) ruleCommand(family int, priority uint32) string {
+	return p.commands(familyName(family), priority)[0]
 }
 
 // removePolicies removes the rules and routes that bear our protocol number,
-// whichever sluice put them there, but those of keep.
+// whichever sluice put them there, but those of keep in their places.
 func removePolicies(keep *policy) error {
 	var errs error
 	for _, family := range []int{unix.AF_INET, unix.AF_INET6} {
-		all, err := netlink.RuleList(family)
-		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
-			errs = errors.Join(errs, fmt.Errorf("%s rule: %w", familyName(family), err))
+		all, err := readRules(family)
+		if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EOPNOTSUPP) {
+			errs = errors.Join(errs, err)
+		}
+		var place uint32
+		if keep != nil {
+			place, _ = keep.place(all)
 		}
 		for _, r := range all {
-			if r.Protocol == RouteProtocol && (keep == nil || !keep.matches(r)) {
-				errs = errors.Join(errs, gone(netlink.RuleDel(&r)))
+			kept := keep != nil && (keep.same(r) && r.priority == place ||
+				keep.needsSource(family) && keep.isSource(r) && r.priority == sourcePriority(place))
+			if r.protocol == RouteProtocol && !kept {
+				errs = errors.Join(errs, gone(netlink.RuleDel(ruleToDelete(r))))
 			}
 		}
 		routes, err := ourRoutes(family)
@@ -190,6 +202,17 @@ func removePolicies(keep *policy) error {
 		}
 	}
 	return errs
+}
+
+// ruleToDelete names a rule that was read to the kernel.
+func ruleToDelete(r fibRule) *netlink.Rule {
+	rule := netlink.NewRule()
+	rule.Family, rule.Priority, rule.Protocol = r.family, int(r.priority), r.protocol
+	rule.Table, rule.Mark, rule.IifName = int(r.table), r.mark, r.iif
+	if r.mask != 0 {
+		rule.Mask = &r.mask
+	}
+	return rule
 }
 
 // ourRoutes lists the local routes with our protocol number, of all tables.

@@ -25,41 +25,52 @@ func (p *Plan) Text(format Format) (string, error) {
 	if p.mortal() {
 		return "", errHeldOnly
 	}
+	undo, err := p.Undo(format)
+	if err != nil {
+		return "", err
+	}
+	undo = "# to undo it: sluice rules remove, or\n" + asComments(undo)
 	body := p.withFacts(p.facts(ownerOperator, nil)).nft()
 	switch format {
 	case FormatNFT:
 		if p.policy == nil {
-			return p.notes() + body, nil
+			return p.notes() + body + undo, nil
 		}
-		return p.notes() + "# beside it, in a shell:\n#   " +
-			strings.Join(p.policy.commands(RouteProtocol), "\n#   ") + "\n" + body, nil
+		return p.notes() + "# beside it, in a shell:\n" + asComments(lines(p.policy.script())) + body + undo, nil
 	case FormatCommands:
-		script := p.notes() + "nft -f - <<'END'\n" + body + "END\n"
+		script := p.notes()
 		if p.policy != nil {
-			script = p.notes() + strings.Join(p.policy.commands(RouteProtocol), "\n") +
-				"\nnft -f - <<'END'\n" + body + "END\n"
+			script += lines(p.policy.script())
 		}
-		return script + p.sysctlText() + "# to undo it: sluice rules remove\n", nil
-	case FormatIPTables:
-		return p.iptables()
+		return script + "nft -f - <<'END'\n" + body + "END\n" + p.sysctlText() + undo, nil
+	default:
+		text, err := p.iptables()
+		return text + undo, err
 	}
-	return "", fmt.Errorf("rules: format %q: want nft, iptables or commands", format)
 }
 
-// commands are the ip commands for both families. A protocol other than 0
-// marks them as ours.
-func (p policy) commands(protocol int) []string {
-	mine := ""
-	if protocol != 0 {
-		mine = fmt.Sprintf(" protocol %d", protocol)
+func lines(all []string) string { return strings.Join(all, "\n") + "\n" }
+
+func asComments(text string) string {
+	return "#   " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n#   ") + "\n"
+}
+
+// script are the ip commands for both families.
+func (p policy) script() []string {
+	all := append(p.commands("ip", p.priority), p.commands("ip -6", p.priority)...)
+	if p.source {
+		all = append([]string{p.sourceCommand(p.priority)}, all...)
 	}
-	var lines []string
-	for _, ip := range []string{"ip", "ip -6"} {
-		lines = append(lines,
-			fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d%s", ip, p.mark, p.mask, p.table, mine),
-			fmt.Sprintf("%s route add local default dev lo table %d%s", ip, p.table, mine))
+	return all
+}
+
+// commands add one family's rule and route. The protocol marks them as ours, so
+// that status and remove know them.
+func (p policy) commands(ip string, priority uint32) []string {
+	return []string{
+		fmt.Sprintf("%s rule add fwmark %#x/%#x lookup %d priority %d protocol %d", ip, p.mark, p.mask, p.table, priority, RouteProtocol),
+		fmt.Sprintf("%s route add local default dev lo table %d protocol %d", ip, p.table, RouteProtocol),
 	}
-	return lines
 }
 
 // notes says what holds for every format.

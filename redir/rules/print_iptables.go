@@ -39,7 +39,7 @@ func (p *Plan) iptables() (string, error) {
 		lines = append(lines, iptablesFor(p.Spec, family)...)
 	}
 	if p.policy != nil {
-		lines = append(lines, p.policy.commands(0)...)
+		lines = append(lines, p.policy.script()...)
 	}
 	return strings.Join(lines, "\n") + "\n" + p.sysctlText(), nil
 }
@@ -76,8 +76,14 @@ func iptablesFor(s Spec, family byte) []string {
 	return b.lines
 }
 
+// line adds a command. What it appends to a chain of the system's gets a
+// comment by which remove knows it.
 func (b *script) line(format string, args ...any) {
-	b.lines = append(b.lines, fmt.Sprintf("%s -t %s %s", b.command, b.table, fmt.Sprintf(format, args...)))
+	command := fmt.Sprintf(format, args...)
+	if strings.HasPrefix(command, "-A PREROUTING ") || strings.HasPrefix(command, "-A OUTPUT ") {
+		command += " -m comment --comment " + handComment
+	}
+	b.lines = append(b.lines, fmt.Sprintf("%s -t %s %s", b.command, b.table, command))
 }
 
 // ingress jumps to SLUICE from what arrives at the interfaces.

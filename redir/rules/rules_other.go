@@ -19,10 +19,13 @@ func Install(Spec) (*Installed, error) { return nil, errLinux }
 func Apply(Spec) ([]Sysctl, error) { return nil, errLinux }
 
 // Remove needs Linux.
-func Remove() error { return errLinux }
+func Remove() ([]string, error) { return nil, errLinux }
 
 // ReadStatus needs Linux.
 func ReadStatus() (Status, error) { return Status{}, errLinux }
+
+// JudgeRouting needs Linux.
+func JudgeRouting(Diverted) ([]Fault, error) { return nil, errLinux }
 
 // Unmet needs Linux.
 func (*Installed) Unmet() []Sysctl { return nil }
@@ -31,7 +34,7 @@ func (*Installed) Unmet() []Sysctl { return nil }
 func (*Installed) Replace(Spec) error { return errLinux }
 
 // Watch needs Linux.
-func (*Installed) Watch(context.Context, func(string, error)) error { return errLinux }
+func (*Installed) Watch(context.Context, func(Repair, error)) error { return errLinux }
 
 // Close needs Linux.
 func (*Installed) Close() error { return errLinux }

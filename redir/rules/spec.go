@@ -39,6 +39,16 @@ const (
 	DefaultCTMask = 0x10000000
 	DefaultTable  = 100
 
+	// DefaultRulePriority stands after the local table (0) and before what
+	// others take: Calico 99, netplan's and libreswan's examples 100, strongSwan
+	// 220, the VPC plugins of Kubernetes 512 and later, VRFs (l3mdev) 1000, mwan3
+	// 1001 to 3000, Tailscale 5210 to 5270, OpenWrt 10000, pbr and NetworkManager
+	// 30000, main 32766. Who names no priority, as wg-quick, and systemd-networkd
+	// where none is configured, gets the one below the lowest but 0
+	// (fib_default_rule_pref), which is below any that we could have: so there
+	// must be room below, and ours moves there when it happens.
+	DefaultRulePriority = 90
+
 	priorityMangle    = -150 // NF_IP_PRI_MANGLE, linux/netfilter_ipv4.h
 	priorityDstNAT    = -100 // NF_IP_PRI_NAT_DST
 	priorityConntrack = -200 // NF_IP_PRI_CONNTRACK
@@ -88,11 +98,13 @@ type Spec struct {
 	ExcludeCgroup string   // of the gateway's own traffic: a path below the cgroup v2 mount
 
 	Mark, Mask uint32 // fwmark: 0x1/0x1
-	Table      int    // routing table of the local route: 100
+	Table      int    // routing table of the local route: 100; the next free one where others use it
 	OwnMark    uint32 // mark on sluice's own sockets, of which its own bits count: 0x2
 	CTMark     uint32 // conntrack mark of diverted flows: 0x10000000
 	CTMask     uint32 // 0x10000000
 	Priority   *int   // of the table's chains: mangle (-150), or dstnat (-100) for Redirect
+
+	RulePriority *int // of the policy rule: 90; less where others stand before it
 
 	Sysctl bool // change the sysctls that must change, and put them back
 }
@@ -127,6 +139,10 @@ func (s Spec) withDefaults() Spec {
 			priority = priorityDstNAT
 		}
 		s.Priority = &priority
+	}
+	if s.RulePriority == nil {
+		priority := DefaultRulePriority
+		s.RulePriority = &priority
 	}
 	return s
 }

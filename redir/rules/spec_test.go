@@ -2,6 +2,7 @@ package rules
 
 import (
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,8 @@ func TestBadSpecs(t *testing.T) {
 		"routing table -1: want a number":         {TCPPort: 1, Table: -1},
 		"priority -200: the connection tracker":   {TCPPort: 1, Priority: ptr(-200)},
 		"priority -300: the connection tracker":   {TCPPort: 1, Via: Redirect, Priority: ptr(-300)},
+		"rule priority 0: the rule must stand":    {TCPPort: 1, RulePriority: ptr(0)},
+		"as --rule-priority 90":                   {TCPPort: 1, RulePriority: ptr(32766)},
 		"destination: not a network: write it as": {TCPPort: 1, Include: make([]netip.Prefix, 1)},
 	} {
 		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
@@ -83,6 +86,7 @@ func TestPrintRefusals(t *testing.T) {
 // a file outside of /proc/sys/net.
 func FuzzFacts(f *testing.F) {
 	f.Add("owner pid 1", "sysctl net/ipv4/ip_forward was 0 now 1", "policy 0x1/0x1 table 100")
+	f.Add("owner pid 1", "policy 0x1/0x1 table 100 priority 90", "policy 1/1 table 1 priority -1")
 	f.Add("owner operator", "sysctl ../etc/passwd was 0 now 1", "policy x table")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		facts, _ := parseFacts([]string{a, b, c})
@@ -95,13 +99,15 @@ func FuzzFacts(f *testing.F) {
 }
 
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 81, Policy: &policy{1, 3, 100}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true},
+		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true}, false,
+			"sluice rules install --port 80 --iface lan --iface ppp* and the other flags as before"}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string
 	for _, rule := range want.chain().rules {
 		comments = append(comments, comment(commentData(string(rule[1].(commentTerm)))))
 	}
 	got, ok := parseFacts(comments)
-	if !ok || got.Owner != want.Owner || got.TCPPort != 80 || got.UDPPort != 81 || *got.Policy != *want.Policy || got.Sysctls[0] != want.Sysctls[0] {
+	if !ok || got.Owner != want.Owner || got.TCPPort != 80 || got.UDPPort != 80 || !reflect.DeepEqual(got.Policy, want.Policy) || !reflect.DeepEqual(got.In, want.In) || got.Sysctls[0] != want.Sysctls[0] {
 		t.Errorf("%+v", got)
 	}
 	for _, bad := range [][]byte{{0}, {0, 5}, {0, 5, 'a'}, {0, 255, 1}} {

@@ -19,20 +19,30 @@ func ReadStatus() (Status, error) {
 		Living: found.ours && held(),
 	}
 	if found.ours && found.rules != found.facts.Rules {
-		status.Missing = append(status.Missing, "rules of table inet "+TableName+": sluice rules install anew, or restart sluice")
+		status.Missing = append(status.Missing, "rules of table inet "+TableName+": restart sluice, or "+found.facts.installCommand())
 	}
 	if policy := found.facts.Policy; policy != nil {
-		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d", policy.mark, policy.mask, policy.table)
-		absent, err := policy.absent()
+		status.Policy = fmt.Sprintf("fwmark %#x/%#x lookup %d priority %d%s",
+			policy.mark, policy.mask, policy.table, policy.priority, policy.places())
+		status.Table = policy.table
+		missing, faults, err := policy.judge()
 		if err != nil {
 			return Status{}, fmt.Errorf("rules: %w", err)
 		}
-		status.Missing = append(status.Missing, absent...)
+		status.Missing = append(status.Missing, missing...)
+		status.Faults = faults
 	}
-	if !found.ours {
+	all, err := readAllRules()
+	if err == nil {
+		err = status.addByHand(all)
+	}
+	if err == nil && !status.Installed {
 		status.Leftover, err = strayPolicies()
 	}
-	return status, err
+	if err != nil {
+		return Status{}, fmt.Errorf("rules: %w", err)
+	}
+	return status, nil
 }
 
 // held tells whether a living sluice holds the lock. To try it would keep

@@ -12,6 +12,15 @@ type Sysctl struct {
 // Command is what an operator types to set it.
 func (s Sysctl) Command() string { return "sysctl -w " + sysctlName(s.Name) + "=" + s.Want }
 
+// Persistent is what an operator types so that it is set at every start: by
+// systemd-sysctl, or sysctl --system.
+func (s Sysctl) Persistent() string {
+	return "echo " + sysctlName(s.Name) + "=" + s.Want + " >> " + sysctlFile
+}
+
+// sysctlFile comes late among its neighbours, which are read in order.
+const sysctlFile = "/etc/sysctl.d/90-sluice.conf"
+
 // ofBridge tells whether it matters to bridges alone.
 func (s Sysctl) ofBridge() bool { return strings.HasPrefix(s.Name, "net/bridge/") }
 
@@ -34,12 +43,13 @@ func sysctlsFor(s Spec) []Sysctl {
 	if s.Via == Redirect {
 		return needs
 	}
-	// With src_valid_mark the check of the source address follows the fwmark
-	// into the local table, where every source is a martian
-	// (__fib_validate_source, net/ipv4/fib_frontend.c).
+	// The source rule keeps src_valid_mark from doing harm; with Output there is
+	// none.
 	const martian = "otherwise the source check follows the mark and drops diverted packets"
-	for _, where := range append([]string{"all"}, s.Ifaces...) {
-		needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
+	if s.Output {
+		for _, where := range append([]string{"all"}, s.Ifaces...) {
+			needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
+		}
 	}
 	// br_netfilter runs prerouting on the bridge, before the packet is routed,
 	// and not again when it is, so the socket that TPROXY found is lost.

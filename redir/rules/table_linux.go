@@ -14,9 +14,6 @@ import (
 // a netlink attribute can hold; an IPv6 interval takes about 80 bytes.
 const elementsPerMessage = 400
 
-// stepTable stands in for the table while that is replaced.
-const stepTable = TableName + "-step"
-
 // kernelTable names a table of ours to the library.
 func kernelTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}

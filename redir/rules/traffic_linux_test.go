@@ -467,7 +467,7 @@ func TestSysctlsThatBreakIt(t *testing.T) {
 	w := newWorld(t)
 	w.startProxy()
 	w.gateway.sh("sysctl -qw net.ipv4.conf.lan.rp_filter=1 net.ipv4.conf.all.rp_filter=1")
-	i := w.install(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}})
+	i := w.install(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Output: true})
 	w.expect(w.client, "tcp", serverAddrs, servicePort, "proxy")
 	w.gateway.sh("sysctl -qw net.ipv4.conf.lan.src_valid_mark=1")
 	w.expect(w.client, "tcp", serverAddrs[:1], servicePort, "silence")
@@ -475,14 +475,14 @@ func TestSysctlsThatBreakIt(t *testing.T) {
 		if unmet := i.Unmet(); len(unmet) != 1 || unmet[0].Command() != "sysctl -w net.ipv4.conf.lan.src_valid_mark=0" {
 			t.Errorf("unmet: %v", unmet)
 		}
-		if err := i.Replace(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Sysctl: true}); err != nil {
+		if err := i.Replace(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Output: true, Sysctl: true}); err != nil {
 			t.Error(err)
 		}
 	})
 	w.expect(w.client, "tcp", serverAddrs, servicePort, "proxy")
 	w.remove(i)
 	w.gateway.do(func() { // a pattern stands for each interface that is there
-		plan, err := NewPlan(Spec{TCPPort: proxyPort, Ifaces: []string{"la*", "ppp*"}})
+		plan, err := NewPlan(Spec{TCPPort: proxyPort, Ifaces: []string{"la*", "ppp*"}, Output: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority,
+		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -121,6 +121,15 @@ func checkPriority(s Spec) error {
 	if *s.Priority <= priorityConntrack {
 		return fmt.Errorf("priority %d: the connection tracker comes at %d and these rules need it: choose a later one, as %d",
 			*s.Priority, priorityConntrack, priorityMangle)
+	}
+	return nil
+}
+
+func checkRulePriority(s Spec) error {
+	const main = 32766 // the rule that sends everything to the table main
+	if n := *s.RulePriority; n < 1 || n >= main {
+		return fmt.Errorf("rule priority %d: the rule must stand after the local table (0) and before main (%d): choose one from 1 to %d, as --rule-priority %d",
+			n, main, main-1, DefaultRulePriority)
 	}
 	return nil
 }

@@ -3,10 +3,10 @@ package rules
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -22,13 +22,19 @@ const settle = 50 * time.Millisecond
 const longest = 10 * settle
 
 // retry is how long after a failure, as while lo is down, it is tried again.
+// It doubles up to routine.
 const retry = time.Second
 
-// Watch blocks until the context ends and puts back what others take away:
-// the table or parts of it, the policy rule, the local route. It reports each
-// time what was missing, with an error when it could not be put back. Any
-// number of changes by others that leave ours alone cost one comparison.
-func (i *Installed) Watch(ctx context.Context, report func(missing string, err error)) error {
+// routine is how often the routing is looked at without news, since some
+// changes make none: routes that go with lo (fib_disable_ip), a sysctl.
+const routine = 10 * time.Second
+
+// Watch blocks until the context ends and puts back what others take away,
+// replace or overtake: the table or parts of it, the policy rule and its place,
+// the local route. It reports each time what was amiss, with an error when
+// it could not be put right, and that once until it changes. Any number of
+// changes by others that leave ours alone cost one comparison.
+func (i *Installed) Watch(ctx context.Context, report func(Repair, error)) error {
 	changes := make(chan error, 1)
 	sockets, err := listen()
 	if err != nil {
@@ -37,7 +43,7 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 	done := make(chan struct{}, len(sockets))
 	for _, s := range sockets {
 		go func() {
-			notice(s, changes)
+			i.notice(s, changes)
 			done <- struct{}{}
 		}()
 	}
@@ -49,9 +55,8 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 			<-done
 		}
 	}()
-	timer := time.NewTimer(settle) // what changed before anybody listened
-	defer timer.Stop()
-	var first time.Time // change that was not looked at yet; zero: none
+	w := watch{installed: i, report: report, timer: time.NewTimer(settle)} // what changed before anybody listened
+	defer w.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -60,19 +65,68 @@ func (i *Installed) Watch(ctx context.Context, report func(missing string, err e
 			if err != nil {
 				return fmt.Errorf("watch rules: %w", err)
 			}
-			if first.IsZero() {
-				first = time.Now()
-			}
-			timer.Reset(min(settle, time.Until(first.Add(longest))))
-		case <-timer.C:
-			first = time.Time{}
-			if missing, err := i.putBackMissing(); missing != "" || err != nil {
-				report(missing, err)
-				if err != nil {
-					timer.Reset(retry)
-				}
-			}
+			w.changed(time.Now())
+		case <-w.timer.C:
+			w.look()
 		}
+	}
+}
+
+// watch is the state of Watch, and belongs to its goroutine.
+type watch struct {
+	installed *Installed
+	report    func(Repair, error)
+	timer     *time.Timer // of the next look
+	first     time.Time   // change that was not looked at yet; zero: none
+	earliest  time.Time   // look, while somebody insists
+	quarrel   quarrel
+	said      string        // error that was reported and still holds
+	retry     time.Duration // after the next failure
+}
+
+// changed puts the next look a little after the change.
+func (w *watch) changed(now time.Time) {
+	if w.first.IsZero() {
+		w.first = now
+	}
+	w.retry = retry
+	w.timer.Reset(max(min(settle, w.first.Add(longest).Sub(now)), w.earliest.Sub(now)))
+}
+
+// look compares, repairs and reports.
+func (w *watch) look() {
+	changed := !w.first.IsZero() || w.retry != retry // a routine look reads no table
+	w.first = time.Time{}
+	done, fault, err := w.installed.mend(changed)
+	if len(done.Missing) > 0 && err == nil {
+		wait, insisting := w.quarrel.repaired(time.Now())
+		w.earliest = time.Now().Add(wait)
+		switch {
+		case insisting:
+			w.report(done, &InsistingError{done})
+		case wait == 0:
+			w.report(done, nil)
+		}
+	}
+	next := routine
+	switch {
+	case err != nil:
+		w.say(done, err)
+		next = max(w.retry, retry)
+		w.retry = min(2*next, routine)
+	case fault != nil:
+		w.say(Repair{}, fault)
+	default:
+		w.said, w.retry = "", retry
+	}
+	w.timer.Reset(next)
+}
+
+// say reports an error, unless it was the last one to be reported.
+func (w *watch) say(r Repair, err error) {
+	if err.Error() != w.said {
+		w.said = err.Error()
+		w.report(r, err)
 	}
 }
 
@@ -86,6 +140,7 @@ func listen() ([]*netlink.Conn, error) {
 		{unix.NETLINK_NETFILTER, []uint32{unix.NFNLGRP_NFTABLES}},
 		{unix.NETLINK_ROUTE, []uint32{
 			unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+			unix.RTNLGRP_LINK, unix.RTNLGRP_IPV6_IFADDR,
 		}},
 	} {
 		socket, err := netlink.Dial(kind.protocol, nil)
@@ -110,7 +165,7 @@ func listen() ([]*netlink.Conn, error) {
 // notice sends a nil for changes that may concern us. It ends when the socket
 // is closed; another error is sent. A receive buffer that ran over (ENOBUFS)
 // is a change: nobody knows which.
-func notice(socket *netlink.Conn, changes chan<- error) {
+func (i *Installed) notice(socket *netlink.Conn, changes chan<- error) {
 	for {
 		messages, err := socket.Receive()
 		switch {
@@ -123,7 +178,7 @@ func notice(socket *netlink.Conn, changes chan<- error) {
 			default:
 			}
 			return
-		case !concerns(messages):
+		case !concerns(messages, uint32(i.routingTable.Load())):
 			continue
 		}
 		select {
@@ -133,57 +188,32 @@ func notice(socket *netlink.Conn, changes chan<- error) {
 	}
 }
 
-// concerns leaves out news of other tables, of which a busy firewall makes
-// many. In every nftables message the first attribute type is the table's
-// name (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, ... are all 1). Of routes and
-// rules, removals concern us.
-func concerns(messages []netlink.Message) bool {
+// concerns leaves out news of what is not ours, of which a busy firewall or a
+// BGP speaker makes many. In every nftables message the first attribute type
+// is the table's name (NFTA_TABLE_NAME, NFTA_CHAIN_TABLE, ... are all 1). Any
+// policy rule may overtake ours. Of routes, those in our table concern us; of
+// interfaces and addresses lo's, with which a family comes and goes.
+func concerns(messages []netlink.Message, table uint32) bool {
 	name := []byte(TableName + "\x00")
 	for _, m := range messages {
-		if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES {
-			if m.Header.Type == unix.RTM_DELROUTE || m.Header.Type == unix.RTM_DELRULE {
+		if m.Header.Type>>8 == unix.NFNL_SUBSYS_NFTABLES {
+			if bytes.Contains(m.Data, name) {
 				return true
 			}
 			continue
 		}
-		if bytes.Contains(m.Data, name) {
+		switch m.Header.Type {
+		case unix.RTM_NEWRULE, unix.RTM_DELRULE:
 			return true
+		case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+			if route, err := parseRoute(m.Data); err != nil || route.table == table {
+				return true
+			}
+		case unix.RTM_NEWLINK, unix.RTM_NEWADDR, unix.RTM_DELADDR: // ifinfomsg and ifaddrmsg have the index at 4
+			if len(m.Data) >= 8 && binary.NativeEndian.Uint32(m.Data[4:]) == loopback {
+				return true
+			}
 		}
 	}
 	return false
-}
-
-// putBackMissing compares and repairs.
-func (i *Installed) putBackMissing() (missing string, err error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return "", nil
-	}
-	now, err := readTable(i.conn)
-	if err != nil {
-		return "", err
-	}
-	var lost []string
-	switch {
-	case !now.exists:
-		lost = append(lost, "table inet "+TableName)
-	case now.print != i.print:
-		lost = append(lost, "parts of table inet "+TableName)
-	}
-	if i.plan.policy != nil {
-		absent, err := i.plan.policy.absent()
-		if err != nil {
-			return "", err
-		}
-		lost = append(lost, absent...)
-	}
-	if len(lost) == 0 {
-		return "", nil
-	}
-	now.facts.Sysctls = i.changed
-	if err := i.put(i.plan, now); err != nil {
-		return strings.Join(lost, ", "), err
-	}
-	return strings.Join(lost, ", "), nil
 }

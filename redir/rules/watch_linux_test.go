@@ -32,12 +32,12 @@ func TestWatchPutsBack(t *testing.T) {
 	go func() {
 		watcher.calls <- func() {
 			close(ready)
-			watched <- i.Watch(ctx, func(missing string, err error) {
+			watched <- i.Watch(ctx, func(r Repair, err error) {
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
 				case err == nil:
-					reports = append(reports, missing)
+					reports = append(reports, strings.Join(r.Missing, ", "))
 				case !errors.Is(err, unix.ENETDOWN): // lo goes down below
 					t.Error(err)
 				}
@@ -56,7 +56,8 @@ func TestWatchPutsBack(t *testing.T) {
 		{"nft flush chain inet sluice prerouting", "parts of table inet sluice"},
 		{"nft flush set inet sluice exclude4", "parts of table inet sluice"},
 		{"nft insert rule inet sluice prerouting drop", "parts of table inet sluice"},
-		{"ip rule del fwmark 0x1/0x1", "ip rule add fwmark 0x1/0x1 lookup 100"},
+		{"ip rule del pref 89", "ip rule add fwmark 0x1/0x1 iif lo lookup main priority 89"},
+		{"ip rule del pref 90", "ip rule add fwmark 0x1/0x1 lookup 100 priority 90"},
 		{"ip -6 route flush table 100", "ip -6 route add local default dev lo table 100"},
 	} {
 		had := count()
@@ -98,9 +99,8 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		mustRun(t, "ip route add 203.0.113.0/24 dev lo table 55")
 		old := mustRun(t, "nft list ruleset; ip rule; ip route show table all")
-		for _, bad := range []Spec{{}, {TCPPort: 1, Table: 55}} {
+		for _, bad := range []Spec{{}, {TCPPort: 1, Table: 254}} {
 			if err := i.Replace(bad); err == nil {
 				t.Error("no error")
 			}
@@ -111,8 +111,8 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 		if err := i.Replace(Spec{TCPPort: 3, Table: 200, Mark: 8, Mask: 8}); err != nil {
 			t.Error(err)
 		}
-		if missing, err := i.putBackMissing(); missing != "" || err != nil {
-			t.Errorf("after Replace: %q, %v", missing, err)
+		if r, fault, err := i.mend(true); len(r.Missing) > 0 || fault != nil || err != nil {
+			t.Errorf("after Replace: %q, %v, %v", r, fault, err)
 		}
 		now := mustRun(t, "nft list ruleset; ip rule; ip route show table all")
 		if !strings.Contains(now, "fwmark 0x8/0x8 lookup 200") || strings.Contains(now, "lookup 100") || !strings.Contains(now, "tproxy to :3") {
@@ -121,7 +121,6 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 		if err := i.Close(); err != nil {
 			t.Error(err)
 		}
-		mustRun(t, "ip route flush table 55")
 	})
 	if diff := differ(before, n.state()); diff != "" {
 		t.Errorf("left:\n%s", diff)
@@ -141,7 +140,7 @@ func TestWatchAmidChanges(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	watched := make(chan error)
-	n.thread().calls <- func() { watched <- i.Watch(ctx, func(string, error) {}) }
+	n.thread().calls <- func() { watched <- i.Watch(ctx, func(Repair, error) {}) }
 	n.sh(`for k in $(seq 2000); do ip route add 198.18.0.0/24 dev lo; ip route del 198.18.0.0/24 dev lo; sleep 0.01; done >/dev/null 2>&1 &
 		churn=$!
 		sleep 0.3
