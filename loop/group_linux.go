@@ -24,8 +24,9 @@ type Group struct {
 	epoch atomic.Uint64
 	_     [64]byte
 
-	done sync.WaitGroup
-	errs []error
+	done   sync.WaitGroup
+	errs   []error
+	failed chan error // what ended reactors other than Stop
 }
 
 // NewGroup makes n reactors, which run when Start is called.
@@ -33,7 +34,7 @@ func NewGroup(n int) (*Group, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("reactors: %d, need at least 1", n)
 	}
-	g := &Group{start: time.Now(), errs: make([]error, n)}
+	g := &Group{start: time.Now(), errs: make([]error, n), failed: make(chan error, n)}
 	for i := range n {
 		r, err := newReactor(g, i)
 		if err != nil {
@@ -61,9 +62,18 @@ func (g *Group) Start() {
 	}
 	for _, r := range g.reactors {
 		r.now = g.Now()
-		g.done.Go(func() { g.errs[r.index] = r.run() })
+		g.done.Go(func() {
+			if err := r.run(); err != nil {
+				g.errs[r.index] = err
+				g.failed <- err
+			}
+		})
 	}
 }
+
+// Failed tells what has ended a reactor other than Stop, as soon as it has: what
+// that reactor carried hangs from then on, so the process had better end.
+func (g *Group) Failed() <-chan error { return g.failed }
 
 // Stop ends every reactor after the turn that it is in; Wait waits for that.
 // Registered fds stay open: they are their handlers' to close before Stop.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -133,10 +134,16 @@ func (r *Reactor) Post(f func()) bool {
 	return true
 }
 
-// run is the loop. It ends when the group stops.
-func (r *Reactor) run() error {
+// run is the loop. It ends when the group stops; a panic is an error that holds
+// the stack.
+func (r *Reactor) run() (err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reactor %d: panic: %v\n%s", r.index, p, debug.Stack())
+		}
+	}()
 	defer r.shut()
 	for !r.group.stopping.Load() {
 		if err := r.turn(); err != nil {

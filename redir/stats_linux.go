@@ -50,6 +50,10 @@ func (s *Server) Alive(d time.Duration) bool {
 	return true
 }
 
+// Failed tells what has ended a reactor that nobody stopped. Connections and
+// sessions of that reactor hang: end the process.
+func (s *Server) Failed() <-chan error { return s.group.Failed() }
+
 // Limits are the bounds that Server found: connections and UDP sessions at
 // once, and the fd limit that they come from.
 func (s *Server) Limits() (conns, flows, fds int) {

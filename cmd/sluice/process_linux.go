@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -14,6 +12,7 @@ import (
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
+	"sluice/redir/rules"
 )
 
 // process is a running `sluice run`. Its goroutine is the program's first.
@@ -21,7 +20,7 @@ type process struct {
 	cmd       *runCmd
 	config    config.Config // of cmd
 	log       zerolog.Logger
-	signals   chan os.Signal
+	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
 	diversion *diversion    // nil: no rules of ours
@@ -36,8 +35,7 @@ func (p *process) start() (err error) {
 			return err
 		}
 	}
-	p.signals = make(chan os.Signal, 8)
-	signal.Notify(p.signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	p.signals = listenForSignals()
 	if p.notify, err = service.NewNotifier(); err != nil {
 		return err
 	}
@@ -62,9 +60,13 @@ func (p *process) start() (err error) {
 	return nil
 }
 
-// run serves until it is told to stop, and then drains.
-func (p *process) run() {
-	stop := p.serve()
+// run serves until it is told to stop, and then drains. An error says that
+// sluice can serve no longer.
+func (p *process) run() error {
+	stop, err := p.serve()
+	if err != nil {
+		return err
+	}
 	p.log.Info().Stringer("signal", stop).Msg("draining")
 	p.notify.Stopping("draining")
 	if p.diversion != nil {
@@ -73,6 +75,7 @@ func (p *process) run() {
 		}
 	}
 	p.drain()
+	return nil
 }
 
 // close ends what is left. The rules go last: while connections drain, they
@@ -91,29 +94,64 @@ func (p *process) close() error {
 	return err
 }
 
-// serve returns the first signal that ends the program.
-func (p *process) serve() os.Signal {
+// serve returns the first signal that ends the program, or what keeps it from
+// going on. A reload runs beside it, so that no signal waits for one.
+func (p *process) serve() (os.Signal, error) {
 	var look <-chan time.Time
 	if p.notify.Watchdog > 0 {
 		ticker := time.NewTicker(p.notify.Watchdog / 3)
 		defer ticker.Stop()
 		look = ticker.C
 	}
+	var reloading chan struct{} // nil: no reload runs
+	again := false              // another one was asked for meanwhile
+	reload := func() {
+		done := make(chan struct{})
+		reloading, again = done, false
+		go func() {
+			p.reload()
+			close(done)
+		}()
+	}
 	for {
 		select {
-		case s := <-p.signals:
-			switch s {
-			case syscall.SIGUSR1:
-				p.logStats("counters")
-			case syscall.SIGHUP:
-				p.reload()
-			default:
-				return s
+		case s := <-p.signals.stop:
+			if reloading != nil {
+				<-reloading
+			}
+			return s, nil
+		case err := <-p.server.Failed():
+			return nil, &failedError{err}
+		case <-p.signals.counters:
+			p.logStats("counters")
+		case <-p.signals.reload:
+			if again = reloading != nil; !again {
+				reload()
+			}
+		case <-reloading:
+			if reloading = nil; again {
+				reload()
 			}
 		case <-look:
 			p.answerWatchdog()
 		}
 	}
+}
+
+// failedError says that a reactor has ended. What it carried hangs, so the
+// program ends at once.
+type failedError struct{ err error }
+
+func (e *failedError) Error() string { return "ends at once, since it cannot go on: " + e.err.Error() }
+
+// abandon ends the program after a failedError, without a word to anybody who
+// is connected. Rules that fail closed stay, as they would after a kill -9: the
+// next start takes them over.
+func (p *process) abandon() error {
+	if p.diversion == nil || p.cmd.Rules.Fail == string(rules.Closed) {
+		return nil
+	}
+	return p.diversion.close()
 }
 
 // answerWatchdog is silent when a reactor is stuck, so that the service
@@ -137,14 +175,11 @@ func (p *process) drain() {
 			select {
 			case <-ctx.Done():
 				return
-			case s := <-p.signals:
-				switch s {
-				case syscall.SIGUSR1:
-					p.logStats("counters")
-				case syscall.SIGTERM, syscall.SIGINT:
-					cancel()
-					return
-				}
+			case <-p.signals.counters:
+				p.logStats("counters")
+			case <-p.signals.stop:
+				cancel()
+				return
 			}
 		}
 	}()

@@ -83,7 +83,9 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close())
 	}
-	p.run()
+	if err := p.run(); err != nil {
+		return errors.Join(p.abandon(), err)
+	}
 	err = p.close()
 	p.logStats("stopped")
 	return err
