@@ -28,7 +28,8 @@ type delivery struct {
 // The families of tables, linux/netfilter.h NFPROTO_*.
 const (
 	familyInet = 1
-	// chainsPrefix begins the names of the chains that print makes for iptables,
+	// chainsPrefix is the chain that print makes for iptables, and begins the names
+	// of its others,
 	// but for the kernel document's DIVERT.
 	chainsPrefix = "SLUICE"
 	chainDivert  = "DIVERT"

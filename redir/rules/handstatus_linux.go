@@ -51,9 +51,7 @@ func (s *Status) lacking(printed []handRule) {
 			continue
 		}
 		visited := slices.ContainsFunc(printed, func(r handRule) bool {
-			return r.family == family && r.chain == "PREROUTING" && slices.ContainsFunc(r.jumps, func(name string) bool {
-				return strings.HasPrefix(name, chainsPrefix)
-			})
+			return r.family == family && r.chain == "PREROUTING" && slices.Contains(r.jumps, chainsPrefix)
 		})
 		delivers := slices.ContainsFunc(printed, func(r handRule) bool { return r.family == family && r.delivers != nil })
 		if !visited || !delivers {
