@@ -41,6 +41,9 @@ func (k Key) Path() string {
 	return k.Object + "." + k.Name
 }
 
+// longestText bounds one value, in bytes: as much as the longest path (PATH_MAX).
+const longestText = 4096
+
 // texts are the node's value or values as the flag would take them.
 func (d *document) texts(k Key, n node) ([]string, error) {
 	if _, list := n.value.([]node); list && !k.List {
@@ -48,6 +51,9 @@ func (d *document) texts(k Key, n node) ([]string, error) {
 	}
 	texts := []string{}
 	for _, element := range n.elements() {
+		if long, ok := element.value.(string); ok && len(long) > longestText {
+			return nil, d.errorf(element.offset, k.Path(), "%d bytes in one value: want %d at most, beginning %.20q", len(long), longestText, long)
+		}
 		text, ok := k.Kind.text(element)
 		if !ok || k.Enum != nil && !slices.Contains(k.Enum, text) {
 			return nil, d.errorf(element.offset, k.Path(), "want %s, not %s", k.wanted(), element)

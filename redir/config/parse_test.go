@@ -145,6 +145,7 @@ func TestErrors(t *testing.T) {
 		{`{"udp_sessions": "5"}`, `1:18: udp_sessions: want a whole number, not "5"`},
 		{`{"udp_sessions": 1.5}`, `1:18: udp_sessions: want a whole number, not 1.5`},
 		{`{"udp_sessions": [5]}`, `1:18: udp_sessions: want a whole number, not a list`},
+		{`{"rules": {"iface": ["` + strings.Repeat("x", 1<<20) + `"]}}`, `1:22: rules.iface: 1048576 bytes in one value: want 4096 at most, beginning "xxxxxxxxxxxxxxxxxxxx"`},
 		{`{"allow_local": "yes"}`, `1:17: allow_local: want true or false, not "yes"`},
 		{`{"allow_local": null}`, `1:17: allow_local: want true or false, not null`},
 		{`{"relay": "fast"}`, `1:11: relay: want "auto", "copy" or "splice", not "fast"`},
