@@ -59,7 +59,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		f.gso.Disable()
 	}
 	now := w.r.Now()
-	e, victim, inserted := w.shared.flows.Insert(key, f, now, in.FlowTimeout)
+	e, victim, inserted := w.shared.flows.Insert(key, f, now, nat.Timeouts{Brief: in.FlowTimeout, Full: in.FlowTimeout})
 	if victim != nil {
 		w.evict(victim)
 	}
