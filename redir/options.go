@@ -16,8 +16,9 @@ import (
 type Options struct {
 	Inbounds []inbound.Spec
 
-	UDPTimeout  time.Duration
-	UDPSessions int // upper bound of the NAT table
+	UDPTimeout      time.Duration
+	UDPQueryTimeout time.Duration // of lookups (udp.Worker)
+	UDPSessions     int           // upper bound of the NAT table
 
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration
@@ -41,6 +42,10 @@ type Options struct {
 	StreamPeriod time.Duration
 
 	Log zerolog.Logger
+}
+
+func (o *Options) sessionTimeouts() inbound.Timeouts {
+	return inbound.Timeouts{UDP: o.UDPTimeout, UDPQuery: o.UDPQueryTimeout}
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
@@ -73,7 +78,7 @@ func (o *Options) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"--udp-timeout", o.UDPTimeout}, {"--connect-timeout", o.ConnectTimeout},
+		{"--udp-timeout", o.UDPTimeout}, {"--udp-query-timeout", o.UDPQueryTimeout}, {"--connect-timeout", o.ConnectTimeout},
 		{"--idle-timeout", o.IdleTimeout}, {"--half-close-timeout", o.HalfCloseTimeout},
 	} {
 		if d.value <= 0 {
