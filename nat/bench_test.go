@@ -12,6 +12,8 @@ import (
 
 const million = 1_000_000
 
+var forever = Timeouts{math.MaxInt64, math.MaxInt64}
+
 func TestNoAllocations(t *testing.T) {
 	tb := New[int](100)
 	e, _ := insert(t, tb, 1, 0, 100)
@@ -85,7 +87,7 @@ var contenders = []struct {
 				e.Touch(1)
 			}
 		}
-		return look, func(k Key) { tb.Insert(k, nil, 1, math.MaxInt64) }
+		return look, func(k Key) { tb.Insert(k, nil, 1, forever) }
 	}},
 	{"sync.Map", func(int) (func(Key), func(Key)) {
 		var m sync.Map
@@ -174,14 +176,14 @@ func BenchmarkInsertFull(b *testing.B) {
 			fill := func() (*Table[*flow], []*Entry[*flow]) {
 				tb, entries := New[*flow](n), make([]*Entry[*flow], n)
 				for i := range n {
-					entries[i], _, _ = tb.Insert(client(i), nil, int64(i), math.MaxInt64)
+					entries[i], _, _ = tb.Insert(client(i), nil, int64(i), forever)
 				}
 				return tb, entries
 			}
 			b.Run("flood", func(b *testing.B) {
 				tb, _ := fill()
 				for i := n; b.Loop(); i++ {
-					tb.Insert(client(i), nil, int64(i), math.MaxInt64)
+					tb.Insert(client(i), nil, int64(i), forever)
 				}
 			})
 			b.Run("busy", func(b *testing.B) {
@@ -191,7 +193,7 @@ func BenchmarkInsertFull(b *testing.B) {
 					for j := range 10 {
 						entries[scatter(10*i+j, n)%n].TouchReply(now)
 					}
-					e, _, _ := tb.Insert(client(i), nil, now, math.MaxInt64)
+					e, _, _ := tb.Insert(client(i), nil, now, forever)
 					e.TouchReply(now)
 					entries[i%n] = e
 				}
@@ -207,14 +209,14 @@ func BenchmarkInsertAfterBurst(b *testing.B) {
 		b.Run(map[bool]string{true: "million", false: "65536"}[n == million], func(b *testing.B) {
 			tb := New[*flow](n)
 			for i := range n {
-				tb.Insert(client(i), nil, 0, math.MaxInt64)
+				tb.Insert(client(i), nil, 0, forever)
 			}
 			var sum, worst time.Duration
 			now := int64(n)
 			for i := range b.N {
 				tb.Range(func(e *Entry[*flow]) bool { now++; e.TouchReply(now); return true })
 				start := time.Now()
-				e, _, _ := tb.Insert(client(n+i), nil, now, math.MaxInt64)
+				e, _, _ := tb.Insert(client(n+i), nil, now, forever)
 				took := time.Since(start)
 				sum, worst = sum+took, max(worst, took)
 				e.TouchReply(now)
@@ -237,7 +239,7 @@ func BenchmarkExpire(b *testing.B) {
 				n := min(million, b.N-done)
 				tb := New[*flow](n)
 				for i := range n {
-					tb.Insert(client(i), nil, int64(i), 1)
+					tb.Insert(client(i), nil, int64(i), Timeouts{1, 1})
 				}
 				if c.touched {
 					now := int64(n)
@@ -261,7 +263,7 @@ func BenchmarkMemory(b *testing.B) {
 				tb := New[*flow](n)
 				fresh := heapBytes()
 				for i := range n {
-					tb.Insert(client(i), nil, int64(i), 5)
+					tb.Insert(client(i), nil, int64(i), Timeouts{5, 5})
 				}
 				full := heapBytes()
 				tb.Expire(int64(n-n/1000), math.MaxInt, func(*Entry[*flow]) {})

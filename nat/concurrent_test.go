@@ -40,7 +40,7 @@ func (c *crowd) reactor(seed uint64, ops, clients int) {
 		e := c.table.Lookup(k)
 		switch op := r.IntN(32); {
 		case e == nil:
-			c.insert(k, now, (1+r.Int64N(1000))*tick)
+			c.insert(k, now, Timeouts{(1 + r.Int64N(1000)) * tick, 1000 * tick})
 		case e.Key() != k:
 			c.t.Errorf("lookup of %v gives %v", k, e.Key())
 		case op == 0:
@@ -50,7 +50,7 @@ func (c *crowd) reactor(seed uint64, ops, clients int) {
 		case op == 1:
 			c.table.Expire(now, 8, c.leave)
 		case op == 2:
-			c.table.SetTimeout(e, (1+r.Int64N(1000))*tick)
+			c.table.SetTimeouts(e, Timeouts{100 * tick, (1 + r.Int64N(1000)) * tick})
 		case op == 3:
 			if e := c.table.Evict(now); e != nil {
 				c.leave(e)
@@ -66,9 +66,9 @@ func (c *crowd) reactor(seed uint64, ops, clients int) {
 	}
 }
 
-func (c *crowd) insert(k Key, now, timeout int64) {
+func (c *crowd) insert(k Key, now int64, timeouts Timeouts) {
 	v := new(visit)
-	e, victim, inserted := c.table.Insert(k, v, now, timeout)
+	e, victim, inserted := c.table.Insert(k, v, now, timeouts)
 	if inserted {
 		c.inserted.Add(1)
 	}
@@ -137,7 +137,7 @@ func TestLookupNeverMisses(t *testing.T) {
 	}
 	for now := range int64(rounds) {
 		for n := range visitors {
-			tb.Insert(client(residents+n), n, now, 0)
+			tb.Insert(client(residents+n), n, now, Timeouts{})
 		}
 		tb.Expire(now, math.MaxInt, func(*Entry[int]) {})
 		if n := tb.Len(); n != residents {

@@ -19,7 +19,8 @@ func (t *Table[V]) Expire(now int64, budget int, fn func(*Entry[V])) (next int64
 	turn := t.turn.Add(1) // callers that come together start at different shards
 	for i := range t.shards {
 		s := &t.shards[(turn+uint64(i))%uint64(len(t.shards))]
-		for s.bounds.due.Load() <= now {
+		due := &t.due[s.number]
+		for due.Load() <= now {
 			if budget <= 0 {
 				return now
 			}
@@ -30,7 +31,7 @@ func (t *Table[V]) Expire(now int64, budget int, fn func(*Entry[V])) (next int64
 				fn(e)
 			}
 		}
-		next = min(next, s.bounds.due.Load())
+		next = min(next, due.Load())
 	}
 	for t.Len() > t.Max() {
 		if budget--; budget < 0 {

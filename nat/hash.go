@@ -23,6 +23,11 @@ func (s *seed) hash(k Key) uint64 {
 	return fold(fold(k.hi^s[0], k.lo^s[1])^s[2], fold(rest^s[2], s[3])^s[0])
 }
 
+// address returns bits of a key's address alone, as well mixed.
+func (s *seed) address(k Key) uint64 {
+	return fold(fold(k.hi^s[0], k.lo^s[1])^s[3], s[1])
+}
+
 // fold multiplies to 128 bits and folds them to 64, as wyhash does and, on
 // machines without AES instructions, Go's own maps.
 func fold(a, b uint64) uint64 {

@@ -15,23 +15,24 @@ const (
 
 // hunt is the search for a victim of one class.
 type hunt[V any] struct {
-	replied bool
-	before  int64     // takes only what was last touched before it
-	looks   int       // that are left
-	best    *Entry[V] // the longest idle one that was looked at, and may be taken
-	at      int64     // its last touch then
+	class  class
+	before int64     // takes only what was last touched before it
+	looks  int       // that are left
+	best   *Entry[V] // the longest idle one that was looked at, and may be taken
+	at     int64     // its last touch then
 }
 
 // catch removes the longest idle entry that a hunt may take, and returns nil
-// when there is none.
+// when there is none. A hunt that may take any takes it from the shards that
+// hold the most; what is overdue is taken wherever it is.
 func (t *Table[V]) catch(h *hunt[V]) (victim *Entry[V]) {
 	for victim == nil {
-		s, others := t.oldest(h.replied, h.before)
+		s, others := t.census[h.class].oldest(h.before, h.before == never)
 		switch {
-		case s == nil:
+		case s < 0:
 			return nil
 		case h.looks > 0:
-			victim = t.evictFrom(s, others, h)
+			victim = t.evictFrom(&t.shards[s], others, h)
 		case h.best == nil:
 			return nil
 		default:
@@ -39,23 +40,6 @@ func (t *Table[V]) catch(h *hunt[V]) (victim *Entry[V]) {
 		}
 	}
 	return victim
-}
-
-// oldest returns the shard with the lowest record of a class before a time, nil
-// when no shard has any, and the lowest record of the others, or that time.
-func (t *Table[V]) oldest(replied bool, before int64) (shard *shard[V], others int64) {
-	lowest := before
-	others = before
-	for i := range t.shards {
-		s := &t.shards[i]
-		switch at := s.bounds.oldest(replied).Load(); {
-		case at < lowest:
-			shard, lowest, others = s, at, lowest
-		case at < others:
-			others = at
-		}
-	}
-	return shard, others
 }
 
 // evictFrom removes the shard's longest idle entry of a class. It gives up when
@@ -67,7 +51,7 @@ func (t *Table[V]) evictFrom(s *shard[V], others int64, h *hunt[V]) *Entry[V] {
 	defer s.mu.Unlock()
 	defer s.publish()
 	for ; h.looks > 0; h.looks-- {
-		q := s.oldest(h.replied)
+		q := s.oldest(h.class)
 		if q == nil || q.oldest() > others || q.oldest() >= h.before {
 			return nil
 		}
@@ -84,13 +68,13 @@ func (t *Table[V]) evictFrom(s *shard[V], others int64, h *hunt[V]) *Entry[V] {
 }
 
 // evictBest removes the best entry of a hunt that ran out of looks. When it
-// was removed or replied to meanwhile, the hunt begins anew.
+// was removed or rose to another class meanwhile, the hunt begins anew.
 func (t *Table[V]) evictBest(h *hunt[V]) *Entry[V] {
 	e := h.best
-	*h = hunt[V]{replied: h.replied, before: h.before, looks: overdueLooks}
+	*h = hunt[V]{class: h.class, before: h.before, looks: overdueLooks}
 	e.shard.mu.Lock()
 	defer e.shard.mu.Unlock()
-	if e.queue == nil || e.queue.replied != h.replied {
+	if e.queue == nil || e.queue.class != h.class {
 		return nil
 	}
 	t.unlink(e)

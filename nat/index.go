@@ -50,8 +50,7 @@ func newIndex[V any](n int) *index[V] {
 // limit is the number of entries beyond which the index is too full.
 func (x *index[V]) limit() int { return len(x.buckets) * fillLimit }
 
-// home returns the first bucket for a hash. The low 16 bits choose the shard,
-// the top 8 the tag.
+// home returns the first bucket for a hash. The top 8 bits are the tag.
 func (x *index[V]) home(hash uint64) uint64 { return hash >> 16 & x.mask }
 
 // tagOf is never 0.

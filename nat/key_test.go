@@ -56,7 +56,7 @@ func TestSizes(t *testing.T) {
 		{"Entry with a pointer", unsafe.Sizeof(Entry[*int]{}), cacheLine},
 		{"bucket", unsafe.Sizeof(bucket[*int]{}), cacheLine},
 		{"item", unsafe.Sizeof(item[*int]{}), cacheLine / arity},
-		{"shard", unsafe.Sizeof(shard[*int]{}), 3 * cacheLine},
+		{"shard", unsafe.Sizeof(shard[*int]{}), 2 * cacheLine},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d bytes, want %d", c.name, c.got, c.want)

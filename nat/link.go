@@ -16,14 +16,13 @@ func (t *Table[V]) resize(s *shard[V], n int) {
 
 // link puts an entry into its shard, which has no other one of its client. The
 // caller has a place reserved and holds the lock.
-func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
+func (t *Table[V]) link(e *Entry[V], hash uint64, timeouts Timeouts) {
 	s := e.shard
 	if x := s.index.Load(); s.count == x.limit() {
 		t.resize(s, 2*len(x.buckets))
 	}
 	s.count++
-	s.queue(timeout, false).push(e)
-	t.unreplied.Add(1)
+	s.queue(timeouts, waiting).push(e)
 	s.publish()
 	s.index.Load().add(hash, e)
 }
@@ -32,10 +31,7 @@ func (t *Table[V]) link(e *Entry[V], hash uint64, timeout int64) {
 // publishes.
 func (t *Table[V]) unlink(e *Entry[V]) {
 	s := e.shard
-	e.flags.Or(flagRemoved)
-	if !e.queue.replied {
-		t.unreplied.Add(-1)
-	}
+	e.bits.Or(uint32(flagRemoved))
 	e.queue.remove(e)
 	s.index.Load().drop(t.hash(e.key), e)
 	s.count--

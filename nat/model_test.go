@@ -4,21 +4,49 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
 // session is what the model knows of an entry.
 type session struct {
-	e                *Entry[int]
-	touched, timeout int64
-	replied          bool
+	e              *Entry[int]
+	touched, first int64 // the last datagram, and the first reply
+	timeouts       Timeouts
+	exchanges      int
+	asked, lasting bool
+}
+
+func (s *session) class() class {
+	if s.lasting {
+		return lasting
+	}
+	return class(min(s.exchanges, 3))
 }
 
 func (s *session) due() int64 {
-	if s.timeout > math.MaxInt64-s.touched {
+	timeout := s.timeouts.Full
+	if s.class() < conversed {
+		timeout = min(timeout, s.timeouts.Brief)
+	}
+	if timeout > math.MaxInt64-s.touched {
 		return math.MaxInt64
 	}
-	return s.touched + max(0, s.timeout)
+	return s.touched + max(0, timeout)
+}
+
+func (s *session) datagram(at int64, reply bool) {
+	s.touched = max(s.touched, at)
+	switch {
+	case s.exchanges > 0 && at>>tickShift-s.first>>tickShift >= int64(lastingAfter):
+		s.lasting = true
+	case !reply:
+		s.asked = true
+	case s.asked:
+		if s.asked, s.exchanges = false, s.exchanges+1; s.exchanges == 1 {
+			s.first = at
+		}
+	}
 }
 
 // tick is the ns that the model's clock counts in: replyWait lies between its
@@ -26,14 +54,41 @@ func (s *session) due() int64 {
 const tick = replyWait / 50
 
 // rank orders the kinds of victims; the lowest goes first.
-func (m *model) rank(s *session, flood bool) int {
-	switch overdue := m.now-s.touched > replyWait; {
-	case s.replied:
-		return 1
-	case flood || overdue:
+func (m *model) rank(s *session, flood bool, ceded class) int {
+	switch {
+	case s.class() != waiting:
+		return 2 * int(s.class())
+	case flood || m.now-s.touched > replyWait:
 		return 0
 	}
-	return 2
+	return 2*int(ceded) - 1
+}
+
+// ceded returns the lowest class that an entry without a reply makes room for.
+func (m *model) ceded() class {
+	few := max(16, (min(m.max, len(m.live))+63)/64)
+	own := slices.Max(m.held(waiting))
+	for c := answered; c < classes; c++ {
+		most := slices.Max(m.held(c))
+		if most == 0 {
+			continue
+		}
+		if own >= few && own > most || c >= conversed && m.unreplied() >= few {
+			return c
+		}
+	}
+	return classes
+}
+
+// held counts the entries of a class by shard.
+func (m *model) held(c class) []int {
+	n := make([]int, len(m.table.shards))
+	for _, s := range m.live {
+		if s.class() == c {
+			n[s.e.shard.number]++
+		}
+	}
+	return n
 }
 
 // flood reports whether an eighth of the bound, or of what is live if that is
@@ -44,7 +99,7 @@ func (m *model) flood() bool {
 
 func (m *model) unreplied() (n int) {
 	for _, s := range m.live {
-		if !s.replied {
+		if s.class() == waiting {
 			n++
 		}
 	}
@@ -62,10 +117,10 @@ type model struct {
 	count int // values given out
 }
 
-func (m *model) insert(k Key, timeout int64) {
+func (m *model) insert(k Key, timeouts Timeouts) {
 	m.count++
 	known, full := m.live[k], len(m.live) >= m.max
-	e, victim, inserted := m.table.Insert(k, m.count, m.now, timeout)
+	e, victim, inserted := m.table.Insert(k, m.count, m.now, timeouts)
 	if known != nil {
 		if e != known.e || victim != nil || inserted {
 			m.t.Fatalf("insert of a known client gives %v, %v, %v", e, victim, inserted)
@@ -81,7 +136,7 @@ func (m *model) insert(k Key, timeout int64) {
 	if full {
 		m.removeVictim(victim)
 	}
-	m.live[k] = &session{e: e, touched: m.now, timeout: timeout}
+	m.live[k] = &session{e: e, touched: m.now, timeouts: timeouts, asked: true}
 }
 
 // removeVictim fails unless the victim is one of the best.
@@ -90,12 +145,19 @@ func (m *model) removeVictim(victim *Entry[int]) {
 	if s == nil || s.e != victim || !victim.Removed() {
 		m.t.Fatalf("victim %v is not a live entry that was removed", victim)
 	}
-	flood := m.flood()
+	flood, ceded := m.flood(), m.ceded()
+	rank := m.rank(s, flood, ceded)
+	held := m.held(s.class())
+	most, fair := slices.Max(held), rank > 0 || flood
 	for _, o := range m.live {
-		if is, other := m.rank(s, flood), m.rank(o, flood); other < is || other == is && o.touched < s.touched {
-			m.t.Fatalf("at %d, flood %v: victim replied %v touched %d, but there is replied %v touched %d",
-				m.now, flood, s.replied, s.touched, o.replied, o.touched)
+		other := m.rank(o, flood, ceded)
+		n := held[o.e.shard.number]
+		if other < rank || other == rank && o.touched < s.touched && (!fair || n >= most-most/fairPart-fairSlack) {
+			m.t.Fatalf("at %d, flood %v: victim %+v, but there is %+v", m.now, flood, s, o)
 		}
+	}
+	if n := held[s.e.shard.number]; fair && n < most-most/fairPart-fairSlack {
+		m.t.Fatalf("a client of %d pays for one of %d", n, most)
 	}
 	delete(m.live, victim.key)
 }
@@ -153,21 +215,24 @@ func (m *model) expire(budget int) {
 
 // step does one operation that four bytes describe.
 func (m *model) step(b [4]byte) {
-	k := client(int(b[1]))
+	k := client(int(b[1])) // one address with many ports
+	if b[1] >= 96 {
+		k = client(int(b[1]) << 7 &^ 0xfe) // many, with two ports each
+	}
 	k.inbound = uint16(b[1] % 3)
-	timeout := []int64{0, 40 * tick, 40 * tick, 300 * tick, 300 * tick, 300 * tick, 5000 * tick, math.MaxInt64}[b[2]%8]
+	timeout := []int64{0, 40 * tick, 40 * tick, 300 * tick, 300 * tick, 300 * tick, 5000 * tick, math.MaxInt64}
+	timeouts := Timeouts{timeout[b[2]%8], timeout[max(b[2], b[2]>>3)%8]}
 	m.now += int64(b[3]%16) * tick
 	switch op := b[0] % 17; op {
 	case 0, 1, 2, 3, 4:
-		m.insert(k, timeout)
+		m.insert(k, timeouts)
 	case 5, 6:
 		m.lookup(k)
 	case 7, 8, 9, 10:
 		if s := m.lookup(k); s != nil {
 			at := m.now - int64(b[2]%4)
-			s.touched = max(s.touched, at)
-			if op == 10 {
-				s.replied = true
+			s.datagram(at, op >= 9)
+			if op >= 9 {
 				s.e.TouchReply(at)
 			} else {
 				s.e.Touch(at)
@@ -186,8 +251,8 @@ func (m *model) step(b [4]byte) {
 		}
 	case 14:
 		if s := m.lookup(k); s != nil {
-			s.timeout = timeout
-			m.table.SetTimeout(s.e, timeout)
+			s.timeouts = timeouts
+			m.table.SetTimeouts(s.e, timeouts)
 		}
 	case 15:
 		m.max = 1 + int(b[2])
@@ -204,7 +269,7 @@ func (m *model) agree() {
 	m.table.Range(func(e *Entry[int]) bool {
 		seen++
 		s := m.live[e.key]
-		if s == nil || s.e != e || s.replied != e.Replied() || max(0, m.now-s.touched) != e.Idle(m.now) {
+		if s == nil || s.e != e || s.class() != e.state().class() || max(0, m.now-s.touched) != e.Idle(m.now) {
 			m.t.Fatalf("range gives %v, the model %v", e, s)
 		}
 		return true
@@ -212,27 +277,28 @@ func (m *model) agree() {
 	if n := len(m.live); seen != n || m.table.Len() != n {
 		m.t.Fatalf("range gives %d, len %d, the model %d", seen, m.table.Len(), n)
 	}
-	if n := m.table.unreplied.Load(); n != int64(m.unreplied()) {
-		m.t.Fatalf("%d are counted as unreplied, the model has %d", n, m.unreplied())
-	}
 	checkTable(m.t, m.table)
 }
 
 // checkTable checks each shard, and the table's counts against what is there.
 func checkTable[V any](t *testing.T, tb *Table[V]) {
 	t.Helper()
-	var entries, unreplied int
+	var held [classes]int64
 	for i := range tb.shards {
 		checkShard(t, tb, &tb.shards[i])
 		for _, q := range tb.shards[i].queues {
-			entries += len(q.items)
-			if !q.replied {
-				unreplied += len(q.items)
-			}
+			held[q.class] += int64(len(q.items))
 		}
 	}
-	if n, u := tb.Len(), tb.unreplied.Load(); n != entries || u != int64(unreplied) {
-		t.Fatalf("%d entries and %d unreplied, but %d and %d are counted", entries, unreplied, n, u)
+	var entries int64
+	for c, n := range held {
+		entries += n
+		if total := tb.census[c].total.Load(); total != n {
+			t.Fatalf("%d entries of class %d, but %d are counted", n, c, total)
+		}
+	}
+	if n := tb.Len(); int64(n) != entries {
+		t.Fatalf("%d entries, but %d are counted", entries, n)
 	}
 }
 
@@ -252,7 +318,7 @@ func checkShard[V any](t *testing.T, tb *Table[V], s *shard[V]) {
 			}
 			indexed++
 			hash := tb.hash(e.key)
-			if tag != tagOf(hash) || e.Removed() || e.queue.items[e.place].e != e || e.queue.replied != e.Replied() {
+			if tag != tagOf(hash) || e.Removed() || e.queue.items[e.place].e != e || e.queue.class != e.state().class() {
 				t.Fatalf("slot %d of bucket %d is wrong: %v, tag %x", j, i, e, tag)
 			}
 			for at := x.home(hash); at != uint64(i); at = (at + 1) & x.mask {
@@ -265,10 +331,10 @@ func checkShard[V any](t *testing.T, tb *Table[V], s *shard[V]) {
 			t.Fatalf("bucket %d counts %d overflows, should be %d", i, got, n)
 		}
 	}
-	was := [...]int64{s.bounds.unreplied.Load(), s.bounds.replied.Load(), s.bounds.due.Load()}
+	was := published(s)
 	s.publish()
-	if is := [...]int64{s.bounds.unreplied.Load(), s.bounds.replied.Load(), s.bounds.due.Load()}; is != was {
-		t.Fatalf("bounds are %v, should be %v", was, is)
+	if is := published(s); is != was {
+		t.Fatalf("%v is published, should be %v", was, is)
 	}
 	for _, q := range s.queues {
 		queued += len(q.items)
@@ -281,6 +347,16 @@ func checkShard[V any](t *testing.T, tb *Table[V], s *shard[V]) {
 	if indexed != s.count || queued != s.count || s.count > x.limit() {
 		t.Fatalf("%d indexed, %d queued, %d counted, limit %d", indexed, queued, s.count, x.limit())
 	}
+}
+
+// published returns what a table knows of a shard.
+func published[V any](s *shard[V]) (p [2*classes + 1]int64) {
+	for c := range classes {
+		census := &s.table.census[c]
+		p[c], p[classes+c] = int64(census.held[s.number].Load()), census.records[s.number].Load()
+	}
+	p[2*classes] = s.table.due[s.number].Load()
+	return p
 }
 
 func newModel(t *testing.T, shards, bound int) *model {

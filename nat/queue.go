@@ -15,13 +15,14 @@ type item[V any] struct {
 	e  *Entry[V]
 }
 
-// queue is a min-heap by record of a shard's entries that share a timeout, so
-// that the longest idle one is also the first one due. The shard's lock
-// guards it.
+// queue is a min-heap by record of a shard's entries of one class that share
+// their timeouts, so that the longest idle one is also the first one due. The
+// shard's lock guards it.
 type queue[V any] struct {
-	timeout int64 // ns
-	replied bool
-	items   []item[V]
+	timeouts Timeouts
+	class    class
+	timeout  int64 // ns; that of the class
+	items    []item[V]
 }
 
 // oldest returns the lowest record, or never when the queue is empty.

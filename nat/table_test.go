@@ -15,7 +15,7 @@ func client(n int) Key {
 // insert adds client n and fails the test unless that is news.
 func insert(t *testing.T, tb *Table[int], n int, now, timeout int64) (e, victim *Entry[int]) {
 	t.Helper()
-	e, victim, inserted := tb.Insert(client(n), n, now, timeout)
+	e, victim, inserted := tb.Insert(client(n), n, now, Timeouts{timeout, timeout})
 	if !inserted || e.Value != n || e.Key() != client(n) {
 		t.Fatalf("client %d: entry %v, inserted %v", n, e, inserted)
 	}
@@ -28,7 +28,7 @@ func TestInsertLookupRemove(t *testing.T) {
 	if got := tb.Lookup(client(1)); got != e {
 		t.Errorf("lookup gives %p, want %p", got, e)
 	}
-	if again, victim, inserted := tb.Insert(client(1), 9, 6, 100); again != e || victim != nil || inserted {
+	if again, victim, inserted := tb.Insert(client(1), 9, 6, Timeouts{100, 100}); again != e || victim != nil || inserted {
 		t.Errorf("second insert gives %p, %p, %v", again, victim, inserted)
 	}
 	if tb.Lookup(client(2)) != nil {
@@ -40,7 +40,7 @@ func TestInsertLookupRemove(t *testing.T) {
 	if tb.Lookup(client(1)) != nil || tb.Len() != 0 {
 		t.Error("a removed entry is found or counted")
 	}
-	if tb.SetTimeout(e, 1) {
+	if tb.SetTimeouts(e, Timeouts{1, 1}) {
 		t.Error("a removed entry takes a timeout")
 	}
 }
@@ -95,7 +95,7 @@ func TestExpireTimes(t *testing.T) {
 	if expire(math.MaxInt64, 9); len(gone) != 0 {
 		t.Errorf("an entry without an end is gone: %v", gone)
 	}
-	tb.SetTimeout(forever, -1)
+	tb.SetTimeouts(forever, Timeouts{-1, -1})
 	if expire(1<<40, 9); len(gone) != 1 || tb.Len() != 0 {
 		t.Errorf("a shorter timeout does not hold for a running entry: %v", gone)
 	}

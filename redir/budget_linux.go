@@ -17,6 +17,9 @@ const (
 	// mostWriteBacks bounds the write-back sockets of one worker: one for each
 	// source port of the replies that it sends at a time.
 	mostWriteBacks = 1024
+	// sparePorts is the share of ports that is left, as 1/sparePorts: to others on
+	// the gateway, and to sessions whose victims have not given theirs back yet.
+	sparePorts = 32
 	// mostPipes bounds the pipes of one worker: a direction has one only while
 	// bytes are stuck in it.
 	mostPipes = 512
@@ -27,8 +30,9 @@ type budget struct {
 	fds        int
 	conns      int
 	flows      int
-	pipes      int // per worker
-	writeBacks int // per worker
+	flowsBound string // what set flows: a flag, a limit or a sysctl
+	pipes      int    // per worker
+	writeBacks int    // per worker
 }
 
 // raiseFDLimit raises RLIMIT_NOFILE to its hard limit, and returns it.
@@ -45,10 +49,10 @@ func raiseFDLimit() (int, error) {
 }
 
 // plan shares out limit fds. UDP sessions have one each and may take a third
-// of them where there is TCP too; pipes an eighth. (The
-// kernel's own quota of pipe pages is found out when a pipe is wanted: splice
+// of them where there is TCP too, but no more than there are ports; pipes an
+// eighth. (The kernel's own quota of pipe pages is found out when a pipe is wanted: splice
 // copies where it is used up.)
-func plan(o *Options, limit, workers int) (budget, error) {
+func plan(o *Options, limit, workers, ports int) (budget, error) {
 	tcp, udp := false, false
 	for _, in := range o.Inbounds {
 		tcp, udp = tcp || in.TCP, udp || in.UDP
@@ -66,7 +70,13 @@ func plan(o *Options, limit, workers int) (budget, error) {
 		if tcp {
 			share = left / 3
 		}
-		b.flows = min(o.UDPSessions, share)
+		b.flows, b.flowsBound = o.UDPSessions, "--udp-sessions"
+		if share < b.flows {
+			b.flows, b.flowsBound = share, "fd_limit"
+		}
+		if ports -= ports / sparePorts; ports < b.flows {
+			b.flows, b.flowsBound = ports, "ip_local_port_range"
+		}
 		left -= b.flows
 	}
 	if tcp {

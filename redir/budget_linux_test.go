@@ -10,7 +10,7 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 			for _, networks := range [][2]bool{{true, false}, {false, true}, {true, true}} {
 				o := testOptions()
 				o.Inbounds[0].TCP, o.Inbounds[0].UDP = networks[0], networks[1]
-				b, err := plan(&o, limit, workers)
+				b, err := plan(&o, limit, workers, 28232)
 				if err != nil {
 					t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
 				}
@@ -36,7 +36,7 @@ func TestPlanRefusesAHopelessLimit(t *testing.T) {
 	o := testOptions()
 	o.Inbounds[0].TCP, o.Inbounds[0].UDP = true, true
 	for _, c := range []struct{ limit, workers int }{{256, 2}, {1024, 32}, {4096, 200}} {
-		if b, err := plan(&o, c.limit, c.workers); err == nil {
+		if b, err := plan(&o, c.limit, c.workers, 28232); err == nil {
 			t.Errorf("%d fds and %d workers gave %+v", c.limit, c.workers, b)
 		}
 	}
@@ -44,9 +44,40 @@ func TestPlanRefusesAHopelessLimit(t *testing.T) {
 
 func TestPlanHonoursSmallerBounds(t *testing.T) {
 	o := testOptions()
-	o.MaxConns, o.UDPSessions = 10, 20
-	b, err := plan(&o, 20000, 2)
-	if err != nil || b.conns != 10 || b.flows != 20 {
-		t.Errorf("%+v, %v", b, err)
+	for _, c := range []struct {
+		sessions, limit, ports int
+		flows                  int
+		bound                  string
+	}{
+		{20, 20000, 28232, 20, "--udp-sessions"},
+		{65536, 1 << 20, 28232, 27350, "ip_local_port_range"},
+		{65536, 1 << 20, 64512, 62496, "ip_local_port_range"},
+		{65536, 20000, 28232, 6160, "fd_limit"},
+	} {
+		o.MaxConns, o.UDPSessions = 10, c.sessions
+		b, err := plan(&o, c.limit, 2, c.ports)
+		if err != nil || b.conns != 10 || b.flows != c.flows || b.flowsBound != c.bound {
+			t.Errorf("%+v: %+v, %v", c, b, err)
+		}
+	}
+}
+
+func TestCountPorts(t *testing.T) {
+	for _, c := range []struct {
+		local, reserved string
+		want            int
+	}{
+		{"32768\t60999\n", "\n", 28232},
+		{"32768\t60999\n", "8080,40000-40099,60999,61000-62000\n", 28131},
+		{"60000\t60000\n", "", 1},
+	} {
+		if got, err := countPorts(c.local, c.reserved); err != nil || got != c.want {
+			t.Errorf("%q without %q: %d ports, %v; want %d", c.local, c.reserved, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"", "1", "a b"} {
+		if got, err := countPorts(bad, ""); err == nil {
+			t.Errorf("%q: %d ports", bad, got)
+		}
 	}
 }

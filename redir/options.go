@@ -16,9 +16,10 @@ import (
 type Options struct {
 	Inbounds []inbound.Spec
 
-	UDPTimeout  time.Duration
-	UDPSessions int  // upper bound of the NAT table
-	ICMP        bool // pass ICMP errors about datagrams on to clients
+	UDPTimeout      time.Duration
+	UDPQueryTimeout time.Duration // of lookups (udp.Worker)
+	UDPSessions     int           // upper bound of the NAT table
+	ICMP            bool          // pass ICMP errors about datagrams on to clients
 
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration
@@ -42,6 +43,10 @@ type Options struct {
 	StreamPeriod time.Duration
 
 	Log zerolog.Logger
+}
+
+func (o *Options) sessionTimeouts() inbound.Timeouts {
+	return inbound.Timeouts{UDP: o.UDPTimeout, UDPQuery: o.UDPQueryTimeout}
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
@@ -74,7 +79,7 @@ func (o *Options) Validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"--udp-timeout", o.UDPTimeout}, {"--connect-timeout", o.ConnectTimeout},
+		{"--udp-timeout", o.UDPTimeout}, {"--udp-query-timeout", o.UDPQueryTimeout}, {"--connect-timeout", o.ConnectTimeout},
 		{"--idle-timeout", o.IdleTimeout}, {"--half-close-timeout", o.HalfCloseTimeout},
 	} {
 		if d.value <= 0 {

@@ -12,7 +12,7 @@ import (
 func testOptions() Options {
 	return Options{
 		Inbounds:   []inbound.Spec{{Kind: inbound.TProxy, Tag: "t", Listen: netip.AddrPortFrom(netip.Addr{}, 12345), TCP: true, UDP: true}},
-		UDPTimeout: 5 * time.Minute, UDPSessions: 65536,
+		UDPTimeout: 5 * time.Minute, UDPQueryTimeout: 30 * time.Second, UDPSessions: 65536,
 		ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour, HalfCloseTimeout: time.Minute,
 		PipeSize: 256 << 10, BufferSize: 64 << 10, Batch: 64,
 	}
@@ -25,6 +25,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"no network":               func(o *Options) { o.Inbounds[0].TCP, o.Inbounds[0].UDP = false, false },
 		"REDIRECT carries TCP":     func(o *Options) { o.Inbounds[0].Kind = inbound.Redirect },
 		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
+		"UDP query timeout -1s":    func(o *Options) { o.Inbounds[0].UDPQueryTimeout = -time.Second },
+		"--udp-query-timeout 0s":   func(o *Options) { o.UDPQueryTimeout = 0 },
 		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
 		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },
 		"--drain-timeout -1s":      func(o *Options) { o.DrainTimeout = -time.Second },

@@ -25,7 +25,7 @@ func (s *Server) Reload(o Options) error {
 	if err := s.opts.sameFixed(&o); err != nil {
 		return err
 	}
-	b, err := plan(&o, s.budget.fds, len(s.workers))
+	b, err := plan(&o, s.budget.fds, len(s.workers), localPorts())
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	diff := s.compareInbounds(&o)
-	opened, err := s.openInbounds(diff.fresh, diff.gone, o.UDPTimeout)
+	opened, err := s.openInbounds(diff.fresh, diff.gone, o.sessionTimeouts())
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,8 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 			diff.gone = append(diff.gone, in)
 			continue
 		}
-		to := inbound.New(diff.fresh[i], in.ID, o.UDPTimeout)
-		if to.Spec != in.Spec || to.FlowTimeout != in.FlowTimeout {
+		to := inbound.New(diff.fresh[i], in.ID, o.sessionTimeouts())
+		if to.Spec != in.Spec || to.FlowTimeout != in.FlowTimeout || to.QueryTimeout != in.QueryTimeout {
 			diff.changed[in] = to
 			in = to
 		}

@@ -56,7 +56,7 @@ func (s *Server) open() (err error) {
 	if reactors == 0 {
 		reactors = runtime.GOMAXPROCS(0)
 	}
-	if s.budget, err = plan(&s.opts, limit, reactors); err != nil {
+	if s.budget, err = plan(&s.opts, limit, reactors, localPorts()); err != nil {
 		return err
 	}
 	if err := s.opts.checkRights(); err != nil {
@@ -82,7 +82,7 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.UDPTimeout)
+	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.sessionTimeouts())
 	if err != nil {
 		return err
 	}

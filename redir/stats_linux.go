@@ -54,10 +54,17 @@ func (s *Server) Alive(d time.Duration) bool {
 // sessions of that reactor hang: end the process.
 func (s *Server) Failed() <-chan error { return s.group.Failed() }
 
-// Limits are the bounds that Server found: connections and UDP sessions at
-// once, and the fd limit that they come from.
-func (s *Server) Limits() (conns, flows, fds int) {
-	return s.budget.conns, s.budget.flows, s.budget.fds
+// Limits are the bounds that a Server found.
+type Limits struct {
+	Conns      int
+	Flows      int    // UDP sessions
+	FlowsBound string // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
+	FDs        int    // the fd limit
+}
+
+// Limits returns how many connections and UDP sessions there may be at once.
+func (s *Server) Limits() Limits {
+	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds}
 }
 
 // Reactors is how many event loops run.

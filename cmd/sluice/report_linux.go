@@ -13,9 +13,12 @@ func (p *process) status() string {
 
 // logReady is the line that says what was opened, and within which bounds.
 func (p *process) logReady() {
-	conns, flows, fds := p.server.Limits()
-	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", conns).
-		Int("udp_sessions", flows).Int("fd_limit", fds)
+	limits := p.server.Limits()
+	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
+		Int("udp_sessions", limits.Flows).Int("fd_limit", limits.FDs)
+	if limits.FlowsBound != "" {
+		line = line.Str("udp_sessions_bound", limits.FlowsBound)
+	}
 	listen := map[inbound.Kind][]string{}
 	for _, in := range p.config.Inbounds {
 		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())

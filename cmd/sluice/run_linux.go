@@ -21,12 +21,13 @@ import (
 
 // runCmd is `sluice run`.
 type runCmd struct {
-	Redirect      []listenAddr  `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
-	TProxy        []listenAddr  `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
-	TProxyNetwork []string      `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
-	UDPTimeout    time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
-	UDPSessions   int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit is lower."`
-	ICMP          string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
+	Redirect        []listenAddr  `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
+	TProxy          []listenAddr  `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
+	TProxyNetwork   []string      `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
+	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
+	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
+	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
+	ICMP            string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
 
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
@@ -94,7 +95,7 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 	return redir.Options{
 		Inbounds:   cmd.inbounds(),
-		UDPTimeout: cmd.UDPTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
+		UDPTimeout: cmd.UDPTimeout, UDPQueryTimeout: cmd.UDPQueryTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),

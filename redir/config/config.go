@@ -91,6 +91,9 @@ func inboundJSON(in inbound.Spec) string {
 	if in.UDPTimeout != 0 {
 		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
 	}
+	if in.UDPQueryTimeout != 0 {
+		fields = append(fields, `"udp_query_timeout": `+quote(DurationText(in.UDPQueryTimeout)))
+	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
@@ -138,6 +141,9 @@ func describe(in inbound.Spec) string {
 	text := fmt.Sprintf("%s: %s %s", in.Tag, Listen(in), strings.Join(networks(in), ","))
 	if in.UDPTimeout != 0 {
 		text += " udp_timeout " + DurationText(in.UDPTimeout)
+	}
+	if in.UDPQueryTimeout != 0 {
+		text += " udp_query_timeout " + DurationText(in.UDPQueryTimeout)
 	}
 	return text
 }

@@ -15,7 +15,7 @@ func testConfig() Config {
 		"user": {`a "quoted" <name>`}, "rules.iface": {"lan0", "lan1"}, "rules.dport": {"443"},
 	}
 	c := Config{Inbounds: []inbound.Spec{
-		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour},
+		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour, UDPQueryTimeout: time.Minute},
 		{Kind: inbound.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
 	}}
 	for _, k := range testKeys() {
@@ -27,7 +27,7 @@ func testConfig() Config {
 func TestPrint(t *testing.T) {
 	const want = `{
   "inbounds": [
-    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h"},
+    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h", "udp_query_timeout": "1m"},
     {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]}
   ],
   "udp_timeout": "5m",
@@ -79,9 +79,9 @@ func TestChanges(t *testing.T) {
 	after.Settings[6].Texts = nil
 	after.Settings[7].Texts = strings.Fields("1 2 3 4 5 6")
 	want := []string{
-		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h`,
+		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h udp_query_timeout 1m`,
 		`closed redirect-in: redirect 10.0.0.1:12346 tcp`,
-		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h`,
+		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h udp_query_timeout 1m`,
 		`udp_timeout 5m -> 10m`,
 		`rules.iface lan0,lan1 -> none`,
 		`rules.dport 443 -> 6 entries`,

@@ -11,7 +11,7 @@ import (
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout", "udp_query_timeout"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -82,7 +82,10 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 	if err := r.network(&in); err != nil {
 		return in, err
 	}
-	if in.UDPTimeout, err = r.udpTimeout(); err != nil {
+	if in.UDPTimeout, err = r.timeout("udp_timeout"); err != nil {
+		return in, err
+	}
+	if in.UDPQueryTimeout, err = r.timeout("udp_query_timeout"); err != nil {
 		return in, err
 	}
 	in.Tag, err = r.tag(Listen(in))
@@ -166,19 +169,19 @@ func (r *inboundReader) network(in *inbound.Spec) error {
 	return nil
 }
 
-// udpTimeout is 0 without the key.
-func (r *inboundReader) udpTimeout() (time.Duration, error) {
-	n, ok := r.members.find("udp_timeout")
+// timeout is 0 without the key.
+func (r *inboundReader) timeout(key string) (time.Duration, error) {
+	n, ok := r.members.find(key)
 	if !ok {
 		return 0, nil
 	}
 	text, ok := Duration.text(n)
 	timeout, err := time.ParseDuration(text)
 	if !ok || err != nil {
-		return 0, r.fault("udp_timeout", n, "want %s, not %s", Key{Kind: Duration}.wanted(), n)
+		return 0, r.fault(key, n, "want %s, not %s", Key{Kind: Duration}.wanted(), n)
 	}
 	if timeout <= 0 {
-		return 0, r.fault("udp_timeout", n, "must be more than 0, not %s", n)
+		return 0, r.fault(key, n, "must be more than 0, not %s", n)
 	}
 	return timeout, nil
 }

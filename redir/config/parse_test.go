@@ -55,8 +55,8 @@ func TestParseInbounds(t *testing.T) {
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true}},
 		},
 		"network as a string, timeout in seconds": {
-			`{"type": "tproxy", "listen_port": 12345, "network": "udp", "udp_timeout": 90}`,
-			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true, UDPTimeout: 90 * time.Second}},
+			`{"type": "tproxy", "listen_port": 12345, "network": "udp", "udp_timeout": 90, "udp_query_timeout": 9}`,
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, UDP: true, UDPTimeout: 90 * time.Second, UDPQueryTimeout: 9 * time.Second}},
 		},
 		"a fraction of a second": {
 			`{"type": "tproxy", "listen_port": 12345, "udp_timeout": 1.5}`,
@@ -173,6 +173,7 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "redirect", "network": ["tcp", "udp"]`), `2:63: inbounds[0].network: REDIRECT carries TCP only; use a tproxy inbound for UDP`},
 		{inbound(`"type": "tproxy", "udp_timeout": 0`), `2:57: inbounds[0].udp_timeout: must be more than 0, not 0`},
 		{inbound(`"type": "tproxy", "udp_timeout": "soon"`), `2:57: inbounds[0].udp_timeout: want a time as "5m", or a number of seconds, not "soon"`},
+		{inbound(`"type": "tproxy", "udp_query_timeout": 0`), `2:63: inbounds[0].udp_query_timeout: must be more than 0, not 0`},
 		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
 		{
 			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -16,9 +17,10 @@ import (
 // does not change but for the sockets that no worker has taken yet.
 type Inbound struct {
 	Spec
-	ID          uint16 // part of the NAT key
-	FlowTimeout int64  // ns; the Spec's own or the one for all
-	waiting     []waitingSocket
+	ID           uint16 // part of the NAT key
+	FlowTimeout  int64  // ns; the Spec's own or the one for all
+	QueryTimeout int64  // ns; likewise
+	waiting      []waitingSocket
 }
 
 // waitingSocket is a bound socket, made for the worker of an index.
@@ -29,12 +31,16 @@ type waitingSocket struct {
 	fd      int
 }
 
-// New is spec, not open yet; udpTimeout is for one that names none.
-func New(spec Spec, id uint16, udpTimeout time.Duration) *Inbound {
-	if spec.UDPTimeout != 0 {
-		udpTimeout = spec.UDPTimeout
+// Timeouts are the idle times of UDP sessions of inbounds that name none.
+type Timeouts struct{ UDP, UDPQuery time.Duration }
+
+// New is spec, not open yet.
+func New(spec Spec, id uint16, otherwise Timeouts) *Inbound {
+	return &Inbound{
+		Spec: spec, ID: id,
+		FlowTimeout:  int64(cmp.Or(spec.UDPTimeout, otherwise.UDP)),
+		QueryTimeout: int64(cmp.Or(spec.UDPQueryTimeout, otherwise.UDPQuery)),
 	}
-	return &Inbound{Spec: spec, ID: id, FlowTimeout: int64(udpTimeout)}
 }
 
 // Open opens a socket of each network named for each worker, or none. Ports

@@ -38,6 +38,8 @@ type Spec struct {
 	// UDPTimeout is the idle time after which a UDP session ends; 0 takes the
 	// one for all.
 	UDPTimeout time.Duration
+	// UDPQueryTimeout is that of a session which is a lookup; 0 likewise.
+	UDPQueryTimeout time.Duration
 }
 
 // Validate reports the first setting that makes no sense, and what would.
@@ -51,6 +53,8 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("%s %s: no network; name tcp, udp or both", s.Kind, s.Listen)
 	case s.UDPTimeout < 0:
 		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", s.Kind, s.Listen, s.UDPTimeout)
+	case s.UDPQueryTimeout < 0:
+		return fmt.Errorf("%s %s: UDP query timeout %v must not be negative", s.Kind, s.Listen, s.UDPQueryTimeout)
 	}
 	return nil
 }

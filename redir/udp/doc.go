@@ -10,6 +10,7 @@
 //	to_upstream  groups what clients sent by flow, and sends it
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	flow         opens a session
+//	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
 //	writeback    the sockets that replies leave from
 //

@@ -35,6 +35,7 @@ type flow struct {
 	key   nat.Key
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
+	other atomic.Bool // has written elsewhere than to a lookup's port
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
@@ -62,8 +63,9 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	if w.noRuns {
 		f.gso.Disable()
 	}
-	now := w.r.Now()
-	e, victim, inserted := w.shared.flows.Insert(key, f, now, in.FlowTimeout)
+	f.other.Store(!asksAt(m.Dest))
+	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
+	e, victim, inserted := w.shared.flows.Insert(key, f, now, timeouts)
 	if victim != nil {
 		w.evict(victim)
 	}
@@ -80,7 +82,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		}
 		return nil
 	}
-	w.expireBy(now + in.FlowTimeout)
+	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e
 }
 

@@ -115,6 +115,9 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
 		} else if e := w.entryOf(in, m); e != nil {
+			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
+				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
+			}
 			q.append(e, slot)
 		}
 	}
