@@ -17,7 +17,7 @@ func routing() Result {
 	status, err := rules.ReadStatus()
 	switch {
 	case err != nil:
-		j.find(Fail, err.Error(), "sudo sluice doctor")
+		j.find(Fail, err.Error(), "sluice doctor")
 	case status.Foreign:
 		j.find(Fail, "table inet "+rules.TableName+" is there and is not sluice's", "nft list table inet "+rules.TableName)
 	case status.Installed && status.Owner != "operator" && !status.Living:
