@@ -12,7 +12,7 @@ import (
 func capabilities() Result {
 	status, err := os.ReadFile("/proc/thread-self/status")
 	if err != nil {
-		return Result{"capabilities", Warn, err.Error(), ""}
+		return Result{Name: "capabilities", Status: Warn, Detail: err.Error()}
 	}
 	return judgeCapabilities(string(status))
 }
@@ -26,7 +26,7 @@ func judgeCapabilities(status string) Result {
 			held, _ = strconv.ParseUint(strings.TrimSpace(text), 16, 64)
 		}
 	}
-	const remedy = "run as root, or: setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep $(command -v sluice)"
+	const remedy = "setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep $(command -v sluice)"
 	for _, need := range []struct {
 		bit    int
 		name   string

@@ -10,10 +10,12 @@
 //
 // What a kernel can do is found out by doing it in a throw-away network
 // namespace: CONFIG_ names cannot always be read and do not say what a
-// container may use. The self-probe goes further: it builds client, gateway
-// and server out of three such namespaces, starts this very executable in the
-// middle with rules that fail closed, and sends a connection and a datagram
-// through, so that an answer can have come through sluice alone.
+// container may use. The test of this kernel goes further: it builds client,
+// gateway and server out of three such namespaces, starts this very executable
+// in the middle with rules that fail closed, and sends a connection and a
+// datagram through, so that an answer can have come through sluice alone. It
+// says nothing about the rules of the real gateway, which are walked instead
+// (package firewall), and whose counters are watched for a moment.
 //
 //	client ns            gateway ns                       server ns
 //	192.0.2.2      -- c0 192.0.2.1 | 198.51.100.1 s0 --   198.51.100.2

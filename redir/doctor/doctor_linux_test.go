@@ -8,9 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"sluice/redir/rules"
 )
@@ -49,6 +51,7 @@ func sh(t *testing.T, s *space, script string) {
 // what is wrong after, and ok again once its own remedy was run.
 func TestBrokenGateways(t *testing.T) {
 	ifaces := []string{"lan"}
+	othersFirst := func() Result { return firewalls(ifaces, true)[0] }
 	ours := func() error {
 		_, err := rules.Apply(rules.Spec{TCPPort: 12345, UDPPort: 12345})
 		return err
@@ -79,13 +82,13 @@ func TestBrokenGateways(t *testing.T) {
 		"DNAT of others": {ours, "nft add table ip x; nft add chain ip x pre '{ type nat hook prerouting priority -160; }'; nft add chain ip x sub; nft add rule ip x sub tcp dport 80 dnat to 192.0.2.9; nft add rule ip x pre jump sub",
 			othersFirst, Warn, "chain ip x pre comes first and rewrites destinations", "nft delete table ip x"},
 		"TPROXY of others": {ours, "iptables -t mangle -A PREROUTING -p tcp -j TPROXY --on-port 1 --tproxy-mark 1/1",
-			othersFirst, Warn, "TPROXY", "iptables -t mangle -F"},
+			othersFirst, Warn, "hands to another listener some TCP of lan over IPv4: rule", "iptables -t mangle -F"},
 		"drop of others": {nil, "nft add table inet x; nft add chain inet x raw '{ type filter hook prerouting priority -300; }'; nft add rule inet x raw tcp dport 80 drop",
-			othersFirst, Warn, "drops", "nft delete table inet x"},
+			othersFirst, Warn, "comes first and drops", "nft delete table inet x"},
 		"policy drop of others": {nil, "nft add table inet x; nft add chain inet x raw '{ type filter hook prerouting priority -300; policy drop; }'",
-			othersFirst, Warn, "drops what it does not accept", "nft delete table inet x"},
+			othersFirst, Fail, "comes first and drops TCP and UDP of lan over IPv4 and IPv6, by its policy", ""},
 		"a firewall's input chain": {ours, "nft add table inet x; nft add chain inet x in '{ type filter hook input priority 0; policy drop; }'; nft add rule inet x in ct state established accept",
-			othersFirst, Warn, "chain inet x in drops what it does not accept", ""},
+			othersFirst, Fail, "chain inet x in drops TCP and UDP of lan over IPv4 and IPv6, by its policy", ""},
 		"a rule without its route": {nil, "ip rule add fwmark 0x77 lookup 77; ip route add 203.0.113.0/24 dev lo table 77; ip -6 rule add fwmark 1/1 lookup 100; ip -6 route add local default dev lo table 100; ip rule add fwmark 1/1 lookup 100",
 			routing, Warn, "fwmark 0x1 leads to table 100", ""},
 		"GRO off": {nil, "ethtool -K lan gro off", func() Result { return judgeOffloads("lan", interfaceFeatures("lan")) }, Warn, "rx-gro is off", ""},
@@ -160,6 +163,14 @@ func TestListeners(t *testing.T) {
 			return err
 		}
 		defer udp.Close()
+		if r := listeners(); r.Status != Fail || !strings.Contains(r.Detail, "holds tcp port 4321") || !strings.Contains(r.Detail, "doctor.test") {
+			t.Errorf("neither is transparent: %v", r)
+		}
+		for _, c := range []syscall.Conn{tcp.(*net.TCPListener), udp.(*net.UDPConn)} {
+			if err := transparent(c); err != nil {
+				return err
+			}
+		}
 		if r := listeners(); r.Status != OK {
 			t.Errorf("both listen: %v", r)
 		}
@@ -167,6 +178,16 @@ func TestListeners(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func transparent(c syscall.Conn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_TRANSPARENT, 1) })
+	return errors.Join(err, set)
 }
 
 // TestReceivers: the ports of a bridge receive, and what is below a VLAN.
@@ -235,15 +256,15 @@ func TestKernelFeatureMissing(t *testing.T) {
 	}
 }
 
-// TestSelfProbe runs the real program, and programs that are not it.
-func TestSelfProbe(t *testing.T) {
+// TestOfThisKernel runs the real program, and programs that are not it.
+func TestOfThisKernel(t *testing.T) {
 	gateway(t)
 	dir := t.TempDir()
 	real := filepath.Join(dir, "sluice")
 	if out, err := exec.Command("go", "build", "-o", real, "sluice/cmd/sluice").CombinedOutput(); err != nil {
 		t.Fatalf("cmd/sluice does not build: %v\n%s", err, out)
 	}
-	for _, r := range selfProbe(context.Background(), real) {
+	for _, r := range kernelTest(context.Background(), real) {
 		if r.Status != OK {
 			t.Errorf("%v", r)
 		}
@@ -254,12 +275,12 @@ func TestSelfProbe(t *testing.T) {
 	if err := errors.Join(os.WriteFile(deaf, []byte(script), 0o755), os.WriteFile(mute, []byte("#!/bin/sh\necho no >&2\n"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range selfProbe(context.Background(), deaf) { // ready, but nobody listens
+	for _, r := range kernelTest(context.Background(), deaf) { // ready, but nobody listens
 		if r.Status != Fail {
 			t.Errorf("deaf: %v", r)
 		}
 	}
-	if r := selfProbe(context.Background(), mute); len(r) != 1 || r[0].Status != Fail || !strings.Contains(r[0].Detail, "no") {
+	if r := kernelTest(context.Background(), mute); len(r) != 1 || r[0].Status != Fail || !strings.Contains(r[0].Detail, "no") {
 		t.Errorf("mute: %v", r)
 	}
 }

@@ -5,46 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"sluice/redir/firewall"
+	"sluice/redir/rules"
+
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
-
-// interfaces are the ingress interfaces: those named, or all but lo that are
-// up.
-func interfaces(named []string) ([]string, Result) {
-	j := judge{name: "interfaces"}
-	links, err := netlink.LinkList()
-	if err != nil {
-		j.find(Fail, err.Error(), "")
-		return nil, j.result("")
-	}
-	states := map[string]bool{}
-	var running []string
-	for _, link := range links {
-		name := link.Attrs().Name
-		states[name] = link.Attrs().RawFlags&unix.IFF_UP != 0
-		if states[name] && name != "lo" {
-			running = append(running, name)
-		}
-	}
-	if !states["lo"] {
-		j.find(Fail, "lo is down, so the local route cannot be", "ip link set lo up")
-	}
-	for _, name := range named {
-		if isUp, exists := states[name]; !exists {
-			j.find(Fail, name+" does not exist", "ip link")
-		} else if !isUp {
-			j.find(Fail, name+" is down", "ip link set "+name+" up")
-		}
-	}
-	if len(named) > 0 {
-		running = slices.DeleteFunc(slices.Clone(named), func(name string) bool { _, exists := states[name]; return !exists })
-	}
-	if len(running) == 0 {
-		j.find(Fail, "none is up but lo", "ip link")
-	}
-	return running, j.result(strings.Join(running, ", ") + " up")
-}
 
 // forwarding: without it, what is not diverted ends here. That of IPv6 is
 // needed where an interface has an address beyond its link.
@@ -68,9 +34,10 @@ func usesIPv6() bool {
 // makes every diverted packet a martian (__fib_validate_source).
 func sourceCheck(ifaces []string) Result {
 	j := judge{name: "rp_filter"}
+	guarded := guarded() // a source rule answers the check; and routing judges whether it does
 	for _, name := range append([]string{"all"}, ifaces...) {
 		path := "net/ipv4/conf/" + name + "/src_valid_mark"
-		if value, _ := sysctl(path); value != 0 {
+		if value, _ := sysctl(path); value != 0 && !guarded {
 			j.find(Fail, fmt.Sprintf("src_valid_mark of %s: the source check follows the mark and drops diverted packets", name), setCommand(path, 0))
 		}
 	}
@@ -83,6 +50,33 @@ func sourceCheck(ifaces []string) Result {
 		}
 	}
 	return j.result("does not hinder")
+}
+
+// guarded tells whether sluice's own table is there, which keeps marks that
+// others set, take or copy from doing harm.
+func guarded() bool {
+	ruleset, err := firewall.Read()
+	return err == nil && ruleset.Guards(ruleset.OwnTable(rules.TableName))
+}
+
+// kernelMarks: sysctls by which the kernel copies the mark of a packet to what
+// answers it. The divert mark leads whatever bears it back to this machine.
+func kernelMarks() Result {
+	j := judge{name: "kernel's marks"}
+	const accept = "net/ipv4/tcp_fwmark_accept"
+	if value, _ := sysctl(accept); value != 0 && !guarded() {
+		// inet_request_mark (include/net/inet_sock.h): from the SYN-ACK on.
+		j.find(Fail, "tcp_fwmark_accept gives accepted connections the divert mark, which leads what they send back here: no TCP connection comes about",
+			setCommand(accept, 0))
+	}
+	for _, path := range []string{"net/ipv4/fwmark_reflect", "net/ipv6/fwmark_reflect"} {
+		if value, _ := sysctl(path); value != 0 {
+			// IP4_REPLY_MARK (include/net/ip.h)
+			j.find(Warn, strings.ReplaceAll(strings.TrimPrefix(path, "net/"), "/", ".")+
+				" gives resets and ICMP errors of the gateway the divert mark, which leads them back here: clients wait instead of being refused", setCommand(path, 0))
+		}
+	}
+	return j.result("does not copy the divert mark")
 }
 
 // bridge: br_netfilter runs prerouting on the bridge, where the socket that

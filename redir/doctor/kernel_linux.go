@@ -25,7 +25,7 @@ type feature struct {
 func kernel() []Result {
 	s, err := newSpace()
 	if err != nil {
-		return []Result{{"kernel features", Warn, fmt.Sprintf("not probed: a throw-away namespace: %v", err), "sudo sluice doctor"}}
+		return []Result{{Name: "kernel features", Status: Warn, Detail: fmt.Sprintf("not probed: a throw-away namespace: %v", err), Remedy: "sluice doctor"}}
 	}
 	defer s.close()
 	var results []Result
@@ -41,7 +41,7 @@ func (f feature) check(s *space) Result {
 		if f.module == "" {
 			remedy = "uname -r  # sluice needs Linux 5.11 or later"
 		}
-		return Result{"kernel: " + f.name, f.status, err.Error(), remedy}
+		return Result{Name: "kernel: " + f.name, Status: f.status, Detail: err.Error(), Remedy: remedy}
 	}
 	return ok("kernel: "+f.name, "works")
 }

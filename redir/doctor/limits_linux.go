@@ -43,7 +43,7 @@ func judgeConntrack(count, limit int64) Result {
 func files() Result {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return Result{"open files", Warn, err.Error(), ""}
+		return Result{Name: "open files", Status: Warn, Detail: err.Error()}
 	}
 	return judgeFiles(limit.Max)
 }

@@ -44,6 +44,11 @@ func listeners() Result {
 			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port), remedy)
 		case !every && !every6:
 			j.find(Fail, fmt.Sprintf("whoever listens on %s port %d has one address only, and the rules send packets to others too", want.network, want.port), remedy)
+		case way == "tproxy":
+			if holder := opaqueHolder(want.network, want.port); holder != "" {
+				j.find(Fail, fmt.Sprintf("%s holds %s port %d and is no transparent listener, so TPROXY hands it nothing", holder, want.network, want.port),
+					fmt.Sprintf("ss -lnp --%s sport = :%d  # end it, or give sluice another port", want.network, want.port))
+			}
 		}
 		fine = append(fine, fmt.Sprintf("%s port %d", want.network, want.port))
 	}

@@ -25,49 +25,52 @@ const (
 	answers    = 3 // tries: the first may wait for a neighbour's address
 )
 
-// selfProbe sends a connection and a datagram of each family through the
-// whole path.
-func selfProbe(ctx context.Context, executable string) []Result {
+const testName = "test of this kernel"
+
+// kernelTest sends a connection and a datagram of each family through a
+// gateway of its own, in throw-away namespaces: it shows what this kernel and
+// this program can do, and nothing about the rules of the real gateway.
+func kernelTest(ctx context.Context, executable string) []Result {
 	if executable == "" {
 		return nil
 	}
-	const name = "self-probe"
+	const name = testName
 	l, err := newLab()
 	if err != nil {
-		return []Result{{name, Warn, fmt.Sprintf("not done: a throw-away gateway: %v", err), "sudo sluice doctor"}}
+		return []Result{{Name: name, Status: Warn, Detail: fmt.Sprintf("not done: a throw-away gateway: %v", err), Remedy: "sluice doctor"}}
 	}
 	defer l.close()
 	stopServer, err := l.serve()
 	if err != nil {
-		return []Result{{name, Warn, fmt.Sprintf("not done: %v", err), ""}}
+		return []Result{{Name: name, Status: Warn, Detail: fmt.Sprintf("not done: %v", err)}}
 	}
 	defer stopServer()
-	stop, err := l.startSluice(ctx, executable)
+	stop, err := l.startSluice(ctx, executable, false)
 	if err != nil {
-		return []Result{{name, Fail, fmt.Sprintf("sluice run does not get ready: %v", err), fmt.Sprintf("sluice run --tproxy :%d", sluicePort)}}
+		return []Result{{Name: name, Status: Fail, Detail: fmt.Sprintf("sluice run does not get ready: %v", err), Remedy: fmt.Sprintf("sluice run --tproxy :%d", sluicePort)}}
 	}
 	defer stop()
 	if err := l.gateway.do(func() error {
 		_, err := rules.Apply(rules.Spec{TCPPort: sluicePort, UDPPort: sluicePort, Ifaces: []string{"c0"}})
 		return err
 	}); err != nil {
-		return []Result{{name, Fail, err.Error(), ""}}
+		return []Result{{Name: name, Status: Fail, Detail: err.Error()}}
 	}
 	return []Result{l.probe("tcp"), l.probe("udp")}
 }
 
 // probe asks the server of each family.
 func (l *lab) probe(network string) Result {
-	j := judge{name: "self-probe " + network}
+	j := judge{name: testName + ", " + network}
 	for _, server := range []string{probeServer4, probeServer6} {
 		if strings.Contains(server, ":") && !hasIPv6() {
 			continue
 		}
 		if err := l.ask(network, server); err != nil {
-			j.find(Fail, fmt.Sprintf("%s through the whole path: %v", server, err), "see the checks above; sluice run --log-level debug")
+			j.find(Fail, fmt.Sprintf("%s through a gateway in namespaces of its own: %v", server, err), "sluice run --tproxy :12345 --log-level debug")
 		}
 	}
-	return j.result("through the whole path and back, each family")
+	return j.result("carried, each family, by a gateway in namespaces of its own (not by yours)")
 }
 
 func hasIPv6() bool {
@@ -161,8 +164,12 @@ func echoDatagrams(conn net.PacketConn) {
 
 // startSluice runs the executable in the gateway until its ready line. What
 // it said instead is the error.
-func (l *lab) startSluice(ctx context.Context, executable string) (stop func(), err error) {
-	cmd := exec.CommandContext(ctx, executable, "run", "--tproxy", fmt.Sprintf(":%d", sluicePort), "--log-format", "json")
+func (l *lab) startSluice(ctx context.Context, executable string, redirect bool) (stop func(), err error) {
+	way := "--tproxy"
+	if redirect {
+		way = "--redirect"
+	}
+	cmd := exec.CommandContext(ctx, executable, "run", way, fmt.Sprintf(":%d", sluicePort), "--log-format", "json")
 	cmd.Env = withoutSettings(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Kill() }

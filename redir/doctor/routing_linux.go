@@ -17,7 +17,7 @@ func routing() Result {
 	status, err := rules.ReadStatus()
 	switch {
 	case err != nil:
-		j.find(Fail, err.Error(), "sudo sluice doctor")
+		j.find(Fail, err.Error(), "sluice doctor")
 	case status.Foreign:
 		j.find(Fail, "table inet "+rules.TableName+" is there and is not sluice's", "nft list table inet "+rules.TableName)
 	case status.Installed && status.Owner != "operator" && !status.Living:
@@ -25,6 +25,9 @@ func routing() Result {
 	}
 	for _, command := range status.Missing {
 		j.find(Fail, "missing of sluice's own rules", command)
+	}
+	for _, f := range status.Faults {
+		j.find(Fail, f.Family+": "+f.What, f.Remedy)
 	}
 	if status.Installed || len(j.details) > 0 {
 		return j.result("sluice's own: " + strings.TrimPrefix(status.Policy+" ", " "))

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/redir/rules"
+)
+
+// moment is the least time between the two looks at the real path: that after
+// which a client tries again to connect (TCP_TIMEOUT_INIT, 1 s), and a bit.
+const moment = 1200 * time.Millisecond
+
+// look is what the kernel has counted in this namespace by a time.
+type look struct {
+	at        time.Time
+	installed bool
+	living    bool   // a sluice runs
+	port      uint16 // that it listens on
+	diverted  uint64 // packets that the rules handed to a listener
+	refused   uint64 // that they dropped for want of one
+	accepted  uint64 // TCP connections and UDP datagrams that reached sockets
+}
+
+// lookAtPath reads the counters of table inet sluice and of the sockets.
+func lookAtPath() look {
+	l := look{at: time.Now()}
+	status, err := rules.ReadStatus()
+	if err != nil {
+		return l
+	}
+	l.installed, l.living, l.port = status.Installed, status.Living, max(status.TCPPort, status.UDPPort)
+	for _, c := range status.Counters {
+		switch c.Name {
+		case "diverted":
+			l.diverted = c.Packets
+		case "refused":
+			l.refused = c.Packets
+		}
+	}
+	l.accepted = snmp("/proc/thread-self/net/snmp", "Tcp:", "PassiveOpens") + snmp("/proc/thread-self/net/snmp", "Udp:", "InDatagrams") +
+		snmp6("Udp6InDatagrams")
+	return l
+}
+
+// realPath compares it with a look that was taken before.
+func realPath(ctx context.Context, before look) Result {
+	if !before.installed {
+		return judgePath(before, before)
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(time.Until(before.at.Add(moment))):
+	}
+	return judgePath(before, lookAtPath())
+}
+
+// judgePath: what is diverted must reach a socket.
+func judgePath(before, after look) Result {
+	j := judge{name: "real path"}
+	took := after.at.Sub(before.at).Round(100 * time.Millisecond)
+	diverted, refused, accepted := after.diverted-before.diverted, after.refused-before.refused, after.accepted-before.accepted
+	listen := fmt.Sprintf("sluice run --tproxy :%d", after.port)
+	switch {
+	case !before.installed || !after.installed:
+		return j.result("no rules of sluice's are installed, so nothing is diverted")
+	case int64(diverted) < 0 || int64(refused) < 0:
+		return j.result("the rules were replaced meanwhile")
+	case refused > 0:
+		j.find(Fail, fmt.Sprintf("within %s %d packets were dropped because nobody listens", took, refused), listen)
+	case diverted > 0 && accepted == 0:
+		j.find(Fail, fmt.Sprintf("within %s %d packets were diverted and none reached a socket: rules, marks or routes stop them (see above)", took, diverted),
+			"nft list ruleset")
+	case diverted == 0 && !after.living:
+		return j.result("no sluice owns the rules, and within " + took.String() + " no traffic was seen")
+	case diverted == 0:
+		return j.result("within " + took.String() + " no new traffic was seen")
+	}
+	return j.result(fmt.Sprintf("within %s %d packets were diverted, and arrive", took, diverted))
+}
+
+// snmp reads a number of proc_net(5)'s snmp: a line of names, then one of
+// values.
+func snmp(path, protocol, name string) uint64 {
+	text, _ := os.ReadFile(path)
+	var names []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || fields[0] != protocol {
+			continue
+		}
+		if names == nil {
+			names = fields
+			continue
+		}
+		for i, n := range names {
+			if n == name && i < len(fields) {
+				value, _ := strconv.ParseUint(fields[i], 10, 64)
+				return value
+			}
+		}
+	}
+	return 0
+}
+
+// snmp6 reads one of snmp6, which has a name and a value in each line.
+func snmp6(name string) uint64 {
+	text, _ := os.ReadFile("/proc/thread-self/net/snmp6")
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == name {
+			value, _ := strconv.ParseUint(fields[1], 10, 64)
+			return value
+		}
+	}
+	return 0
+}
