@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -30,9 +29,6 @@ type waitingSocket struct {
 	addr    netip.AddrPort
 	fd      int
 }
-
-// Timeouts are the idle times of UDP sessions of inbounds that name none.
-type Timeouts struct{ UDP, UDPQuery time.Duration }
 
 // New is spec, not open yet.
 func New(spec Spec, id uint16, otherwise Timeouts) *Inbound {

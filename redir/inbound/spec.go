@@ -42,6 +42,9 @@ type Spec struct {
 	UDPQueryTimeout time.Duration
 }
 
+// Timeouts are the idle times of UDP sessions of inbounds that name none.
+type Timeouts struct{ UDP, UDPQuery time.Duration }
+
 // Validate reports the first setting that makes no sense, and what would.
 func (s *Spec) Validate() error {
 	switch {
