@@ -38,6 +38,15 @@ func (s *Server) Stats() (sum count.Stats) {
 	return sum
 }
 
+// Counted sums the counters alone: it asks no reactor and looks at no
+// connection, so it may be called often.
+func (s *Server) Counted() (sum count.Stats) {
+	for _, w := range s.workers {
+		sum.Collect(w.counters)
+	}
+	return sum
+}
+
 // Alive reports whether every reactor has turned within the last d, which
 // should be some seconds.
 func (s *Server) Alive(d time.Duration) bool {

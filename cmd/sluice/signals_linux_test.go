@@ -107,7 +107,7 @@ func TestFailedReactorEndsTheProcess(t *testing.T) {
 			}
 			return reactor != ""
 		})
-		trace := exec.Command(strace, "-qq", "-o", "/dev/null", "-p", reactor, "-e", "trace=epoll_pwait", "-e", "inject=epoll_pwait:error=ENOMEM")
+		trace := exec.Command(strace, "-qq", "-o", "/dev/null", "-p", reactor, "-e", "trace=epoll_pwait", "-e", "inject=epoll_pwait:error=ENOMEM:when=1")
 		if err := trace.Start(); err != nil {
 			t.Fatal(err)
 		}
