@@ -25,6 +25,7 @@ type process struct {
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
 	diversion *diversion    // nil: no rules of ours
+	starving  *starving
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -52,6 +53,7 @@ func (p *process) start() (err error) {
 	if err := p.redivert(p.cmd); err != nil {
 		return err
 	}
+	p.cmd.logIngress(p.log)
 	p.logReady()
 	p.notify.Ready(p.status())
 	if err := settle(); err != nil {
@@ -97,6 +99,10 @@ func (p *process) serve() os.Signal {
 		defer ticker.Stop()
 		look = ticker.C
 	}
+	compare := time.NewTicker(starvingPeriod)
+	defer compare.Stop()
+	p.starving = newStarving()
+	p.lookForStarving(time.Now())
 	for {
 		select {
 		case s := <-p.signals:
@@ -110,7 +116,15 @@ func (p *process) serve() os.Signal {
 			}
 		case <-look:
 			p.answerWatchdog()
+		case now := <-compare.C:
+			p.lookForStarving(now)
 		}
+	}
+}
+
+func (p *process) lookForStarving(now time.Time) {
+	if p.diversion != nil {
+		p.starving.look(now, p.server.Stats(), p.cmd.Rules.Iface, p.log)
 	}
 }
 
