@@ -25,6 +25,7 @@ type process struct {
 	server    *redir.Server // nil: not started
 	diversion *diversion    // nil: no rules of ours
 	idleRules []string      // flags of rules that nobody installs
+	starving  *starving     // of what the rules divert
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -51,6 +52,7 @@ func (p *process) start() (err error) {
 	if err := p.redivert(p.cmd); err != nil {
 		return err
 	}
+	p.cmd.logIngress(p.log)
 	p.logReady()
 	p.logIdleRules(p.idleRules)
 	p.notify.Ready(p.status())
@@ -103,37 +105,31 @@ func (p *process) serve() (os.Signal, error) {
 		defer ticker.Stop()
 		look = ticker.C
 	}
-	var reloading chan struct{} // nil: no reload runs
-	again := false              // another one was asked for meanwhile
-	reload := func() {
-		done := make(chan struct{})
-		reloading, again = done, false
-		go func() {
-			p.reload()
-			close(done)
-		}()
-	}
+	compare := time.NewTicker(starvingPeriod)
+	defer compare.Stop()
+	p.starving = newStarving()
+	p.lookForStarving(time.Now())
+	var reloads reloads
 	for {
 		select {
 		case s := <-p.signals.stop:
-			if reloading != nil {
-				<-reloading
-			}
+			reloads.wait()
 			return s, nil
 		case err := <-p.server.Failed():
+			reloads.wait()
 			return nil, &failedError{err}
 		case <-p.signals.counters:
 			p.logStats("counters")
 		case <-p.signals.reload:
-			if again = reloading != nil; !again {
-				reload()
-			}
-		case <-reloading:
-			if reloading = nil; again {
-				reload()
-			}
+			reloads.ask(p.reload)
+		case <-reloads.running:
+			reloads.ended(p.reload)
 		case <-look:
 			p.answerWatchdog()
+		case now := <-compare.C:
+			if reloads.running == nil { // a reload may be changing the rules
+				p.lookForStarving(now)
+			}
 		}
 	}
 }
@@ -152,6 +148,12 @@ func (p *process) abandon() error {
 		return nil
 	}
 	return p.diversion.close()
+}
+
+func (p *process) lookForStarving(now time.Time) {
+	if p.diversion != nil {
+		p.starving.look(now, p.server.Counted(), p.cmd.Rules.Iface, p.log)
+	}
 }
 
 // answerWatchdog is silent when a reactor is stuck, so that the service

@@ -5,11 +5,50 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"sluice/redir/inbound"
 )
+
+// reloads runs one reload at a time, beside the process' goroutine, to which it
+// belongs.
+type reloads struct {
+	running chan struct{} // closed when the one that runs has ended; nil: none
+	again   bool          // another one was asked for meanwhile
+}
+
+// reloadPatience is how long the end waits for a reload that is under way.
+const reloadPatience = 5 * time.Second
+
+func (r *reloads) ask(reload func()) {
+	if r.again = r.running != nil; r.again {
+		return
+	}
+	done := make(chan struct{})
+	r.running = done
+	go func() {
+		reload()
+		close(done)
+	}()
+}
+
+func (r *reloads) ended(reload func()) {
+	if r.running = nil; r.again {
+		r.ask(reload)
+	}
+}
+
+func (r *reloads) wait() {
+	if r.running == nil {
+		return
+	}
+	select {
+	case <-r.running:
+	case <-time.After(reloadPatience):
+	}
+}
 
 // reload rereads the file, with the same flags and environment before it, and
 // changes what is different: everything or nothing.
