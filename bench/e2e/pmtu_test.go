@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/bench/lab"
 )
@@ -101,4 +104,35 @@ func echoFullDatagrams(t *testing.T, client, server *lab.Namespace, at netip.Add
 		answered = 0
 	}
 	t.Errorf("of %d datagrams, the last %d were answered, want %d", most, answered, inARow)
+}
+
+// TestTooBigReachesTheClient has a client that forbids fragments write datagrams
+// that are too big for a link behind the server: its kernel learns of it.
+func TestTooBigReachesTheClient(t *testing.T) {
+	t.Parallel()
+	g := startUDPGateway(t, setup{})
+	far, err := g.Behind(g.Server, narrowMTU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		at := netip.AddrPortFrom(w.pick(far.V4.String(), far.V6.String()), w.port(0))
+		startEcho(t, far.Namespace, at)
+		client := connectedUDP(t, g.Client, at)
+		control(t, client, func(fd int) error {
+			if w.v6 {
+				return unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO)
+			}
+			return unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO)
+		})
+		until(t, "the client's kernel refuses what is too big", func() bool {
+			_, err := client.Write(payload(fullDatagram))
+			return errors.Is(err, unix.EMSGSIZE)
+		})
+		until(t, "what fits is answered", func() bool { // errors that were on their way come first
+			_, _ = client.Write(payload(1000))
+			got, err := next(client, 300*time.Millisecond)
+			return err == nil && len(got.data) == 1000
+		})
+	})
 }

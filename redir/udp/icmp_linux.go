@@ -20,8 +20,9 @@ const (
 	// on, as net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst bound a router's.
 	errorsPerSecond = 1000
 	errorsAtOnce    = 50
-	// errorsPerEdge bounds how many errors of one flow are read at a time.
-	errorsPerEdge = 16
+	// errorsPerEdge bounds how many errors are read at a time: more than the
+	// receive buffer of a flow holds.
+	errorsPerEdge = 1024
 )
 
 // messenger passes the ICMP errors about upstream datagrams on to clients, as
@@ -157,7 +158,6 @@ func (m *messenger) passOn(f *flow) {
 			m.tell(f, dest, e, m.data[:n])
 		}
 	}
-	m.w.r.Again(f)
 }
 
 // tell sends the client of f the error e about what it sent to dest.
