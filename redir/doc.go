@@ -13,10 +13,11 @@
 //	  │  │ admit   │    │    │        whether a flow may be
 //	  │  │  └──┐   │    │    │
 //	  │  │   count └─ socket ┘        counters and the log by cause; the calls to the kernel
-//	loop splice nat
+//	loop splice nat          icmp     (beneath udp) errors as bytes
 //
-// No import runs up. rules, doctor and config stand beside: what diverts
-// traffic here, whether this machine can, and the file that says how.
+// No import runs up. rules, firewall, doctor and config stand beside: what
+// diverts traffic here, what others' rules do to it, whether this machine can,
+// and the file that says how.
 //
 // Glossary:
 //

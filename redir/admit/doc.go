@@ -6,6 +6,9 @@
 //	inbounds ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
 //	AllowLocal ────────────────────────────────────┘
 //
+// A Self knows the clients that are sluice's own upstream sockets, whose packets
+// somebody's rules have diverted again.
+//
 // All workers share one Admission and ask it without a lock: what it knows are
 // immutable sets, replaced whole.
 //

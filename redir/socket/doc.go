@@ -4,9 +4,11 @@
 //
 //	listen     a listener, transparent or not, on a port that is probed first
 //	options    what is set on sockets
+//	keepalive  how a peer that vanishes is noticed
 //	original   where conntrack says that a connection was going
 //	state      what became of a socket: errors, unread bytes, resets
 //	holder     which process has a port
+//	diag       which mark the socket at two addresses has
 //	endpoint   an address and port that takes little room
 //
 // Glossary:

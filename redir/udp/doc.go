@@ -13,6 +13,8 @@
 //	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
 //	writeback    the sockets that replies leave from
+//	icmp         passes on what the network says of upstream datagrams
+//	narrow       remembers clients whose replies must be cut
 //
 // Any worker may find a flow in the table, which all share, and send on its
 // socket. Its owner, the worker that opened it, receives from it and closes it,
