@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/redir/rules"
@@ -199,6 +200,8 @@ func (g *labGateway) command(command string) {
 			sh(g.t, g.gateway, rulesByHand)
 			return
 		}
+		applying.Lock()
+		defer applying.Unlock()
 		if err := g.gateway.do(func() error {
 			spec := rules.Spec{TCPPort: sluicePort, UDPPort: sluicePort, Ifaces: []string{"c0"}, Established: g.broken.established}
 			if g.broken.redirect {
@@ -213,6 +216,10 @@ func (g *labGateway) command(command string) {
 		sh(g.t, g.gateway, command)
 	}
 }
+
+// applying keeps tests that run at once from installing at once: the library
+// numbers sets by a counter that it does not guard (allocSetID).
+var applying sync.Mutex
 
 // rulesByHand divert, and guard nothing.
 const rulesByHand = `for f in -4 -6; do ip $f rule add fwmark 1/1 lookup 100; ip $f route add local default dev lo table 100; done
