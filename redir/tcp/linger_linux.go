@@ -31,7 +31,7 @@ func (c *conn) breakOff(failed *end) {
 	if failed == rest {
 		rest = &c.upstream
 	}
-	c.reset(failed)
+	c.closeEnd(failed)
 	c.state = lingering
 	c.linger = &linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}
 	c.lingerLook(c.w.r.Now())

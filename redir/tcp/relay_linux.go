@@ -37,6 +37,7 @@ func (c *conn) pump() {
 			c.w.counters.Add(count.FailedRelay, 1)
 			c.w.log.Warn(count.FailedRelay, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from.AddrPort()).
 				Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
+			c.reset(failed) // it lives
 		}
 		c.breakOff(failed)
 	}
