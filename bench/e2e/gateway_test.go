@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sluice/bench/inject"
 	"sluice/bench/lab"
 )
 
@@ -24,6 +25,7 @@ type setup struct {
 	divert func(*lab.Lab) error // nil: divertNFT
 	under  []string             // a program that execs sluice: prlimit, setpriv
 	plain  bool                 // heavy load: never with the race detector
+	watch  []uintptr            // system calls that may be made to fail
 }
 
 // gateway is a lab with its rules and a running sluice. Tests may use it from
@@ -33,10 +35,11 @@ type gateway struct {
 	process // of sluice
 	log     *journal
 	cmd     *exec.Cmd
-	exited  chan struct{} // closed once exit is known
-	exit    error         // of exec.Cmd.Wait
-	base    int           // fds when it was ready
-	shared  int           // fds beyond base that sluice may keep for later: write-back sockets
+	exited  chan struct{}    // closed once exit is known
+	exit    error            // of exec.Cmd.Wait
+	base    int              // fds when it was ready
+	shared  int              // fds beyond base that sluice may keep for later: write-back sockets
+	faults  *inject.Injector // of setup.watch; nil: none
 }
 
 // divertNFT installs the ordinary rules.
@@ -102,7 +105,7 @@ func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
 	g.cmd = l.Gateway.Command(context.Background(), args[0], args[1:]...)
 	g.cmd.Stderr = g.log
 	g.cmd.Stdout = g.log
-	if err := g.cmd.Start(); err != nil {
+	if err := g.start(s.watch); err != nil {
 		t.Fatal(err)
 	}
 	g.process = process(g.cmd.Process.Pid)
@@ -118,6 +121,14 @@ func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
 		}
 	})
 	return g
+}
+
+func (g *gateway) start(watch []uintptr) (err error) {
+	if len(watch) == 0 {
+		return g.cmd.Start()
+	}
+	g.faults, err = inject.Start(g.cmd, watch...)
+	return err
 }
 
 func (g *gateway) ended() bool {
