@@ -55,6 +55,10 @@ func (c *crowd) reactor(seed uint64, ops, clients int) {
 			if e := c.table.Evict(now); e != nil {
 				c.leave(e)
 			}
+		case op == 4:
+			if e := c.table.EvictOf(k, now); e != nil {
+				c.leave(e)
+			}
 		case op < 8:
 			e.TouchReply(now)
 		default:

@@ -64,6 +64,9 @@
 // addresses counts as many clients. That the classes go in turn, and what a flood
 // may take, holds for such a client too.
 //
+// A caller that bounds what one client holds makes it pay for itself:
+// [Table.EvictOf].
+//
 // # Terms
 //
 //   - client: the address and port that a datagram came from, as one inbound

@@ -42,3 +42,6 @@ func (k Key) Scope() uint32 { return k.scope }
 
 // Inbound returns the inbound that the key was made with.
 func (k Key) Inbound() uint16 { return k.inbound }
+
+// sameAddress reports whether two keys are of clients at one address.
+func (k Key) sameAddress(other Key) bool { return k.hi == other.hi && k.lo == other.lo }

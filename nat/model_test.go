@@ -171,6 +171,33 @@ func (m *model) evict() {
 	}
 }
 
+// evictOf fails unless the victim is the longest idle one of the first kind of
+// k's address that makes room for its own.
+func (m *model) evictOf(k Key) {
+	var want *session
+	for _, s := range m.live {
+		idle := m.now - s.touched
+		if !s.e.key.sameAddress(k) || s.class() == waiting && idle <= replyWait || s.class() >= conversed && idle <= ownKept {
+			continue
+		}
+		if want == nil || s.class() < want.class() || s.class() == want.class() && s.touched < want.touched {
+			want = s
+		}
+	}
+	victim := m.table.EvictOf(k, m.now)
+	if victim == nil && want == nil {
+		return
+	}
+	s := m.live[k]
+	if victim != nil {
+		s = m.live[victim.key]
+	}
+	if victim == nil || want == nil || s.e != victim || !victim.key.sameAddress(k) || s.class() != want.class() || s.touched != want.touched {
+		m.t.Fatalf("%v makes room for its client, want %+v", victim, want)
+	}
+	delete(m.live, victim.key)
+}
+
 func (m *model) lookup(k Key) *session {
 	e, s := m.table.Lookup(k), m.live[k]
 	if (e == nil) != (s == nil) || e != nil && e != s.e {
@@ -223,7 +250,7 @@ func (m *model) step(b [4]byte) {
 	timeout := []int64{0, 40 * tick, 40 * tick, 300 * tick, 300 * tick, 300 * tick, 5000 * tick, math.MaxInt64}
 	timeouts := Timeouts{timeout[b[2]%8], timeout[max(b[2], b[2]>>3)%8]}
 	m.now += int64(b[3]%16) * tick
-	switch op := b[0] % 17; op {
+	switch op := b[0] % 18; op {
 	case 0, 1, 2, 3, 4:
 		m.insert(k, timeouts)
 	case 5, 6:
@@ -259,6 +286,8 @@ func (m *model) step(b [4]byte) {
 		m.table.SetMax(m.max)
 	case 16:
 		m.evict()
+	case 17:
+		m.evictOf(k)
 	}
 }
 

@@ -119,7 +119,7 @@ func (t *Table[V]) Insert(k Key, v V, now int64, timeouts Timeouts) (e, victim *
 }
 
 // Remove takes an entry of this table out. Of all that remove an entry (Remove,
-// Expire, Evict, a full Insert), exactly one does: Remove reports whether it was
+// Expire, Evict, EvictOf, a full Insert), exactly one does: Remove reports whether it was
 // this call.
 func (t *Table[V]) Remove(e *Entry[V]) bool {
 	e.shard.mu.Lock()

@@ -27,6 +27,8 @@ type Options struct {
 	DrainTimeout     time.Duration
 	MaxConns         int // 0: as many as the fd limit carries
 
+	Clients ClientOptions
+
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
 	Mark       uint32 // SO_MARK of every socket that sends; 0 sets none
@@ -102,6 +104,9 @@ func (o *Options) Validate() error {
 		if err := k.value.Validate(); err != nil {
 			return fmt.Errorf("%s: %w", k.name, err)
 		}
+	}
+	if err := o.Clients.validate(); err != nil {
+		return err
 	}
 	for _, n := range []struct {
 		name             string

@@ -14,6 +14,7 @@ func testOptions() Options {
 		Inbounds:   []inbound.Spec{{Kind: inbound.TProxy, Tag: "t", Listen: netip.AddrPortFrom(netip.Addr{}, 12345), TCP: true, UDP: true}},
 		UDPTimeout: 5 * time.Minute, UDPQueryTimeout: 30 * time.Second, UDPSessions: 65536,
 		ConnectTimeout: 10 * time.Second, IdleTimeout: time.Hour, HalfCloseTimeout: time.Minute,
+		Clients:  ClientOptions{Prefix: 64},
 		PipeSize: 256 << 10, BufferSize: 64 << 10, Batch: 64,
 	}
 }
@@ -37,6 +38,11 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"--busy-poll 1s: must be":  func(o *Options) { o.BusyPoll = time.Second },
 		"--stream-period 1s: must": func(o *Options) { o.StreamPeriod = time.Second },
 		"--buffer-size 12: must":   func(o *Options) { o.BufferSize = 12 },
+		"--client-conns -2: must":  func(o *Options) { o.Clients.Conns = -2 },
+		"--client-prefix 32: must": func(o *Options) { o.Clients.Prefix = 32 },
+		"write it as IPv4": func(o *Options) {
+			o.Clients.Exempt = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}
+		},
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {
 		o := testOptions()

@@ -20,6 +20,7 @@ type Server struct {
 	opts      Options
 	budget    budget
 	admission *admit.Admission
+	clients   *admit.Clients
 	watch     *admit.Watch
 	tcp       *tcp.Shared
 	udp       *udp.Shared
@@ -64,8 +65,9 @@ func (s *Server) open() (err error) {
 	}
 	s.admission = admit.New()
 	s.admission.SetListeners(s.opts.Inbounds)
-	s.tcp = tcp.NewShared(s.admission)
-	s.udp = udp.NewShared(s.admission, s.budget.flows, s.opts.Batch, s.budget.writeBacks)
+	s.clients = admit.NewClients()
+	s.tcp = tcp.NewShared(s.admission, s.clients)
+	s.udp = udp.NewShared(s.admission, s.clients, s.budget.flows, s.opts.Batch, s.budget.writeBacks)
 	s.share()
 	if s.watch, err = admit.NewWatch(s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
@@ -101,6 +103,7 @@ func (s *Server) share() {
 	s.udp.SetMaxFlows(s.budget.flows)
 	s.tcp.SetMaxConns(s.budget.conns)
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
+	s.clients.Set(s.opts.clientBounds(s.budget))
 }
 
 // watchFailed logs from the watcher's goroutine, which must not read opts: a

@@ -21,13 +21,14 @@ type worker struct {
 	tcp      *tcp.Worker
 	udp      *udp.Worker
 	self     *admit.Self
+	clients  *admit.Clients
 
 	beat     loop.Timer
 	lastBeat atomic.Int64 // ns of Reactor.Now
 }
 
 func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
-	w := &worker{r: r, counters: new(count.Counters)}
+	w := &worker{r: r, counters: new(count.Counters), clients: s.clients}
 	log := count.NewLog(s.opts.Log)
 	var err error
 	if w.self, err = admit.NewSelf(s.admission); err != nil {
@@ -90,6 +91,9 @@ const heartbeatPeriod = time.Second
 func (w *worker) Expired(now int64) {
 	w.lastBeat.Store(now)
 	w.tcp.Trim()
+	if w.r.Index() == 0 {
+		w.clients.Sweep(now)
+	}
 	w.r.Arm(&w.beat, w, heartbeatPeriod)
 }
 

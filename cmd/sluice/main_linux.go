@@ -66,6 +66,7 @@ func groups() []kong.Group {
 		{Key: "listen", Title: "Listen"},
 		{Key: "tcp", Title: "TCP"},
 		{Key: "udp", Title: "UDP"},
+		{Key: "client", Title: "What one client may have"},
 		{Key: "admission", Title: "Where traffic may go"},
 		{Key: "path", Title: "Data path"},
 		{Key: "rules", Title: "Rules"},

@@ -39,6 +39,13 @@ type runCmd struct {
 
 	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
+	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 64th is left. off: no bound."`
+	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 512. off: no bound."`
+	ClientRate     clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
+	ClientSessions clientBound `group:"client" default:"auto" placeholder:"N" help:"UDP sessions of one client at once. auto: half of all, or up to 1024. off: no bound."`
+	ClientPrefix   int         `group:"client" default:"64" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
+	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds (repeatable)."`
+
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
@@ -99,11 +106,23 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
-		Mark: cmd.Mark, AllowLocal: cmd.AllowLocal,
+		Clients: cmd.clients(),
+		Mark:    cmd.Mark, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,
 	}
+}
+
+func (cmd *runCmd) clients() redir.ClientOptions {
+	c := redir.ClientOptions{
+		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Rate: int(cmd.ClientRate), Sessions: int(cmd.ClientSessions),
+		Prefix: cmd.ClientPrefix,
+	}
+	for _, n := range cmd.ClientExempt {
+		c.Exempt = append(c.Exempt, n.Prefix)
+	}
+	return c
 }
 
 func relayModes() map[string]splice.Mode {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/socket"
 )
@@ -76,6 +77,35 @@ func (z *size) UnmarshalText(text []byte) error {
 	}
 	*z = size(int(n) * unit)
 	return nil
+}
+
+// clientBound is what one client may have: a number, auto (or 0) or off.
+type clientBound int
+
+func (b *clientBound) UnmarshalText(text []byte) error {
+	switch s := string(text); s {
+	case "auto", "0":
+		*b = 0
+	case "off":
+		*b = redir.NoBound
+	default:
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return fmt.Errorf("%q: want a number, auto or off", s)
+		}
+		*b = clientBound(n)
+	}
+	return nil
+}
+
+func (b clientBound) String() string {
+	switch b {
+	case 0:
+		return "auto"
+	case redir.NoBound:
+		return "off"
+	}
+	return strconv.Itoa(int(b))
 }
 
 // keepalive is IDLE[,INTERVAL[,COUNT]] or off; empty where it is not given.

@@ -35,6 +35,10 @@ const (
 	RefusedPortZero
 	RefusedNoOriginalDest
 	RefusedMaxConns
+	RefusedClientConns    // a client had as many as it may, see admit.Bounds
+	RefusedClientDials    // likewise
+	RefusedClientRate     // likewise
+	RefusedClientSessions // likewise
 
 	firstFailure // a conn or flow that could not be carried
 	FailedUpstreamRefused
@@ -46,7 +50,9 @@ const (
 	AcceptPaused     // times that accepting paused for want of fds
 	TimedOutIdle
 	TimedOutHalfClosed
-	TimedOutPeer // a peer vanished: what was sent to it was not acknowledged
+	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
+	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
+	ClientsGone   // connections that the client reset before they were accepted
 
 	firstDrop // a datagram lost inside sluice
 	DroppedTruncated
@@ -55,6 +61,7 @@ const (
 	DroppedNoSession
 	DroppedWriteBack
 	FlowsEvicted      // ended early because the NAT table was full
+	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
 	ICMPToClient      // errors about upstream datagrams that were passed on
 	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
@@ -73,15 +80,18 @@ var counterNames = [numCounters]string{
 	RefusedUnspecified: "refused_to_unspecified", RefusedMulticast: "refused_to_multicast",
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
+	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
+	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
-	TimedOutPeer:     "timed_out_peer",
+	TimedOutPeer: "timed_out_peer", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
-	ICMPToClient: "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
+	FlowsReplaced: "udp_sessions_replaced",
+	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
 	WriteBackFallback: "write_back_fallback",
 }
 

@@ -44,6 +44,15 @@ func LocalAddr(fd int) (netip.AddrPort, error) {
 	return addr, nil
 }
 
+// peerName is getpeername(2), for its error alone.
+func peerName(fd int) syscall.Errno {
+	var sa sockaddr
+	size := uint32(len(sa))
+	_, _, errno := unix.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
+		uintptr(unsafe.Pointer(&size)))
+	return errno
+}
+
 // addrOption reads a socket option whose value is a socket address.
 func addrOption(fd, level, opt int) (netip.AddrPort, error) {
 	var sa sockaddr

@@ -33,9 +33,10 @@ type listener struct {
 	// spare is a socket for the next connection's upstream, -1 for none. It is
 	// made before the connection is accepted: when fds run out, clients wait in
 	// the kernel's queue instead of being accepted and reset.
-	spare  int
-	pause  time.Duration // 0: accepting
-	resume loop.Timer
+	spare    int
+	pause    time.Duration // 0: accepting
+	resume   loop.Timer
+	pressure pressure
 }
 
 // Listen takes over a listening socket of in. On error fd stays the caller's.
@@ -71,10 +72,9 @@ func (l *listener) take() (more bool) {
 		switch errno {
 		case 0:
 			l.pause = 0
-			if l.w.start(l.in, fd, l.spare, from) {
-				l.spare = -1
-			}
+			l.start(fd, from)
 		case unix.EAGAIN:
+			l.pressure.emptied()
 			return false
 		case unix.ECONNABORTED, unix.EINTR, unix.EPERM, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT,
 			unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
@@ -87,6 +87,7 @@ func (l *listener) take() (more bool) {
 			return false
 		}
 	}
+	l.pressure.left(l.w.r.Now())
 	return true
 }
 

@@ -8,7 +8,7 @@ import (
 // fail ends a conn that could not be carried: the client gets a reset.
 func (c *conn) fail(cause count.Counter, err error) {
 	c.w.counters.Add(cause, 1)
-	c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from.AddrPort()).
+	c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from()).
 		Stringer("dest", c.dest.AddrPort()).Err(err).Msg("upstream connection failed")
 	c.abort()
 }
@@ -42,8 +42,11 @@ func (c *conn) close() {
 	if c.state == closed {
 		return
 	}
-	c.state = closed
 	w := c.w
+	dialing := c.state == dialing
+	c.state = closed
+	w.listOf(dialing).remove(c)
+	c.of.Disconnect(dialing)
 	w.r.Cancel(&c.timer)
 	c.relay.Release()
 	c.closeEnd(&c.client)
@@ -52,5 +55,5 @@ func (c *conn) close() {
 	w.counters.Add(count.TCPBytesToClient, c.relay.Moved(upstreamSide))
 	w.counters.Add(count.ConnsClosed, 1)
 	w.shared.conns.Add(-1)
-	w.conns.remove(c)
+	w.pool.put(c)
 }

@@ -1,7 +1,9 @@
 package tcp
 
 import (
+	"net/netip"
 	"sluice/loop"
+	"sluice/redir/admit"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
 	"sluice/splice"
@@ -29,9 +31,10 @@ type conn struct {
 	upstream end
 	relay    splice.Relay
 	timer    loop.Timer
-	active   int64           // ns of Reactor.Now at the last edge
-	from     socket.Endpoint // the client's address
+	active   int64         // ns of Reactor.Now at the last edge; while dialing, at its begin
+	of       *admit.Client // whose it is, which holds it and its dial
 	dest     socket.Endpoint
+	port     uint16 // the client's
 	state    connState
 	armedFor limit
 	stream   bool    // the reactor knows that it is one
@@ -46,6 +49,8 @@ type end struct {
 	conn *conn
 	fd   int // -1: not open
 }
+
+func (c *conn) from() netip.AddrPort { return netip.AddrPortFrom(c.of.Addr(), c.port) }
 
 func (c *conn) side(e *end) splice.Side {
 	if e == &c.client {
@@ -65,12 +70,14 @@ func (e *end) Ready(ev loop.Events) {
 	if c.state == closed {
 		return
 	}
+	if c.state == dialing {
+		c.dialEdge(e, ev)
+		return
+	}
 	if ev != 0 {
 		c.active = c.w.r.Now()
 	}
 	switch c.state {
-	case dialing:
-		c.dialEdge(e, ev)
 	case relaying:
 		c.relay.Notify(c.side(e), splice.Events(ev))
 		c.pump()

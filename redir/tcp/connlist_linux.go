@@ -1,39 +1,18 @@
 package tcp
 
-// connList links the conns of one worker, in no order that matters, and keeps
-// some of those that ended for the next ones: with nothing to collect, the
-// garbage collector hardly runs.
-type connList struct {
-	head  *conn
-	n     int
-	spare *conn // linked by next
-	kept  int   // spares
-}
+// connList links conns of one worker, the newest first.
+type connList struct{ head, tail *conn }
 
-// mostSpares bounds the conns that a worker keeps, to 2 MiB.
-const mostSpares = 8192
-
-// add links a conn in its zero state.
-func (l *connList) add() *conn {
-	c := l.spare
-	if c != nil {
-		l.spare = c.next
-		l.kept--
-		*c = conn{}
-	} else {
-		c = new(conn)
-	}
-	c.next = l.head
+func (l *connList) add(c *conn) {
+	c.prev, c.next = nil, l.head
 	if l.head != nil {
 		l.head.prev = c
+	} else {
+		l.tail = c
 	}
 	l.head = c
-	l.n++
-	return c
 }
 
-// remove takes a closed conn away. A turn that was asked for it with Again may
-// still come, and finds it closed or does a new owner no harm.
 func (l *connList) remove(c *conn) {
 	if c.prev != nil {
 		c.prev.next = c.next
@@ -42,12 +21,40 @@ func (l *connList) remove(c *conn) {
 	}
 	if c.next != nil {
 		c.next.prev = c.prev
+	} else {
+		l.tail = c.prev
 	}
 	c.prev, c.next = nil, nil
-	l.n--
-	if l.kept < mostSpares {
-		c.next = l.spare
-		l.spare = c
-		l.kept++
+}
+
+// connPool keeps some of the conns that ended for the next ones: with nothing to
+// collect, the garbage collector hardly runs.
+type connPool struct {
+	spare *conn // linked by next
+	kept  int
+}
+
+// mostSpares bounds the conns that a worker keeps, to 2 MiB.
+const mostSpares = 8192
+
+// get returns a conn in its zero state.
+func (p *connPool) get() *conn {
+	c := p.spare
+	if c == nil {
+		return new(conn)
+	}
+	p.spare = c.next
+	p.kept--
+	*c = conn{}
+	return c
+}
+
+// put takes a closed conn, which is in no list. A turn that was asked for it with
+// Again may still come, and finds it closed or does a new owner no harm.
+func (p *connPool) put(c *conn) {
+	if p.kept < mostSpares {
+		c.next = p.spare
+		p.spare = c
+		p.kept++
 	}
 }

@@ -7,23 +7,27 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/count"
-	"sluice/redir/inbound"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
 // start finds out where the accepted client fd was going, admits it, and begins
-// to dial its destination with the socket spare. It owns both from here on, and
-// reports whether it took spare.
-func (w *Worker) start(in *inbound.Inbound, fd, spare int, from netip.AddrPort) (took bool) {
+// to dial its destination with the spare socket. It owns fd from here on.
+func (l *listener) start(fd int, from netip.AddrPort) {
+	w, in := l.w, l.in
+	if socket.HasNoPeer(fd) && !socket.HasInput(fd) {
+		w.counters.Add(count.ClientsGone, 1)
+		unix.Close(fd)
+		return
+	}
 	dest, err := in.Kind.Dest(fd, from.Addr())
 	if err != nil {
 		w.counters.Add(count.RefusedNoOriginalDest, 1)
 		w.log.Warn(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Err(err).Msg("no original destination: was this connection redirected?")
 		socket.Reset(fd)
-		return false
+		return
 	}
 	cause := w.shared.admission.Check(dest)
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest, w.set.Mark) {
@@ -34,20 +38,26 @@ func (w *Worker) start(in *inbound.Inbound, fd, spare int, from netip.AddrPort) 
 		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")
 		socket.Reset(fd)
-		return false
+		return
 	}
-	c := w.conns.add()
-	c.w, c.in, c.from, c.dest, c.active = w, in, socket.EndpointOf(from), socket.EndpointOf(dest), w.r.Now()
+	of := l.account(from, dest)
+	if of == nil {
+		socket.Reset(fd)
+		return
+	}
+	c := w.pool.get()
+	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(dest), w.r.Now()
 	c.client = end{conn: c, fd: fd}
-	c.upstream = end{conn: c, fd: spare}
+	c.upstream = end{conn: c, fd: l.spare}
+	l.spare = -1
+	w.dialing.add(c)
 	w.shared.conns.Add(1)
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)
-		return true
+		return
 	}
 	c.dial(dest)
-	return true
 }
 
 // dial starts the handshake with dest.
@@ -91,11 +101,20 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	if ev&(loop.Writable|loop.Readable|loop.ReadHangup) == 0 {
 		return
 	}
-	c.state = relaying
+	c.answered()
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.pump()
 	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
 		upstream.AckNow(e.fd)
 	}
+}
+
+// answered ends the dial: the upstream is there.
+func (c *conn) answered() {
+	c.w.dialing.remove(c)
+	c.state = relaying
+	c.w.running.add(c)
+	c.of.Answered()
+	c.active = c.w.r.Now()
 }

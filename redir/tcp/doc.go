@@ -6,6 +6,8 @@
 //	                                                                    └─ a limit has passed: RST
 //
 //	accept   takes connections from the kernel's queue, a share at a time
+//	clients  holds a conn and its dial against the bounds of its client
+//	pressure tells who may open how fast while a listener is behind
 //	dial     decides where one goes and opens its upstream
 //	relay    moves bytes, by splice.Relay, from edge to edge
 //	guard    watches a conn that has lived for a while for peers that vanish

@@ -25,13 +25,16 @@ type Settings struct {
 // Shared is what all workers see.
 type Shared struct {
 	admission *admit.Admission
+	clients   *admit.Clients
 	conns     atomic.Int64 // now
 	maxConns  atomic.Int64
 }
 
 // NewShared returns what the workers of one server share. They accept nothing
 // before SetMaxConns.
-func NewShared(a *admit.Admission) *Shared { return &Shared{admission: a} }
+func NewShared(a *admit.Admission, clients *admit.Clients) *Shared {
+	return &Shared{admission: a, clients: clients}
+}
 
 // SetMaxConns bounds the connections at once; those that run beyond a lower
 // bound go on.
@@ -54,7 +57,9 @@ type Worker struct {
 
 	workspace *splice.Workspace
 	listeners []*listener
-	conns     connList
+	dialing   connList
+	running   connList // all others
+	pool      connPool
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -108,10 +113,18 @@ func (w *Worker) Trim() {
 	}
 }
 
+// listOf is where the conns are that dial, or all others.
+func (w *Worker) listOf(dialing bool) *connList {
+	if dialing {
+		return &w.dialing
+	}
+	return &w.running
+}
+
 // AddRunning adds to sum what running connections have moved so far, which the
 // counters learn when they end.
 func (w *Worker) AddRunning(sum *count.Stats) {
-	for c := w.conns.head; c != nil; c = c.next {
+	for c := w.running.head; c != nil; c = c.next {
 		sum[count.TCPBytesToUpstream] += c.relay.Moved(clientSide)
 		sum[count.TCPBytesToClient] += c.relay.Moved(upstreamSide)
 	}
@@ -122,8 +135,10 @@ func (w *Worker) Close() {
 	for _, l := range w.listeners {
 		l.close()
 	}
-	for w.conns.head != nil {
-		w.conns.head.abort()
+	for _, l := range []*connList{&w.dialing, &w.running} {
+		for l.head != nil {
+			l.head.abort()
+		}
 	}
 	w.workspace.Close()
 }

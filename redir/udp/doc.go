@@ -9,7 +9,7 @@
 //	listen       receives a batch, admits each datagram, finds or opens its flow
 //	to_upstream  groups what clients sent by flow, and sends it
 //	to_client    groups what remotes wrote by write-back socket, and sends it
-//	flow         opens a session
+//	flow         opens a session, within the bounds of its client
 //	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
 //	writeback    the sockets that replies leave from

@@ -34,6 +34,7 @@ func (w *Worker) evict(e *nat.Entry[*flow]) {
 func (w *Worker) end(e *nat.Entry[*flow]) {
 	w.counters.Add(count.FlowsClosed, 1)
 	f := e.Value
+	f.of.End()
 	owner := f.owner
 	if owner == w {
 		f.retire(w)

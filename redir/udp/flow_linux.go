@@ -9,6 +9,7 @@ import (
 
 	"sluice/loop"
 	"sluice/nat"
+	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
@@ -33,6 +34,7 @@ type flow struct {
 	fd    int
 	id    uint32
 	key   nat.Key
+	of    *admit.Client // who holds it
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
 	other atomic.Bool // has written elsewhere than to a lookup's port
@@ -52,14 +54,19 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
 	}
+	of := w.account(key, in, m)
+	if of == nil {
+		return nil
+	}
 	fd, errno := w.upstreamSocket(m.Source.Addr())
 	if errno != 0 {
+		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
 	w.lastFlow++
-	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key}
+	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key, of: of}
 	if w.noRuns {
 		f.gso.Disable()
 	}
@@ -70,6 +77,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.evict(victim)
 	}
 	if !inserted {
+		of.End()
 		unix.Close(fd)
 		return e
 	}
@@ -84,6 +92,29 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	}
 	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e
+}
+
+// account takes a session for a client. Where the client has as many as it may,
+// one of its own gives way (nat.Table.EvictOf); else the answer is nil, and told.
+func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *admit.Client {
+	of, refusal := w.shared.clients.Open(m.Source.Addr())
+	if of != nil {
+		return of
+	}
+	if e := w.shared.flows.EvictOf(key, w.r.Now()); e != nil {
+		w.counters.Add(count.FlowsReplaced, 1)
+		w.end(e)
+		if of, refusal = w.shared.clients.Open(m.Source.Addr()); of != nil {
+			return of
+		}
+	}
+	w.counters.Add(refusal.Cause, 1)
+	if e := w.log.Warn(refusal.Cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+		e.Str("inbound", in.Tag).Stringer("client", m.Source).Stringer("dest", m.Dest).Stringer("of", refusal.Of).
+			Int("bound", refusal.Bound).Str("flag", refusal.Flag()).
+			Msg("datagram refused: its client has as many sessions as it may")
+	}
+	return nil
 }
 
 // upstreamSocket makes a socket of the client's family. When fds have run out

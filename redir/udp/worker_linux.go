@@ -23,6 +23,7 @@ type Settings struct {
 // Shared is what all workers see.
 type Shared struct {
 	admission  *admit.Admission
+	clients    *admit.Clients
 	flows      *nat.Table[*flow]
 	batch      int // datagrams per recvmmsg and sendmmsg
 	writeBacks int // bound of one worker's write-back sockets
@@ -31,8 +32,8 @@ type Shared struct {
 // NewShared returns what the workers of one server share: a table of at most
 // maxFlows flows, batches of so many datagrams, and a bound of write-back
 // sockets for each worker.
-func NewShared(a *admit.Admission, maxFlows, batch, writeBacks int) *Shared {
-	return &Shared{admission: a, flows: nat.New[*flow](max(1, maxFlows)), batch: batch, writeBacks: writeBacks}
+func NewShared(a *admit.Admission, clients *admit.Clients, maxFlows, batch, writeBacks int) *Shared {
+	return &Shared{admission: a, clients: clients, flows: nat.New[*flow](max(1, maxFlows)), batch: batch, writeBacks: writeBacks}
 }
 
 // SetMaxFlows bounds the flows at once; what there is beyond a lower bound is

@@ -1,0 +1,47 @@
+package redir
+
+import (
+	"fmt"
+	"net/netip"
+
+	"sluice/redir/admit"
+)
+
+// NoBound, for a bound of ClientOptions, leaves clients unbounded.
+const NoBound = -1
+
+// ClientOptions are what one client may have: an address, and half as much
+// again the network of an IPv6 one. 0: derived from what there is.
+type ClientOptions struct {
+	Conns    int
+	Dials    int // that are unanswered
+	Rate     int // new connections a second
+	Sessions int
+	Prefix   int // bits of an IPv6 client's network
+	Exempt   []netip.Prefix
+}
+
+// mostClientBound bounds each bound.
+const mostClientBound = 1 << 24
+
+func (c *ClientOptions) validate() error {
+	for _, n := range []struct {
+		name  string
+		value int
+	}{
+		{"--client-conns", c.Conns}, {"--client-dials", c.Dials}, {"--client-rate", c.Rate}, {"--client-sessions", c.Sessions},
+	} {
+		if n.value < NoBound || n.value > mostClientBound {
+			return fmt.Errorf("%s %d: must be between 1 and %d, auto or off", n.name, n.value, mostClientBound)
+		}
+	}
+	if c.Prefix < admit.LeastPrefix || c.Prefix > 128 {
+		return fmt.Errorf("--client-prefix %d: must be between %d and 128", c.Prefix, admit.LeastPrefix)
+	}
+	for _, p := range c.Exempt {
+		if p.Addr().Is4In6() {
+			return fmt.Errorf("--client-exempt %s: write it as IPv4", p)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,45 @@
+package redir
+
+import "sluice/redir/admit"
+
+const (
+	// manyConns and manyDials are what one client may have where half, or an
+	// eighth, of all would be less: a torrent client, a load generator, an office
+	// behind one address; but never the last of them.
+	manyConns = 5000
+	manyDials = 512
+	// manySessions is the same for UDP. It may be all: where the table is full, who
+	// has the most makes room.
+	manySessions = 1024
+	// lastPart is what is left to others, as 1/lastPart of all.
+	lastPart = 64
+)
+
+// clientBounds says what one client may have of b. All dials of one are never
+// more than half of the connections that there may be.
+func (o *Options) clientBounds(b budget) *admit.Bounds {
+	c := &o.Clients
+	bounds := &admit.Bounds{
+		Conns:    boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns))),
+		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyDials))),
+		Rate:     boundOf(c.Rate, 0),
+		Paced:    c.Rate == 0,
+		Sessions: boundOf(c.Sessions, max(b.flows/2, min(b.flows, manySessions))),
+		Prefix:   c.Prefix, Exempt: c.Exempt,
+	}
+	if bounds.Dials > 0 && b.conns > 0 {
+		bounds.Dials = min(bounds.Dials, (b.conns+1)/2)
+	}
+	return bounds
+}
+
+// boundOf is what admit.Bounds takes for a flag's value.
+func boundOf(value, derived int) int {
+	switch value {
+	case NoBound:
+		return 0
+	case 0:
+		return derived
+	}
+	return value
+}
