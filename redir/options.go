@@ -27,6 +27,8 @@ type Options struct {
 	DrainTimeout     time.Duration
 	MaxConns         int // 0: as many as the fd limit carries
 
+	MemoryPressure bool // begin nothing new while memory is short
+
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
 	Mark       uint32 // SO_MARK of every socket that sends; 0 sets none

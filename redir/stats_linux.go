@@ -71,8 +71,11 @@ type Limits struct {
 	FDs        int    // the fd limit
 }
 
-// Limits returns how many connections and UDP sessions there may be at once.
+// Limits returns how many connections and UDP sessions there may be at once. It
+// waits for a reload that is under way.
 func (s *Server) Limits() Limits {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds}
 }
 

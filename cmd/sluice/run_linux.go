@@ -39,6 +39,8 @@ type runCmd struct {
 
 	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
+	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
+
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
@@ -98,6 +100,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		UDPTimeout: cmd.UDPTimeout, UDPQueryTimeout: cmd.UDPQueryTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
+		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Mark: cmd.Mark, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],

@@ -42,8 +42,8 @@ func (c *conn) close() {
 	if c.state == closed {
 		return
 	}
-	c.state = closed
 	w := c.w
+	w.conns.remove(c)
 	w.r.Cancel(&c.timer)
 	c.relay.Release()
 	c.closeEnd(&c.client)
@@ -52,5 +52,5 @@ func (c *conn) close() {
 	w.counters.Add(count.TCPBytesToClient, c.relay.Moved(upstreamSide))
 	w.counters.Add(count.ConnsClosed, 1)
 	w.shared.conns.Add(-1)
-	w.conns.remove(c)
+	w.conns.keep(c)
 }

@@ -1,19 +1,25 @@
 package tcp
 
-// connList links the conns of one worker, in no order that matters, and keeps
-// some of those that ended for the next ones: with nothing to collect, the
-// garbage collector hardly runs.
+// connList holds the conns of one worker: those whose upstream has not answered
+// yet, and the others. It keeps some of those that ended for the next ones: with
+// nothing to collect, the garbage collector hardly runs.
 type connList struct {
-	head  *conn
-	n     int
-	spare *conn // linked by next
-	kept  int   // spares
+	dialing chain // in the order in which they were accepted
+	running chain // as scan has left it
+	spare   *conn // linked by next
+	kept    int   // spares
+}
+
+// chain links conns: the head came last.
+type chain struct {
+	head, tail *conn
+	n          int
 }
 
 // mostSpares bounds the conns that a worker keeps, to 2 MiB.
 const mostSpares = 8192
 
-// add links a conn in its zero state.
+// add links a conn in its zero state, which dials.
 func (l *connList) add() *conn {
 	c := l.spare
 	if c != nil {
@@ -23,18 +29,60 @@ func (l *connList) add() *conn {
 	} else {
 		c = new(conn)
 	}
-	c.next = l.head
-	if l.head != nil {
-		l.head.prev = c
-	}
-	l.head = c
-	l.n++
+	l.dialing.push(c)
 	return c
 }
 
-// remove takes a closed conn away. A turn that was asked for it with Again may
-// still come, and finds it closed or does a new owner no harm.
+// run notes that the upstream of c, which was dialing, has answered.
+func (l *connList) run(c *conn) {
+	l.dialing.take(c)
+	c.state = relaying
+	l.running.push(c)
+}
+
+// remove takes a conn away, and makes it closed. A turn that was asked for it with
+// Again may still come, and finds it closed or does a new owner no harm.
 func (l *connList) remove(c *conn) {
+	if c.state == dialing {
+		l.dialing.take(c)
+	} else {
+		l.running.take(c)
+	}
+	c.state = closed
+}
+
+// keep takes a conn that was removed, and given back all that it held.
+func (l *connList) keep(c *conn) {
+	if l.kept < mostSpares {
+		c.next = l.spare
+		l.spare = c
+		l.kept++
+	}
+}
+
+// each calls f with every conn; f may end the one that it is given.
+func (l *connList) each(f func(*conn)) {
+	for _, first := range []*conn{l.dialing.head, l.running.head} {
+		for c := first; c != nil; {
+			next := c.next
+			f(c)
+			c = next
+		}
+	}
+}
+
+func (l *chain) push(c *conn) {
+	c.prev, c.next = nil, l.head
+	if l.head != nil {
+		l.head.prev = c
+	} else {
+		l.tail = c
+	}
+	l.head = c
+	l.n++
+}
+
+func (l *chain) take(c *conn) {
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -42,12 +90,23 @@ func (l *connList) remove(c *conn) {
 	}
 	if c.next != nil {
 		c.next.prev = c.prev
+	} else {
+		l.tail = c.prev
 	}
 	c.prev, c.next = nil, nil
 	l.n--
-	if l.kept < mostSpares {
-		c.next = l.spare
-		l.spare = c
-		l.kept++
+}
+
+// scan calls f with up to n conns, those first that it has not called with for
+// the longest time; f may end the one that it is given.
+func (l *chain) scan(n int, f func(*conn)) {
+	for range min(n, l.n) {
+		c := l.tail
+		if c == nil {
+			return
+		}
+		l.take(c)
+		l.push(c)
+		f(c)
 	}
 }

@@ -91,7 +91,10 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	if ev&(loop.Writable|loop.Readable|loop.ReadHangup) == 0 {
 		return
 	}
-	c.state = relaying
+	c.w.conns.run(c)
+	if c.w.shared.tight.Load() {
+		c.freeze(true)
+	}
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.pump()
