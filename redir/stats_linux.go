@@ -66,9 +66,10 @@ func (s *Server) Failed() <-chan error { return s.group.Failed() }
 // Limits are the bounds that a Server found.
 type Limits struct {
 	Conns      int
-	Flows      int    // UDP sessions
-	FlowsBound string // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
-	FDs        int    // the fd limit
+	Flows      int      // UDP sessions
+	FlowsBound string   // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
+	FDs        int      // the fd limit
+	Memory     []string // what tells when memory is short (pressure.Watch)
 }
 
 // Limits returns how many connections and UDP sessions there may be at once. It
@@ -76,7 +77,14 @@ type Limits struct {
 func (s *Server) Limits() Limits {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds}
+	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds, s.memory()}
+}
+
+func (s *Server) memory() []string {
+	if !s.opts.MemoryPressure {
+		return nil
+	}
+	return s.scarcity.watch.Gauges()
 }
 
 // Reactors is how many event loops run.

@@ -64,6 +64,7 @@ func (l *listener) Ready(loop.Events) {
 
 // take accepts a share of the queue, and reports whether there may be more.
 func (l *listener) take() (more bool) {
+	inVain := 0 // times that something was given up, and did not help
 	for range acceptsPerCall {
 		if cause, why := l.w.shared.full(); cause != 0 && !l.makeWay(false) {
 			l.wait(cause, why)
@@ -72,7 +73,7 @@ func (l *listener) take() (more bool) {
 		fd, from, errno := l.accept()
 		switch errno {
 		case 0:
-			l.pause, l.served = 0, l.w.r.Now()
+			l.pause, l.served, inVain = 0, l.w.r.Now(), 0
 			if l.w.start(l.in, fd, l.spare, from) {
 				l.spare = -1
 			}
@@ -84,10 +85,11 @@ func (l *listener) take() (more bool) {
 			// The connection ended before it was accepted, or a network error
 			// is passed on (accept(2)): take the next.
 		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
-			if !l.makeWay(true) {
+			if inVain == mostInVain || !l.makeWay(true) {
 				l.wait(count.AcceptPaused, errno)
 				return false
 			}
+			inVain++
 		default:
 			// It will not pass by itself: a listener that `ss -K` ended says EINVAL.
 			l.pauseFor(count.AcceptPaused, errno)

@@ -27,6 +27,9 @@ const (
 	// the time until the next look after one that found nothing.
 	scanMost  = 256
 	scanPause = int64(100 * time.Millisecond)
+	// mostInVain bounds how much is given up for one client at a time: where the
+	// machine's fds or memory have run out, others take what is given back.
+	mostInVain = 4
 	// waysForOthers bounds how many conns one worker ends at a time for clients of
 	// the others.
 	waysForOthers = 64
