@@ -30,6 +30,8 @@
 //     sleeping.
 //   - retire: give up an fd that other reactors may still be using in the
 //     turn that they are in; it is closed when each has finished that turn.
+//     Retired ones are counted, and a reactor that has retired its share waits for
+//     the others after its turn.
 //   - batch: several datagrams received or sent by one system call. Its slots
 //     each hold one message: a datagram, or a run.
 //   - run: datagrams of equal size from one sender to one receiver, the last

@@ -20,9 +20,12 @@ type Group struct {
 	start    time.Time
 	stopping atomic.Bool
 
-	_     [64]byte
-	epoch atomic.Uint64
-	_     [64]byte
+	_       [64]byte
+	epoch   atomic.Uint64
+	retired atomic.Int64 // fds that wait to be closed, of all reactors
+	_       [64]byte
+
+	retireShare int // of one reactor; see SetRetireBound
 
 	done   sync.WaitGroup
 	errs   []error
@@ -44,6 +47,7 @@ func NewGroup(n int) (*Group, error) {
 		r.epoch.Store(quiescent)
 		g.reactors = append(g.reactors, r)
 	}
+	g.SetRetireBound(defaultRetireBound)
 	return g, nil
 }
 
@@ -89,7 +93,7 @@ func (g *Group) Stop() {
 func (g *Group) Wait() error {
 	g.done.Wait()
 	for _, r := range g.reactors {
-		r.retired.closeAll()
+		r.retired.closeAll(g)
 	}
 	return errors.Join(g.errs...)
 }

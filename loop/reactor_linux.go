@@ -101,7 +101,13 @@ func (r *Reactor) Forget(fd int) {
 func (r *Reactor) Retire(fd int) {
 	r.slots.drop(fd)
 	r.retired.add(fd, r.group.epoch.Add(1))
+	r.group.retired.Add(1)
 }
+
+// Retired is how many fds of the whole group were retired and are still open;
+// from any goroutine. Whoever retires to make room for another stops while it is
+// at the bound (Group.SetRetireBound).
+func (r *Reactor) Retired() int { return int(r.group.retired.Load()) }
 
 // Again asks for h.Ready(0) without waiting for an edge: an edge's handler gets
 // it later in the same turn, after those of all other edges, anybody else in the
@@ -173,7 +179,7 @@ func (r *Reactor) turn() error {
 		hook()
 	}
 	r.epoch.Store(quiescent)
-	r.retired.close(r.group)
+	r.closeRetired()
 	return nil
 }
 

@@ -1,10 +1,25 @@
 package loop
 
-import "math"
+import (
+	"math"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // quiescent is the epoch of a reactor that is between turns: it can hold no
 // reference to anything shared.
 const quiescent = math.MaxUint64
+
+const (
+	// defaultRetireBound is in fds, of the whole group.
+	defaultRetireBound = 1024
+	// passPause and passMost (ns) are how long a reactor that has retired much
+	// sleeps before it looks again whether the others have finished their turns,
+	// and how long in all after one turn.
+	passPause = int64(50 * time.Microsecond)
+	passMost  = int64(time.Millisecond)
+)
 
 // retireQueue holds fds that this reactor gave up, oldest first, each with the
 // epoch that began when it was given up. A reactor that starts a turn
@@ -36,13 +51,39 @@ func (q *retireQueue) close(g *Group) {
 		closeFD(q.fds[done].fd)
 		done++
 	}
+	g.retired.Add(-int64(done))
 	q.fds = append(q.fds[:0], q.fds[done:]...)
 }
 
 // closeAll closes the rest, of a group whose reactors have all ended.
-func (q *retireQueue) closeAll() {
+func (q *retireQueue) closeAll(g *Group) {
 	for _, r := range q.fds {
 		closeFD(r.fd)
 	}
+	g.retired.Add(-int64(len(q.fds)))
 	q.fds = nil
+}
+
+// SetRetireBound says how many fds may be retired and still open before those
+// that retire them wait for the others' turns. Before Start. It is a goal and no
+// more: a turn retires what it must, and whoever can do without asks Retired
+// first.
+func (g *Group) SetRetireBound(n int) {
+	g.retireShare = max(1, n/2/max(1, len(g.reactors)))
+}
+
+// closeRetired closes what no reactor can still use, between two turns. Reactors
+// that share a CPU may run many turns while the one that holds their fds up does
+// not run at all: one that has retired its share and cannot close it sleeps for a
+// while, so that the other may.
+func (r *Reactor) closeRetired() {
+	r.retired.close(r.group)
+	if len(r.retired.fds) < r.group.retireShare {
+		return
+	}
+	pause := unix.NsecToTimespec(passPause)
+	for slept := int64(0); slept < passMost && len(r.retired.fds) >= r.group.retireShare; slept += passPause {
+		_ = unix.Nanosleep(&pause, nil) // a signal may cut it short
+		r.retired.close(r.group)
+	}
 }

@@ -5,11 +5,24 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/redir/udp"
 )
 
+// Who owns the fds of the process. What is for all or for a worker is counted
+// whether it is open or not; the rest is shared out.
 const (
-	// reservedFDs are for listeners, engines, netlink, logs and the runtime.
-	reservedFDs = 256
+	// reservedFDs are the process' own: standard error, what the Go runtime waits
+	// with, netlink sockets (own addresses, rules and who touches them, sets),
+	// files that are read while running (pressure.Watch: 40 at most; configuration,
+	// /proc), the service manager's socket, those of who asks for a status.
+	reservedFDs = 160
+	// fdsPerWorker are a reactor's engine (3), the socket that asks the kernel
+	// whose a client is (1), raw sockets for ICMP errors (2), the reserve with which
+	// clients are refused (1), an accepted client that is about to be refused (1), a
+	// session's socket until its victim's is retired (1), a file that the worker
+	// reads, and room.
+	fdsPerWorker = 16
 	// fdsPerConn are a connection's two sockets.
 	fdsPerConn = 2
 	// fdsPerPipe are a pipe's two ends.
@@ -17,22 +30,34 @@ const (
 	// mostWriteBacks bounds the write-back sockets of one worker: one for each
 	// source port of the replies that it sends at a time.
 	mostWriteBacks = 1024
+	// leastEnding and mostEnding bound the sockets of sessions that have ended,
+	// which another worker may still be using in its turn.
+	leastEnding, mostEnding = 16, 4096
 	// sparePorts is the share of ports that is left, as 1/sparePorts: to others on
 	// the gateway, and to sessions whose victims have not given theirs back yet.
 	sparePorts = 32
 	// mostPipes bounds the pipes of one worker: a direction has one only while
 	// bytes are stuck in it.
 	mostPipes = 512
+	// leastLeft is how few fds may be left to be shared out.
+	leastLeft = 64
 )
 
 // budget shares out the fds that the process may have.
 type budget struct {
 	fds        int
+	listeners  int
 	conns      int
 	flows      int
 	flowsBound string // what set flows: a flag, a limit or a sysctl
 	pipes      int    // per worker
 	writeBacks int    // per worker
+	ending     int
+	shrunk     bool // made by shrink
+}
+
+func (b *budget) udp() udp.Bounds {
+	return udp.Bounds{Flows: b.flows, WriteBacks: b.writeBacks, Ending: b.ending}
 }
 
 // raiseFDLimit raises RLIMIT_NOFILE to its hard limit, and returns it.
@@ -45,7 +70,34 @@ func raiseFDLimit() (int, error) {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
 		return 0, os.NewSyscallError("setrlimit", err)
 	}
-	return int(min(lim.Max, 1<<30)), nil
+	return int(min(lim.Max, mostFDs)), nil
+}
+
+// fdLimit is RLIMIT_NOFILE as it is now.
+func fdLimit() (int, error) {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0, os.NewSyscallError("getrlimit", err)
+	}
+	return int(min(lim.Cur, mostFDs)), nil
+}
+
+// mostFDs is more than any limit lets a process have.
+const mostFDs = 1 << 30
+
+// needs is what o takes whatever the traffic: networks, and listeners with the
+// spare socket that each TCP one has for the next upstream.
+func (o *Options) needs(workers int) (tcp, udp bool, listeners int) {
+	for _, in := range o.Inbounds {
+		tcp, udp = tcp || in.TCP, udp || in.UDP
+		if in.TCP {
+			listeners += 2 * len(in.Addrs()) * workers
+		}
+		if in.UDP {
+			listeners += len(in.Addrs()) * workers
+		}
+	}
+	return tcp, udp, listeners
 }
 
 // plan shares out limit fds. UDP sessions have one each and may take a third
@@ -53,26 +105,37 @@ func raiseFDLimit() (int, error) {
 // eighth. (The kernel's own quota of pipe pages is found out when a pipe is wanted: splice
 // copies where it is used up.)
 func plan(o *Options, limit, workers, ports int) (budget, error) {
-	tcp, udp := false, false
-	for _, in := range o.Inbounds {
-		tcp, udp = tcp || in.TCP, udp || in.UDP
+	tcp, udp, listeners := o.needs(workers)
+	left := limit - reservedFDs - fdsPerWorker*workers
+	if left >= leastLeft && left-listeners < leastLeft {
+		return budget{}, fmt.Errorf("the fd limit is %d: too low for %d inbounds with %d reactors, whose listeners take %d; raise it (ulimit -Hn, LimitNOFILE=), or lower --reactors",
+			limit, len(o.Inbounds), workers, listeners)
 	}
-	left := limit - reservedFDs - 16*workers
-	if left < 64 {
+	if left -= listeners; left < leastLeft {
 		return budget{}, fmt.Errorf("the fd limit is %d: too low; raise it (ulimit -Hn, LimitNOFILE=)", limit)
 	}
-	b := budget{fds: limit}
+	b := share(o, left, workers, ports, tcp, udp)
+	b.fds, b.listeners = limit, listeners
+	if tcp && b.conns < 1 || udp && b.flows < 1 {
+		return budget{}, fmt.Errorf("the fd limit is %d: too low for %d reactors; raise it (ulimit -Hn, LimitNOFILE=), or lower --reactors", limit, workers)
+	}
+	return b, nil
+}
+
+// share shares out what is left.
+func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 	b.writeBacks = max(8, min(mostWriteBacks, left/16/workers))
 	b.pipes = max(1, min(mostPipes, left/8/fdsPerPipe/workers))
 	if udp {
-		left -= b.writeBacks * workers
-		share := left
+		b.ending = max(leastEnding, min(mostEnding, left/16))
+		left -= b.ending + b.writeBacks*workers
+		most := left
 		if tcp {
-			share = left / 3
+			most = left / 3
 		}
 		b.flows, b.flowsBound = o.UDPSessions, "--udp-sessions"
-		if share < b.flows {
-			b.flows, b.flowsBound = share, "fd_limit"
+		if most < b.flows {
+			b.flows, b.flowsBound = most, "fd_limit"
 		}
 		if ports -= ports / sparePorts; ports < b.flows {
 			b.flows, b.flowsBound = ports, "ip_local_port_range"
@@ -86,8 +149,25 @@ func plan(o *Options, limit, workers, ports int) (budget, error) {
 			b.conns = min(b.conns, o.MaxConns)
 		}
 	}
-	if tcp && b.conns < 1 || udp && b.flows < 1 {
-		return budget{}, fmt.Errorf("the fd limit is %d: too low for %d reactors; raise it (ulimit -Hn, LimitNOFILE=), or lower --reactors", limit, workers)
+	return b
+}
+
+// shrink is the plan for a limit that somebody has lowered below what any plan
+// could be made for, to a process that holds so many fds without traffic: what is
+// left is shared out all the same.
+func shrink(o *Options, limit, held, workers int) budget {
+	tcp, udp, listeners := o.needs(workers)
+	left := max(leastLeft/2, limit-held)
+	b := budget{shrunk: true, fds: limit, listeners: listeners, pipes: 1, writeBacks: max(1, left/16/workers)}
+	if udp {
+		b.ending = leastEnding
+		b.flows, b.flowsBound = min(o.UDPSessions, left/4), "fd_limit"
 	}
-	return b, nil
+	if tcp {
+		b.conns = left / 2 / fdsPerConn
+		if o.MaxConns > 0 {
+			b.conns = min(b.conns, o.MaxConns)
+		}
+	}
+	return b
 }

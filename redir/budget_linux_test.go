@@ -14,12 +14,12 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
 				}
-				need := reservedFDs + fdsPerConn*b.conns + b.flows
+				need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + b.flows
 				if networks[0] {
 					need += fdsPerPipe * b.pipes * workers
 				}
 				if networks[1] {
-					need += b.writeBacks * workers
+					need += b.writeBacks*workers + b.ending
 				}
 				if need > limit {
 					t.Errorf("%d fds, %d workers: %+v needs %d", limit, workers, b, need)
@@ -52,7 +52,7 @@ func TestPlanHonoursSmallerBounds(t *testing.T) {
 		{20, 20000, 28232, 20, "--udp-sessions"},
 		{65536, 1 << 20, 28232, 27350, "ip_local_port_range"},
 		{65536, 1 << 20, 64512, 62496, "ip_local_port_range"},
-		{65536, 20000, 28232, 6160, "fd_limit"},
+		{65536, 20000, 28232, 5774, "fd_limit"},
 	} {
 		o.MaxConns, o.UDPSessions = 10, c.sessions
 		b, err := plan(&o, c.limit, 2, c.ports)

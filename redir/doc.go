@@ -15,6 +15,9 @@
 //	  │  │   count └─ socket ┘        counters and the log by cause; the calls to the kernel
 //	loop splice nat          icmp     (beneath udp) errors as bytes
 //
+//	scarcity ── pressure: memory, and the fd limit, as others leave them: both
+//	            halves are told of it
+//
 // No import runs up. rules, firewall, doctor and config stand beside: what
 // diverts traffic here, what others' rules do to it, whether this machine can,
 // and the file that says how.
@@ -29,5 +32,6 @@
 //   - worker: what one reactor owns: a half for TCP and one for UDP, which
 //     count into the same counters. Workers share the NAT table, the bound of
 //     connections and the admission.
-//   - budget: how the fds that the process may have are shared out.
+//   - budget: how the fds that the process may have are shared out; each has its
+//     owner there.
 package redir

@@ -27,7 +27,8 @@ type Options struct {
 	DrainTimeout     time.Duration
 	MaxConns         int // 0: as many as the fd limit carries
 
-	Clients ClientOptions
+	Clients        ClientOptions
+	MemoryPressure bool // begin nothing new while memory is short
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 

@@ -26,8 +26,10 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	b, err := plan(&o, s.budget.fds, len(s.workers), localPorts())
-	if err != nil {
+	if err != nil && !s.budget.shrunk {
 		return err
+	} else if err != nil {
+		b = shrink(&o, s.budget.fds, s.scarcity.held, len(s.workers))
 	}
 	if err := o.checkRights(); err != nil {
 		return err
@@ -49,6 +51,7 @@ func (s *Server) Reload(o Options) error {
 	s.admission.SetListeners(o.Inbounds)
 	s.share()
 	err = s.onWorkers(func(w *worker) error {
+		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings())
 		w.udp.Set(o.udpSettings())
 		for from, to := range diff.changed {

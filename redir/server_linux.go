@@ -26,6 +26,7 @@ type Server struct {
 	udp       *udp.Shared
 	group     *loop.Group
 	workers   []*worker
+	scarcity  *scarcity
 	started   bool
 	closing   sync.Once
 
@@ -67,7 +68,7 @@ func (s *Server) open() (err error) {
 	s.admission.SetListeners(s.opts.Inbounds)
 	s.clients = admit.NewClients()
 	s.tcp = tcp.NewShared(s.admission, s.clients)
-	s.udp = udp.NewShared(s.admission, s.clients, s.budget.flows, s.opts.Batch, s.budget.writeBacks)
+	s.udp = udp.NewShared(s.admission, s.clients, s.opts.Batch, s.budget.udp())
 	s.share()
 	if s.watch, err = admit.NewWatch(s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
@@ -75,6 +76,7 @@ func (s *Server) open() (err error) {
 	if s.group, err = loop.NewGroup(reactors); err != nil {
 		return err
 	}
+	s.group.SetRetireBound(s.budget.ending)
 	s.group.SetBusyPoll(s.opts.BusyPoll)
 	s.group.SetStreamPeriod(s.opts.StreamPeriod)
 	for _, r := range s.group.Reactors() {
@@ -95,12 +97,13 @@ func (s *Server) open() (err error) {
 		}
 	}
 	s.inbounds = opened
+	s.scarcity = newScarcity(s)
 	return nil
 }
 
 // share tells all workers of the limits that may change while running.
 func (s *Server) share() {
-	s.udp.SetMaxFlows(s.budget.flows)
+	s.udp.SetBounds(s.budget.udp())
 	s.tcp.SetMaxConns(s.budget.conns)
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
 	s.clients.Set(s.opts.clientBounds(s.budget))
@@ -116,6 +119,7 @@ func watchFailed(log zerolog.Logger) func(error) {
 func (s *Server) Start() {
 	s.started = true
 	s.group.Start()
+	s.scarcity.start()
 }
 
 // Drain stops accepting and waits until the last connection has ended or ctx
@@ -152,6 +156,9 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) close() (err error) {
+	if s.scarcity != nil {
+		s.scarcity.close()
+	}
 	if s.watch != nil {
 		s.watch.Close()
 	}

@@ -66,14 +66,25 @@ func (s *Server) Failed() <-chan error { return s.group.Failed() }
 // Limits are the bounds that a Server found.
 type Limits struct {
 	Conns      int
-	Flows      int    // UDP sessions
-	FlowsBound string // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
-	FDs        int    // the fd limit
+	Flows      int      // UDP sessions
+	FlowsBound string   // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
+	FDs        int      // the fd limit
+	Memory     []string // what tells when memory is short (pressure.Watch)
 }
 
-// Limits returns how many connections and UDP sessions there may be at once.
+// Limits returns how many connections and UDP sessions there may be at once. It
+// waits for a reload that is under way.
 func (s *Server) Limits() Limits {
-	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds}
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds, s.memory()}
+}
+
+func (s *Server) memory() []string {
+	if !s.opts.MemoryPressure {
+		return nil
+	}
+	return s.scarcity.watch.Gauges()
 }
 
 // Reactors is how many event loops run.

@@ -74,9 +74,9 @@ func (p *pipePool) take(kind pipeKind) *pipe {
 	return nil
 }
 
-// give takes a lent pipe back: into the pool if it is empty, closed otherwise.
+// give takes a lent pipe back: into the pool if it is empty and within the bound, closed otherwise.
 func (p *pipePool) give(x *pipe) {
-	if x.held == 0 {
+	if x.held == 0 && p.open <= p.most {
 		s := &p.shelves[x.kind]
 		s.idle = append(s.idle, x)
 		return
@@ -115,12 +115,28 @@ func (p *pipePool) trim() {
 	}
 }
 
-// close closes every idle pipe.
-func (p *pipePool) close() {
+// setMost replaces the bound; idle pipes beyond a lower one are closed.
+func (p *pipePool) setMost(most int) {
+	p.most = most
+	for i := range p.shelves {
+		s := &p.shelves[i]
+		p.closeIdle(s, min(len(s.idle), max(0, p.open-most)))
+	}
+}
+
+// closeAllIdle tells whether there was an idle pipe.
+func (p *pipePool) closeAllIdle() bool {
+	before := p.open
 	for i := range p.shelves {
 		s := &p.shelves[i]
 		p.closeIdle(s, len(s.idle))
 	}
+	return p.open < before
+}
+
+// close closes every idle pipe, and every lent one when it comes back.
+func (p *pipePool) close() {
+	p.closeAllIdle()
 	p.most = 0
 }
 

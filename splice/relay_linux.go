@@ -171,6 +171,9 @@ func (r *Relay) noteWay(a, b uint64) {
 	}
 }
 
+// Stalled tells whether bytes of one side wait for room at the other.
+func (r *Relay) Stalled(from Side) bool { return !r.dirs[from].empty() }
+
 // HalfClosed tells whether exactly one direction has ended and is delivered.
 func (r *Relay) HalfClosed() bool { return r.dirs[A].over() != r.dirs[B].over() }
 

@@ -31,6 +31,15 @@ func (w *Workspace) Trim() {
 	w.residues.trim()
 }
 
+// SetMaxPipes bounds the pipes at once, idle ones included; of those beyond a lower bound, lent ones are closed when they come back.
+func (w *Workspace) SetMaxPipes(n int) { w.pipes.setMost(max(1, n)) }
+
+// GiveUpIdle closes every idle pipe, for somebody who needs the fds, and tells whether there was one.
+func (w *Workspace) GiveUpIdle() bool { return w.pipes.closeAllIdle() }
+
+// Stalled is how many directions hold bytes that their destination has no room for.
+func (w *Workspace) Stalled() int { return w.residues.lent + w.pipes.open - w.pipes.idle() }
+
 // Close closes the idle pipes. Relays that still hold one close it in Release; the Workspace is not to be used for new ones.
 func (w *Workspace) Close() { w.pipes.close() }
 

@@ -153,6 +153,8 @@ func TestRefusesToStart(t *testing.T) {
 		"no CAP_NET_RAW": {setup{under: []string{setpriv, "--bounding-set=-net_raw", "--"}, listen: []string{"--tproxy=:12345"}},
 			[]string{"CAP_NET_RAW is missing", "root"}},
 		"fd limit too low": {setup{under: []string{needProgram(t, "prlimit", "util-linux"), "--nofile=100:100"}}, []string{"fd limit", "100"}},
+		"fd limit too low for the listeners": {setup{under: []string{needProgram(t, "prlimit", "util-linux"), "--nofile=600:600"},
+			flags: []string{"--reactors=2"}, listen: manyListeners(50)}, []string{"fd limit", "600", "50 inbounds", "listeners take 600"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := launch(t, l, c.setup)
@@ -170,6 +172,14 @@ func TestRefusesToStart(t *testing.T) {
 			}
 		})
 	}
+}
+
+// manyListeners are the flags of n inbounds.
+func manyListeners(n int) (flags []string) {
+	for i := range n {
+		flags = append(flags, fmt.Sprintf("--tproxy=:%d", 13000+i))
+	}
+	return flags
 }
 
 // startHolder holds TCP port 12346 and UDP port 12347 of the gateway, and

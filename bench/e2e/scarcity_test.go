@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,7 +21,8 @@ import (
 func fewReactors() []string { return []string{"--reactors=2"} }
 
 // TestMoreConnectionsThanFDs asserts that connections beyond what the fd limit
-// carries wait in the kernel's queue, and are served once others have ended.
+// carries wait in the kernel's queue, and are served once others have ended, but
+// for those that waited for too long, which are refused.
 func TestMoreConnectionsThanFDs(t *testing.T) {
 	t.Parallel()
 	const limit, n = 400, 200
@@ -60,13 +62,17 @@ func crowdBeyondLimit(t *testing.T, g *gateway, n int) {
 		answers[i] = make(chan error, 1)
 		go func() { answers[i] <- exchange(c, fmt.Sprintf("%05d", i)) }()
 	}
-	served := map[int]bool{}
+	served, refused := map[int]bool{}, 0
 	look := func() int {
 		for i, answer := range answers {
 			select {
 			case err := <-answer:
-				served[i] = true
-				if err != nil {
+				switch {
+				case err == nil:
+					served[i] = true
+				case errors.Is(err, unix.ECONNRESET):
+					refused++
+				default:
 					t.Errorf("connection %d: %v", i, err)
 				}
 			default:
@@ -94,15 +100,22 @@ func crowdBeyondLimit(t *testing.T, g *gateway, n int) {
 			break
 		}
 	}
-	until(t, "the others are served", func() bool {
+	until(t, "the others are served or refused", func() bool {
 		look()
 		for i := range served {
 			conns[i].Close()
 		}
-		return len(served) == n
+		return len(served)+refused == n
 	})
-	if c := g.counters(t); c.number("accept_paused")+c.number("refused_max_conns") == 0 {
+	c := g.counters(t)
+	if c.number("accept_paused")+c.number("refused_max_conns") == 0 {
 		t.Errorf("accepting never paused: %v", c)
+	}
+	if c.number("refused_scarce") != refused {
+		t.Errorf("%d were refused: %v", refused, c)
+	}
+	if err := exchange(dialTCP(t, g.Client, ways()[0].dest(0)), "afterwards"); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,6 +19,9 @@ func (p *process) logReady() {
 	if limits.FlowsBound != "" {
 		line = line.Str("udp_sessions_bound", limits.FlowsBound)
 	}
+	if len(limits.Memory) > 0 {
+		line = line.Strs("memory_watched", limits.Memory)
+	}
 	listen := map[inbound.Kind][]string{}
 	for _, in := range p.config.Inbounds {
 		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())

@@ -46,6 +46,8 @@ type runCmd struct {
 	ClientPrefix   int         `group:"client" default:"64" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
 	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds (repeatable)."`
 
+	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
+
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
@@ -105,6 +107,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		UDPTimeout: cmd.UDPTimeout, UDPQueryTimeout: cmd.UDPQueryTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
 		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
+		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Clients: cmd.clients(),
 		Mark:    cmd.Mark, AllowLocal: cmd.AllowLocal,

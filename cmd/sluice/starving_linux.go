@@ -66,7 +66,7 @@ func newStarving() *starving {
 func arrivals(stats count.Stats) (conns, datagrams uint64) {
 	for i, n := range stats {
 		switch name := count.Counter(i).String(); {
-		case name == "conns_accepted", name == "accept_paused":
+		case name == "conns_accepted", name == "accept_paused", name == "refused_scarce":
 			conns += n
 		case name == "datagrams_to_upstream", name == "udp_sessions_opened", name == "no_resource",
 			strings.HasPrefix(name, "refused_"), strings.HasPrefix(name, "dropped_"):

@@ -34,7 +34,9 @@ const (
 	RefusedBroadcast
 	RefusedPortZero
 	RefusedNoOriginalDest
-	RefusedMaxConns
+	RefusedMaxConns       // times that accepting paused at the bound
+	RefusedScarce         // connections reset at once, since fds or places were short for long
+	RefusedPressure       // the same, and datagrams without a session, since memory is short
 	RefusedClientConns    // a client had as many as it may, see admit.Bounds
 	RefusedClientDials    // likewise
 	RefusedClientRate     // likewise
@@ -53,6 +55,9 @@ const (
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
 	ClientsGone   // connections that the client reset before they were accepted
+	GaveWayDial   // ended for a new connection: the upstream had not answered for the longest
+	GaveWayIdle   // the same: nothing had moved for the longest
+	GaveWayStall  // ended for want of memory: a reader that took nothing
 
 	firstDrop // a datagram lost inside sluice
 	DroppedTruncated
@@ -82,11 +87,13 @@ var counterNames = [numCounters]string{
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
 	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
 	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
+	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	TimedOutPeer: "timed_out_peer", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
+	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",

@@ -18,6 +18,16 @@ func HasInput(fd int) bool {
 // HasFailed tells more.
 func HasNoPeer(fd int) bool { return peerName(fd) == unix.ENOTCONN }
 
+// Queued is how many connections wait in the queue of a listener (of one in
+// TCP_LISTEN, tcpi_unacked is that: tcp_get_info in net/ipv4/tcp.c).
+func Queued(listener int) int {
+	info, err := unix.GetsockoptTCPInfo(listener, unix.SOL_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0
+	}
+	return int(info.Unacked)
+}
+
 // tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
 const tcpClose = 7
 

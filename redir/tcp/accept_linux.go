@@ -37,6 +37,8 @@ type listener struct {
 	pause    time.Duration // 0: accepting
 	resume   loop.Timer
 	pressure pressure
+	since    int64 // ns of Reactor.Now: when something ran out; 0: nobody waits for it
+	served   int64 // the same: when a connection was accepted last
 }
 
 // Listen takes over a listening socket of in. On error fd stays the caller's.
@@ -63,26 +65,33 @@ func (l *listener) Ready(loop.Events) {
 
 // take accepts a share of the queue, and reports whether there may be more.
 func (l *listener) take() (more bool) {
+	inVain := 0 // times that something was given up, and did not help
 	for range acceptsPerCall {
-		if l.w.shared.full() {
-			l.pauseFor(count.RefusedMaxConns, nil)
+		if cause, why := l.w.shared.full(); cause != 0 && !l.makeWay(false) {
+			l.wait(cause, why)
 			return false
 		}
 		fd, from, errno := l.accept()
 		switch errno {
 		case 0:
-			l.pause = 0
+			l.pause, l.served, inVain = 0, l.w.r.Now(), 0
 			l.start(fd, from)
 		case unix.EAGAIN:
 			l.pressure.emptied()
+			l.emptied()
 			return false
 		case unix.ECONNABORTED, unix.EINTR, unix.EPERM, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT,
 			unix.EHOSTDOWN, unix.ENONET, unix.EHOSTUNREACH, unix.EOPNOTSUPP, unix.ENETUNREACH:
 			// The connection ended before it was accepted, or a network error
 			// is passed on (accept(2)): take the next.
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			if inVain == mostInVain || !l.makeWay(true) {
+				l.wait(count.AcceptPaused, errno)
+				return false
+			}
+			inVain++
 		default:
-			// Something has run out (EMFILE, ENFILE, ENOBUFS, ENOMEM), or will
-			// not pass by itself: a listener that `ss -K` ended says EINVAL.
+			// It will not pass by itself: a listener that `ss -K` ended says EINVAL.
 			l.pauseFor(count.AcceptPaused, errno)
 			return false
 		}
@@ -116,6 +125,76 @@ func (l *listener) accept() (fd int, from netip.AddrPort, errno syscall.Errno) {
 		l.spare = spare
 	}
 	return socket.Accept(l.fd)
+}
+
+// emptied notes that nobody waits any more. Where those that did were refused,
+// the next is refused too, until one was served.
+func (l *listener) emptied() {
+	if l.since > 0 && l.served >= l.since {
+		l.since = 0
+		l.w.shared.wanted.Store(0)
+	}
+}
+
+// makeWay gives up something for the client that waits longest, if there is one,
+// and reports whether it did.
+func (l *listener) makeWay(kept bool) bool {
+	queued := socket.Queued(l.fd)
+	if queued == 0 {
+		return false
+	}
+	if l.w.makeWay(kept) {
+		return true
+	}
+	l.w.shared.wanted.Store(int64(min(queued, waysForOthers)))
+	return false
+}
+
+// wait has clients wait while something has run out or, where that has lasted,
+// refuses them.
+func (l *listener) wait(cause count.Counter, why error) {
+	if socket.Queued(l.fd) == 0 {
+		l.emptied()
+		return
+	}
+	now := l.w.r.Now()
+	if l.since == 0 {
+		l.since = now
+	}
+	if now-l.since < refuseAfter {
+		l.pauseFor(cause, why)
+		return
+	}
+	l.refuse(why)
+}
+
+// refuse resets a share of those that wait.
+func (l *listener) refuse(why error) {
+	w, cause := l.w, count.RefusedScarce
+	if why == errMemoryShort {
+		cause = count.RefusedPressure
+	}
+	l.dropSpare()
+	w.reserve.giveUp()
+	pause := refusePause
+	for n := 0; ; n++ {
+		if n == acceptsPerCall {
+			pause = pauseFirst
+			break
+		}
+		fd, from, errno := socket.Accept(l.fd)
+		if errno != 0 {
+			break
+		}
+		socket.Reset(fd)
+		w.counters.Add(cause, 1)
+		if e := w.log.Warn(cause, w.r.Now()); e != nil {
+			e.Str("inbound", l.in.Tag).Stringer("client", from).Err(why).
+				Int64("conns", w.shared.conns.Load()).Msg("connection refused: nothing was free for long")
+		}
+	}
+	w.reserve.take()
+	w.r.Arm(&l.resume, l, pause)
 }
 
 // pauseFor stops accepting for a while; clients wait in the kernel's queue.

@@ -33,7 +33,7 @@ func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 	case count.RefusedClientRate:
 		l.pressure.refused(from.Addr(), now)
 	default:
-		if !w.giveWay(refusal.Of, now) {
+		if !w.replaceDial(refusal.Of, now) {
 			break
 		}
 		if of, refusal = w.shared.clients.Connect(from.Addr(), now, pace); of != nil {
@@ -48,10 +48,10 @@ func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 	return nil
 }
 
-// giveWay ends the oldest dial of a client, or a network of them, that has waited
+// replaceDial ends the oldest dial of a client, or a network of them, that has waited
 // for its answer long enough, and reports whether there was one.
-func (w *Worker) giveWay(of netip.Prefix, now int64) bool {
-	c := w.dialing.tail
+func (w *Worker) replaceDial(of netip.Prefix, now int64) bool {
+	c := w.conns.dialing.tail
 	for range dialLooks {
 		if c == nil || now-c.active < dialPatience {
 			return false

@@ -44,8 +44,7 @@ func (c *conn) close() {
 	}
 	w := c.w
 	dialing := c.state == dialing
-	c.state = closed
-	w.listOf(dialing).remove(c)
+	w.conns.remove(c)
 	c.of.Disconnect(dialing)
 	w.r.Cancel(&c.timer)
 	c.relay.Release()
@@ -55,5 +54,5 @@ func (c *conn) close() {
 	w.counters.Add(count.TCPBytesToClient, c.relay.Moved(upstreamSide))
 	w.counters.Add(count.ConnsClosed, 1)
 	w.shared.conns.Add(-1)
-	w.pool.put(c)
+	w.conns.keep(c)
 }

@@ -37,11 +37,28 @@ type conn struct {
 	port     uint16 // the client's
 	state    connState
 	armedFor limit
-	stream   bool    // the reactor knows that it is one
-	guarded  bool    // its peers are watched; see guard_linux.go
+	traits   traits
 	linger   *linger // while lingering
 
 	prev, next *conn
+}
+
+// traits are what is true of a conn: a bit each, since a conn has no byte to
+// spare in its size class.
+type traits uint8
+
+const (
+	isStream  traits = 1 << iota // the reactor knows that it is one
+	isGuarded                    // its peers are watched; see guard_linux.go
+	isFrozen                     // its buffers are; see stall_linux.go
+)
+
+func (c *conn) has(t traits) bool { return c.traits&t != 0 }
+
+func (c *conn) set(t traits, on bool) {
+	if c.traits &^= t; on {
+		c.traits |= t
+	}
 }
 
 // end is one of a conn's two sockets, as the reactor's handler of it.

@@ -1,9 +1,77 @@
 package tcp
 
-// connList links conns of one worker, the newest first.
-type connList struct{ head, tail *conn }
+// connList holds the conns of one worker: those whose upstream has not answered
+// yet, and the others. It keeps some of those that ended for the next ones: with
+// nothing to collect, the garbage collector hardly runs.
+type connList struct {
+	dialing chain // in the order in which they were accepted
+	running chain // as scan has left it
+	spare   *conn // linked by next
+	kept    int   // spares
+}
 
-func (l *connList) add(c *conn) {
+// chain links conns: the head came last.
+type chain struct {
+	head, tail *conn
+	n          int
+}
+
+// mostSpares bounds the conns that a worker keeps, to 2 MiB.
+const mostSpares = 8192
+
+// add links a conn in its zero state, which dials.
+func (l *connList) add() *conn {
+	c := l.spare
+	if c != nil {
+		l.spare = c.next
+		l.kept--
+		*c = conn{}
+	} else {
+		c = new(conn)
+	}
+	l.dialing.push(c)
+	return c
+}
+
+// run notes that the upstream of c, which was dialing, has answered.
+func (l *connList) run(c *conn) {
+	l.dialing.take(c)
+	c.state = relaying
+	l.running.push(c)
+}
+
+// remove takes a conn away, and makes it closed. A turn that was asked for it with
+// Again may still come, and finds it closed or does a new owner no harm.
+func (l *connList) remove(c *conn) {
+	if c.state == dialing {
+		l.dialing.take(c)
+	} else {
+		l.running.take(c)
+	}
+	c.state = closed
+}
+
+// keep takes a conn that was removed, and given back all that it held.
+func (l *connList) keep(c *conn) {
+	if l.kept < mostSpares {
+		c.next = l.spare
+		l.spare = c
+		l.kept++
+	}
+}
+
+// each calls f with every conn; f may end the one that it is given.
+func (l *connList) each(f func(*conn)) {
+	for _, first := range []*conn{l.dialing.head, l.running.head} {
+		for c := first; c != nil; {
+			next := c.next
+			f(c)
+			c = next
+		}
+	}
+}
+
+func (l *chain) push(c *conn) {
 	c.prev, c.next = nil, l.head
 	if l.head != nil {
 		l.head.prev = c
@@ -11,9 +79,10 @@ func (l *connList) add(c *conn) {
 		l.tail = c
 	}
 	l.head = c
+	l.n++
 }
 
-func (l *connList) remove(c *conn) {
+func (l *chain) take(c *conn) {
 	if c.prev != nil {
 		c.prev.next = c.next
 	} else {
@@ -25,36 +94,19 @@ func (l *connList) remove(c *conn) {
 		l.tail = c.prev
 	}
 	c.prev, c.next = nil, nil
+	l.n--
 }
 
-// connPool keeps some of the conns that ended for the next ones: with nothing to
-// collect, the garbage collector hardly runs.
-type connPool struct {
-	spare *conn // linked by next
-	kept  int
-}
-
-// mostSpares bounds the conns that a worker keeps, to 2 MiB.
-const mostSpares = 8192
-
-// get returns a conn in its zero state.
-func (p *connPool) get() *conn {
-	c := p.spare
-	if c == nil {
-		return new(conn)
-	}
-	p.spare = c.next
-	p.kept--
-	*c = conn{}
-	return c
-}
-
-// put takes a closed conn, which is in no list. A turn that was asked for it with
-// Again may still come, and finds it closed or does a new owner no harm.
-func (p *connPool) put(c *conn) {
-	if p.kept < mostSpares {
-		c.next = p.spare
-		p.spare = c
-		p.kept++
+// scan calls f with up to n conns, those first that it has not called with for
+// the longest time; f may end the one that it is given.
+func (l *chain) scan(n int, f func(*conn)) {
+	for range min(n, l.n) {
+		c := l.tail
+		if c == nil {
+			return
+		}
+		l.take(c)
+		l.push(c)
+		f(c)
 	}
 }

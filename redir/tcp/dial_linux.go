@@ -45,12 +45,11 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		socket.Reset(fd)
 		return
 	}
-	c := w.pool.get()
+	c := w.conns.add()
 	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(dest), w.r.Now()
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: l.spare}
 	l.spare = -1
-	w.dialing.add(c)
 	w.shared.conns.Add(1)
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
@@ -102,6 +101,9 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 		return
 	}
 	c.answered()
+	if c.w.shared.tight.Load() {
+		c.freeze(true)
+	}
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.pump()
@@ -112,9 +114,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 
 // answered ends the dial: the upstream is there.
 func (c *conn) answered() {
-	c.w.dialing.remove(c)
-	c.state = relaying
-	c.w.running.add(c)
+	c.w.conns.run(c)
 	c.of.Answered()
 	c.active = c.w.r.Now()
 }

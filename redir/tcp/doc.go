@@ -13,6 +13,8 @@
 //	guard    watches a conn that has lived for a while for peers that vanish
 //	linger   waits until what a failed side had sent is delivered
 //	limit    how long each state may last
+//	scarce   what gives way for a client that waits, where something has run out
+//	stall    what conns may hold while memory is tight
 //	close    ends a conn, and gives back what it held
 //
 // Glossary:
@@ -21,6 +23,10 @@
 //   - end: one of a conn's two sockets.
 //   - listener: one worker's socket of an inbound.
 //   - spare: a socket that the next connection's upstream will be.
+//   - give way: to be ended for the sake of others; see scarce_linux.go for the
+//     order.
+//   - stalled: of a conn, that bytes of one side wait for room at the other.
+//   - frozen: of a conn, that its sockets' buffers grow no more.
 //   - limit: the time that a conn's timer is armed for.
 //   - worker: what one reactor owns of TCP; Shared is what all see.
 package tcp

@@ -16,7 +16,7 @@ import (
 // untilGuard is how long a conn may go on before it is guarded: short
 // connections are spared the system calls for it.
 func (c *conn) untilGuard() time.Duration {
-	if c.guarded {
+	if c.has(isGuarded) {
 		return c.lookPeriod()
 	}
 	wait := c.w.set.ConnectTimeout
@@ -47,8 +47,8 @@ func (c *conn) lookPeriod() time.Duration {
 // guard begins to watch the peers of a conn that has lived for a while, or
 // looks whether one of them has vanished, and comes again within left.
 func (c *conn) guard(now int64, left time.Duration) {
-	if !c.guarded {
-		c.guarded = true
+	if !c.has(isGuarded) {
+		c.set(isGuarded, true)
 		socket.SetKeepalive(c.client.fd, c.w.set.Client)
 		socket.SetKeepalive(c.upstream.fd, c.w.set.Upstream)
 	} else if e := c.vanished(now); e != nil {

@@ -18,8 +18,8 @@ func (c *conn) pump() {
 		if bulk {
 			c.w.r.NotLone()
 		}
-		if stream := bulk && c.relay.OneWay(); stream != c.stream {
-			c.stream = stream
+		if stream := bulk && c.relay.OneWay(); stream != c.has(isStream) {
+			c.set(isStream, stream)
 			c.w.r.Stream(c.client.fd, interest, stream)
 			c.w.r.Stream(c.upstream.fd, interest, stream)
 		}

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,9 @@ type Shared struct {
 	clients   *admit.Clients
 	conns     atomic.Int64 // now
 	maxConns  atomic.Int64
+	wanted    atomic.Int64 // places that a worker found none of its own to give up for
+	short     atomic.Bool  // memory is
+	tight     atomic.Bool  // memory may be short soon, if the queues of conns go on to fill
 }
 
 // NewShared returns what the workers of one server share. They accept nothing
@@ -40,10 +44,30 @@ func NewShared(a *admit.Admission, clients *admit.Clients) *Shared {
 // bound go on.
 func (s *Shared) SetMaxConns(n int) { s.maxConns.Store(int64(n)) }
 
+// SetMemory tells whether memory is tight, so that stalled conns must hold less,
+// and whether it is short, so that there is none for new conns. From any
+// goroutine.
+func (s *Shared) SetMemory(tight, short bool) {
+	s.tight.Store(tight)
+	s.short.Store(short)
+}
+
 // Conns is how many connections there are now.
 func (s *Shared) Conns() int64 { return s.conns.Load() }
 
-func (s *Shared) full() bool { return s.conns.Load() >= s.maxConns.Load() }
+// errMemoryShort says why there may be no more conns.
+var errMemoryShort = errors.New("memory is short")
+
+// full says why there may be no more conns now; 0 while there may.
+func (s *Shared) full() (cause count.Counter, why error) {
+	switch {
+	case s.conns.Load() >= s.maxConns.Load():
+		return count.RefusedMaxConns, nil
+	case s.short.Load():
+		return count.AcceptPaused, errMemoryShort
+	}
+	return 0, nil
+}
 
 // Worker is the TCP half of what one reactor owns. All methods belong to the
 // reactor's thread; before it starts, and after it has ended, to the caller's.
@@ -57,17 +81,21 @@ type Worker struct {
 
 	workspace *splice.Workspace
 	listeners []*listener
-	dialing   connList
-	running   connList // all others
-	pool      connPool
+	conns     connList
+	reserve   reserve
+	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
+	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
+	stalled   atomic.Int64
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
 func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Config, counters *count.Counters, log *count.Log, self *admit.Self) *Worker {
-	return &Worker{
+	w := &Worker{
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		workspace: splice.NewWorkspace(relay),
 	}
+	w.reserve.take()
+	return w
 }
 
 // Set replaces the settings.
@@ -105,29 +133,29 @@ func (w *Worker) FinishAccepting() {
 	}
 }
 
-// Trim gives back what was not needed of late.
+// SetMaxPipes bounds the worker's pipes; those beyond a lower bound are closed
+// when they are empty.
+func (w *Worker) SetMaxPipes(n int) { w.workspace.SetMaxPipes(n) }
+
+// Trim gives back what was not needed of late, and what others need more. It is
+// called once a second.
 func (w *Worker) Trim() {
 	w.workspace.Trim()
 	for _, l := range w.listeners {
 		l.dropSpare()
 	}
-}
-
-// listOf is where the conns are that dial, or all others.
-func (w *Worker) listOf(dialing bool) *connList {
-	if dialing {
-		return &w.dialing
-	}
-	return &w.running
+	w.reserve.take()
+	w.giveWayToOthers()
+	w.lookAtStalled()
 }
 
 // AddRunning adds to sum what running connections have moved so far, which the
 // counters learn when they end.
 func (w *Worker) AddRunning(sum *count.Stats) {
-	for c := w.running.head; c != nil; c = c.next {
+	w.conns.each(func(c *conn) {
 		sum[count.TCPBytesToUpstream] += c.relay.Moved(clientSide)
 		sum[count.TCPBytesToClient] += c.relay.Moved(upstreamSide)
-	}
+	})
 }
 
 // Close resets all that the worker carries.
@@ -135,10 +163,7 @@ func (w *Worker) Close() {
 	for _, l := range w.listeners {
 		l.close()
 	}
-	for _, l := range []*connList{&w.dialing, &w.running} {
-		for l.head != nil {
-			l.head.abort()
-		}
-	}
+	w.conns.each((*conn).abort)
+	w.reserve.giveUp()
 	w.workspace.Close()
 }

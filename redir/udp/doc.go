@@ -30,6 +30,7 @@
 //     its source, from a transparent socket that many flows share.
 //   - slot: a place in a batch; it holds one message, a datagram or a run.
 //   - group: the slots of one flow that leave by one system call.
+//   - ending: of a flow, that it has left the table, while its socket is open.
 //   - drop: a datagram lost inside sluice, counted by cause.
 //   - worker: what one reactor owns of UDP; Shared is what all see.
 package udp

@@ -40,6 +40,7 @@ func (w *Worker) end(e *nat.Entry[*flow]) {
 		f.retire(w)
 		return
 	}
+	w.shared.handed.Add(1)
 	owner.mu.Lock()
 	owner.handed = append(owner.handed, f)
 	first := len(owner.handed) == 1
@@ -61,6 +62,7 @@ func (w *Worker) retireFor(owner *Worker) {
 	for _, f := range handed {
 		f.retire(w)
 	}
+	w.shared.handed.Add(-int64(len(handed)))
 }
 
 func (f *flow) retire(w *Worker) {
@@ -68,6 +70,12 @@ func (f *flow) retire(w *Worker) {
 		f.closed = true
 		w.r.Retire(f.fd)
 	}
+}
+
+// endingAreMany reports whether so many sockets of ended flows wait to be closed
+// that none may be ended to make room: their fds are still taken.
+func (w *Worker) endingAreMany() bool {
+	return int64(w.r.Retired())+w.shared.handed.Load() >= w.shared.ending.Load()
 }
 
 // expireBy sees to it that the table is looked at by a time (ns of

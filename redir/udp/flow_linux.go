@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"syscall"
@@ -47,11 +48,24 @@ type flow struct {
 
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
+// errManyEnding says why a datagram was dropped though a session could have been
+// ended for it.
+var errManyEnding = errors.New("sessions end faster than their sockets can be closed")
+
 // open makes the flow of a client that has none. It returns nil when there is
 // nothing to make it of, or the client is sluice itself.
 func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest, w.set.Mark) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
+		return nil
+	}
+	if w.shared.short.Load() {
+		w.refuse(count.RefusedPressure, in, m)
+		return nil
+	}
+	if w.endingAreMany() {
+		w.counters.Add(count.DroppedNoSession, 1)
+		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errManyEnding)
 		return nil
 	}
 	of := w.account(key, in, m)

@@ -3,6 +3,7 @@ package udp
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -25,20 +26,39 @@ type Shared struct {
 	admission  *admit.Admission
 	clients    *admit.Clients
 	flows      *nat.Table[*flow]
-	batch      int // datagrams per recvmmsg and sendmmsg
-	writeBacks int // bound of one worker's write-back sockets
+	batch      int          // datagrams per recvmmsg and sendmmsg
+	writeBacks atomic.Int64 // bound of one worker's
+	ending     atomic.Int64 // bound of sockets whose flow has ended
+	handed     atomic.Int64 // flows that ended and wait for their owner
+	short      atomic.Bool  // memory is
 }
 
-// NewShared returns what the workers of one server share: a table of at most
-// maxFlows flows, batches of so many datagrams, and a bound of write-back
-// sockets for each worker.
-func NewShared(a *admit.Admission, clients *admit.Clients, maxFlows, batch, writeBacks int) *Shared {
-	return &Shared{admission: a, clients: clients, flows: nat.New[*flow](max(1, maxFlows)), batch: batch, writeBacks: writeBacks}
+// Bounds are how many sockets there may be.
+type Bounds struct {
+	Flows      int
+	WriteBacks int // of one worker
+	Ending     int // of flows that have ended, while a worker may still be using them
 }
 
-// SetMaxFlows bounds the flows at once; what there is beyond a lower bound is
-// ended soon.
-func (s *Shared) SetMaxFlows(n int) { s.flows.SetMax(max(1, n)) }
+// NewShared returns what the workers of one server share, with batches of so
+// many datagrams.
+func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
+	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](max(1, b.Flows)), batch: batch}
+	s.SetBounds(b)
+	return s
+}
+
+// SetBounds replaces the bounds. What there is beyond a lower one is ended soon.
+// From any goroutine.
+func (s *Shared) SetBounds(b Bounds) {
+	s.flows.SetMax(max(1, b.Flows))
+	s.writeBacks.Store(int64(max(1, b.WriteBacks)))
+	s.ending.Store(int64(max(1, b.Ending)))
+}
+
+// SetShort tells that memory is short, or no longer is: until then there are no
+// new flows. From any goroutine.
+func (s *Shared) SetShort(short bool) { s.short.Store(short) }
 
 // Worker is the UDP half of what one reactor owns. All of it is the reactor's
 // own, but for handed, through which other workers give back flows that they

@@ -90,8 +90,7 @@ func (w *writeBacks) get(remote netip.AddrPort, narrow bool) (*writeBack, error)
 }
 
 func (w *writeBacks) open(key backKey) (*writeBack, error) {
-	if len(w.all) >= w.worker.shared.writeBacks {
-		w.giveUpOne()
+	for len(w.all) >= int(w.worker.shared.writeBacks.Load()) && w.giveUpOne() {
 	}
 	b := &writeBack{key: key, head: none}
 	err := w.openSocket(b)
