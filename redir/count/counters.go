@@ -53,6 +53,7 @@ const (
 	DroppedNoDest
 	DroppedSend
 	DroppedNoSession
+	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
 	FlowsEvicted      // ended early because the NAT table was full
 	ICMPToClient      // errors about upstream datagrams that were passed on
@@ -79,7 +80,7 @@ var counterNames = [numCounters]string{
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	TimedOutPeer:     "timed_out_peer",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
-	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
+	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
 	ICMPToClient: "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
 	WriteBackFallback: "write_back_fallback",

@@ -18,9 +18,10 @@ const listenerBuffer = 4 << 20
 
 // listener is one worker's socket of an inbound, for one family.
 type listener struct {
-	w  *Worker
-	in *inbound.Inbound
-	fd int // -1: closed
+	w    *Worker
+	in   *inbound.Inbound
+	fd   int // -1: closed
+	gate gate
 }
 
 // Listen takes over a bound transparent socket of in. On error fd stays the
@@ -86,11 +87,16 @@ func (l *listener) Ready(loop.Events) {
 		return
 	}
 	q.used += n
+	full := q.used == q.slots.Len()
+	if l.gate.received(w.r.Now(), full) {
+		w.log.Warn(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
+			Msg("more new UDP sessions than can be opened beside those that are there; some of them are not")
+	}
 	for i := first; i < q.used; i++ {
 		q.slots.Message(i, &q.messages[i])
-		w.takeFromClient(l.in, int32(i))
+		w.takeFromClient(l, int32(i))
 	}
-	if q.used == q.slots.Len() {
+	if full {
 		w.flushUpstream()
 		w.r.Again(l)
 	}
@@ -98,8 +104,8 @@ func (l *listener) Ready(loop.Events) {
 
 // takeFromClient admits what slot has received and puts it into its flow's
 // group.
-func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
-	q := &w.toUpstream
+func (w *Worker) takeFromClient(l *listener, slot int32) {
+	q, in := &w.toUpstream, l.in
 	m := &q.messages[slot]
 	switch {
 	case m.Truncated:
@@ -114,7 +120,7 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 		}
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
-		} else if e := w.entryOf(in, m); e != nil {
+		} else if e := w.entryOf(l, m); e != nil {
 			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
 			}
@@ -131,9 +137,9 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 }
 
 // entryOf returns the client's flow, which it opens if there is none; nil when
-// that fails.
-func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	q := &w.toUpstream
+// that fails, or the listener is too far behind.
+func (w *Worker) entryOf(l *listener, m *loop.Received) *nat.Entry[*flow] {
+	q, in := &w.toUpstream, l.in
 	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
 		return q.lastEntry
 	}
@@ -145,6 +151,10 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
+		if !l.gate.admits(w.r.Now()) {
+			w.counters.Add(count.DroppedFlood, 1)
+			return nil
+		}
 		if e = w.open(key, in, m); e == nil {
 			return nil
 		}
