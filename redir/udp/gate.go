@@ -3,9 +3,12 @@ package udp
 import "time"
 
 const (
-	// behindAfter is how many batches in a row a listener fills before it counts
-	// as behind: what waited a turn or two for the CPU is no sign of that.
-	behindAfter = 8
+	// behindAfter is how long (ns) a listener has something left in its queue, and
+	// behindBatches how many batches in a row it fills, before it counts as behind:
+	// clients that come at once, or a turn or two without the CPU, are no sign of
+	// that. Its buffer holds some 20,000 datagrams.
+	behindAfter   = int64(20 * time.Millisecond)
+	behindBatches = 4
 	// firstRate is how many sessions a second a listener that is behind may open
 	// at first, and leastRate how many at any time.
 	firstRate = 4000
@@ -29,8 +32,9 @@ const (
 // it is no bound any more. It belongs to one listener.
 type gate struct {
 	inRow   int   // full batches
+	since   int64 // when the first of them was received, ns of Reactor.Now
 	rate    int64 // sessions a second; 0: no bound
-	changed int64 // when the rate was, ns of Reactor.Now
+	changed int64 // when the rate was, likewise
 	filled  int64 // when tokens were added, likewise
 	tokens  int64 // in ns of rate: a session costs a second's worth divided by the rate
 }
@@ -45,9 +49,11 @@ func (g *gate) received(now int64, full bool) (begins bool) {
 		}
 		return false
 	}
-	g.inRow++
+	if g.inRow++; g.inRow == 1 {
+		g.since = now
+	}
 	switch {
-	case g.inRow < behindAfter:
+	case g.inRow < behindBatches || now-g.since < behindAfter:
 	case g.rate == 0:
 		g.change(now, firstRate)
 		return true

@@ -13,8 +13,10 @@ import (
 )
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
-// counts a run of 64 KiB at up to twice that, and its default holds three.
-const listenerBuffer = 4 << 20
+// counts a run of 64 KiB at up to twice that, and its default holds three. A flood
+// of small datagrams, 768 bytes each for the kernel, fills it in half a second in
+// which sluice gets no CPU.
+const listenerBuffer = 8 << 20
 
 // listener is one worker's socket of an inbound, for one family.
 type listener struct {
