@@ -53,6 +53,7 @@ const (
 	DroppedNoDest
 	DroppedSend
 	DroppedNoSession
+	DroppedEcho  // of two services that answer each other
 	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
 	FlowsEvicted      // ended early because the NAT table was full
@@ -80,7 +81,7 @@ var counterNames = [numCounters]string{
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	TimedOutPeer:     "timed_out_peer",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
-	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood",
+	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
 	ICMPToClient: "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
 	WriteBackFallback: "write_back_fallback",

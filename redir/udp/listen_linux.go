@@ -126,6 +126,10 @@ func (w *Worker) takeFromClient(l *listener, slot int32) {
 			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
 			}
+			if echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
+				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
+				return
+			}
 			q.append(e, slot)
 		}
 	}
