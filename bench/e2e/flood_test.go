@@ -5,7 +5,6 @@ package e2e
 import (
 	"context"
 	"net/netip"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -139,11 +138,11 @@ func TestNoTrack(t *testing.T) {
 		mustCloseWrite(t, far)
 		wantEnd(t, near, nil)
 	})
-	count, err := g.Gateway.ReadSysctl("net.netfilter.nf_conntrack_count")
-	if err != nil && !os.IsNotExist(err) {
+	count, err := g.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.TrimSpace(count) != "0" {
+	if count != "0" {
 		t.Errorf("%s entries in the connection tracker", count)
 	}
 }
