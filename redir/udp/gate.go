@@ -6,11 +6,14 @@ const (
 	// behindAfter is how long (ns) a listener has something left in its queue, and
 	// behindBatches how many batches in a row it fills, before it counts as behind:
 	// clients that come at once, or a turn or two without the CPU, are no sign of
-	// that. Its buffer holds some 20,000 datagrams.
+	// that. Its buffer holds some 5,000 datagrams.
 	behindAfter   = int64(20 * time.Millisecond)
 	behindBatches = 4
-	// firstRate is how many sessions a second a listener that is behind may open
-	// at first, and leastRate how many at any time.
+	// freshShare is the least share of datagrams that would open sessions, as
+	// 1/freshShare, which the bound is for: with fewer, others take the time.
+	freshShare = 32
+	// firstRate is how many sessions a second a worker may open at first when a
+	// listener is behind, and leastRate how many at any time.
 	firstRate = 4000
 	leastRate = 250
 	// fullRate is more than one reactor can open in a second: then there is no
@@ -24,36 +27,46 @@ const (
 	mostSaved = 16
 )
 
-// gate bounds the sessions that a listener opens while it is behind. To open one
-// costs some thirty times what it costs to pass on a datagram of one that is
-// there, so without a bound, who floods with new sources fills the listener's
-// buffer, and the kernel then drops what belongs to known sessions too. While it
-// is behind, the rate halves; when it has kept up for a while, it doubles, until
-// it is no bound any more. It belongs to one listener.
-type gate struct {
-	inRow   int   // full batches
-	since   int64 // when the first of them was received, ns of Reactor.Now
-	rate    int64 // sessions a second; 0: no bound
-	changed int64 // when the rate was, likewise
-	filled  int64 // when tokens were added, likewise
-	tokens  int64 // in ns of rate: a session costs a second's worth divided by the rate
+// backlog tells whether a listener is behind.
+type backlog struct {
+	inRow int   // batches that took all slots that were free
+	since int64 // when the first of them was received, ns of Reactor.Now
 }
 
-// received tells of a batch: whether it took all slots that were free, so that
-// more may wait. It reports whether a bound begins with it.
-func (g *gate) received(now int64, full bool) (begins bool) {
+// received tells of a batch: whether it was full, so that more may wait. It
+// reports whether the listener is behind.
+func (b *backlog) received(now int64, full bool) (behind bool) {
 	if !full {
-		g.inRow = 0
+		b.inRow = 0
+		return false
+	}
+	if b.inRow++; b.inRow == 1 {
+		b.since = now
+	}
+	return b.inRow >= behindBatches && now-b.since >= behindAfter
+}
+
+// gate bounds the sessions that a worker opens while a listener is behind with
+// what would open them. To open one costs some thirty times what it costs to pass
+// on a datagram of one that is there, so without a bound, who floods with new
+// sources fills the listeners' buffers, and the kernel then drops what belongs to
+// known sessions too. While a listener is behind, the rate halves; when none has
+// been for a while, it doubles, until it is no bound any more.
+type gate struct {
+	rate    int64  // sessions a second; 0: no bound
+	changed int64  // when the rate was, ns of Reactor.Now
+	filled  int64  // when tokens were added, likewise
+	tokens  int64  // ns: a session costs a second divided by the rate
+	asked   uint64 // how many sessions were to be opened
+}
+
+// tell adapts the rate. It reports whether a bound begins.
+func (g *gate) tell(now int64, behind bool) (begins bool) {
+	switch {
+	case !behind:
 		if g.rate > 0 && now-g.changed >= fasterEvery {
 			g.change(now, g.rate*2)
 		}
-		return false
-	}
-	if g.inRow++; g.inRow == 1 {
-		g.since = now
-	}
-	switch {
-	case g.inRow < behindBatches || now-g.since < behindAfter:
 	case g.rate == 0:
 		g.change(now, firstRate)
 		return true
@@ -72,6 +85,7 @@ func (g *gate) change(now, rate int64) {
 
 // admits reports whether one more session may be opened at now.
 func (g *gate) admits(now int64) bool {
+	g.asked++
 	if g.rate == 0 {
 		return true
 	}

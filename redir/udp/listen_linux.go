@@ -13,17 +13,15 @@ import (
 )
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
-// counts a run of 64 KiB at up to twice that, and its default holds three. A flood
-// of small datagrams, 768 bytes each for the kernel, fills it in half a second in
-// which sluice gets no CPU.
-const listenerBuffer = 8 << 20
+// counts a run of 64 KiB at up to twice that, and its default holds three.
+const listenerBuffer = 2 << 20
 
-// listener is one worker's socket of an inbound, for one family.
+// listener is one of a worker's sockets of an inbound, for one family.
 type listener struct {
-	w    *Worker
-	in   *inbound.Inbound
-	fd   int // -1: closed
-	gate gate
+	w       *Worker
+	in      *inbound.Inbound
+	fd      int // -1: closed
+	backlog backlog
 }
 
 // Listen takes over a bound transparent socket of in. On error fd stays the
@@ -89,14 +87,16 @@ func (l *listener) Ready(loop.Events) {
 		return
 	}
 	q.used += n
-	full := q.used == q.slots.Len()
-	if l.gate.received(w.r.Now(), full) {
-		w.log.Warn(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
-			Msg("more new UDP sessions than can be opened beside those that are there; some of them are not")
-	}
+	asked := w.gate.asked
 	for i := first; i < q.used; i++ {
 		q.slots.Message(i, &q.messages[i])
-		w.takeFromClient(l, int32(i))
+		w.takeFromClient(l.in, int32(i))
+	}
+	full := q.used == q.slots.Len()
+	behind := l.backlog.received(w.r.Now(), full) && (w.gate.asked-asked)*freshShare >= uint64(n)
+	if w.gate.tell(w.r.Now(), behind) {
+		w.log.Warn(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
+			Msg("more new UDP sessions than can be opened beside those that are there; some of them are not")
 	}
 	if full {
 		w.flushUpstream()
@@ -106,8 +106,8 @@ func (l *listener) Ready(loop.Events) {
 
 // takeFromClient admits what slot has received and puts it into its flow's
 // group.
-func (w *Worker) takeFromClient(l *listener, slot int32) {
-	q, in := &w.toUpstream, l.in
+func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
+	q := &w.toUpstream
 	m := &q.messages[slot]
 	switch {
 	case m.Truncated:
@@ -122,7 +122,7 @@ func (w *Worker) takeFromClient(l *listener, slot int32) {
 		}
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
-		} else if e := w.entryOf(l, m); e != nil {
+		} else if e := w.entryOf(in, m); e != nil {
 			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
 			}
@@ -143,9 +143,9 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 }
 
 // entryOf returns the client's flow, which it opens if there is none; nil when
-// that fails, or the listener is too far behind.
-func (w *Worker) entryOf(l *listener, m *loop.Received) *nat.Entry[*flow] {
-	q, in := &w.toUpstream, l.in
+// that fails, or too many are opened already.
+func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	q := &w.toUpstream
 	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
 		return q.lastEntry
 	}
@@ -157,7 +157,7 @@ func (w *Worker) entryOf(l *listener, m *loop.Received) *nat.Entry[*flow] {
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !l.gate.admits(w.r.Now()) {
+		if !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}

@@ -144,7 +144,7 @@ func (r *Worker) put(in *inbound.Inbound, m loop.Received) {
 	slot := q.used
 	q.messages[slot] = m
 	q.used++
-	r.takeFromClient(&listener{w: r, in: in}, int32(slot))
+	r.takeFromClient(in, int32(slot))
 	if q.used == q.slots.Len() {
 		r.flushUpstream()
 	}

@@ -52,6 +52,7 @@ type Worker struct {
 	self     *admit.Self
 
 	listeners  []*listener
+	gate       gate
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
