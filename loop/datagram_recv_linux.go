@@ -35,6 +35,9 @@ type Received struct {
 	Truncated bool
 }
 
+// Datagrams is how many there are in Payload.
+func (m *Received) Datagrams() int { return count(len(m.Payload), m.Segment) }
+
 // RecvBatch receives many datagrams by one recvmmsg(2). Its slots hold one
 // message each and are filled from any of them on, so that several sockets can
 // share a batch within a turn. It belongs to one reactor.

@@ -94,7 +94,7 @@ func (o *Options) needs(workers int) (tcp, udp bool, listeners int) {
 			listeners += 2 * len(in.Addrs()) * workers
 		}
 		if in.UDP {
-			listeners += len(in.Addrs()) * workers
+			listeners += len(in.Addrs()) * workers * lanes(o.Inbounds, workers)
 		}
 	}
 	return tcp, udp, listeners

@@ -32,6 +32,8 @@
 //   - worker: what one reactor owns: a half for TCP and one for UDP, which
 //     count into the same counters. Workers share the NAT table, the bound of
 //     connections and the admission.
+//   - lane: one of the UDP sockets that a worker has for an inbound and family; a
+//     client's datagrams always take the same.
 //   - budget: how the fds that the process may have are shared out; each has its
 //     owner there.
 package redir

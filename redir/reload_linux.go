@@ -103,6 +103,7 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 			continue
 		}
 		to := inbound.New(diff.fresh[i], in.ID, o.sessionTimeouts())
+		to.Lanes = in.Lanes
 		if to.Spec != in.Spec || to.FlowTimeout != in.FlowTimeout || to.QueryTimeout != in.QueryTimeout {
 			diff.changed[in] = to
 			in = to

@@ -61,6 +61,9 @@ func (s *Server) open() (err error) {
 	if s.budget, err = plan(&s.opts, limit, reactors, localPorts()); err != nil {
 		return err
 	}
+	if err := growFDTable(s.budget.fds); err != nil {
+		return err
+	}
 	if err := s.opts.checkRights(); err != nil {
 		return err
 	}

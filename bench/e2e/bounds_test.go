@@ -206,7 +206,7 @@ func TestFloodStaysWithinTheLimit(t *testing.T) {
 	w := way{tproxy: true}
 	echoTCP(t, g.Server, w.dest(0))
 	done := make(chan error, 1)
-	go func() { done <- g.Client.Do(func() error { return flood(w.dest(1), 3*time.Second) }) }()
+	go func() { done <- g.Client.Do(func() error { return floodNew(w.dest(1), 3*time.Second) }) }()
 	most, exchanges := 0, 0
 	for flooding := true; flooding; {
 		select {
@@ -239,7 +239,7 @@ func TestFloodStaysWithinTheLimit(t *testing.T) {
 
 // flood sends a datagram of each of many clients to dest for a time, from inside
 // their namespace.
-func flood(dest netip.AddrPort, d time.Duration) error {
+func floodNew(dest netip.AddrPort, d time.Duration) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
 	if err != nil {
 		return err

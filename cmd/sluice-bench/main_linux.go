@@ -17,6 +17,7 @@ type grammar struct {
 	Demo  demoCmd  `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
 	Serve serveCmd `cmd:"" help:"Be what loads are sent to: echo, sink, source and responder on one port, TCP and UDP."`
 	Load  loadCmd  `cmd:"" help:"Put one load on a path, verify what comes back, and measure."`
+	Flood floodCmd `cmd:"" help:"Send packets from sources that are not its own, as root."`
 
 	Compare compareCmd `cmd:"" help:"Measure sluice beside other proxies, in interleaved rounds."`
 	Report  reportCmd  `cmd:"" help:"Draw a comparison again from its JSON."`

@@ -31,6 +31,7 @@ type RuleFlags struct {
 	Table        int    `group:"rules" default:"100" help:"Routing table of the local route (${default}); the next free one where others use it."`
 	Priority     *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
 	RulePriority *int   `group:"rules" placeholder:"N" help:"Priority of the policy rule (90), which moves before rules of others that would take diverted packets."`
+	NoTrack      bool   `name:"notrack" group:"rules" help:"Make no conntrack entries for what is diverted and for what sluice sends (tproxy, fail closed). Firewall rules must accept it untracked; servers behind the gateway cannot answer by UDP. See doctor."`
 	Sysctl       bool   `group:"rules" help:"Change the sysctls that must change, and put them back."`
 }
 
@@ -41,7 +42,7 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 		TCPPort: tcpPort, UDPPort: udpPort, OwnMark: ownMark,
 		Via: rules.Via(f.Via), Fail: rules.Fail(f.Fail), Established: rules.Established(f.Established),
 		Ifaces: f.Iface, Oifaces: f.Oiface, BetweenIfaces: f.BetweenIfaces, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
-		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, Sysctl: f.Sysctl,
+		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, NoTrack: f.NoTrack, Sysctl: f.Sysctl,
 	}
 	for _, ports := range f.Dport {
 		spec.Dports = append(spec.Dports, ports.PortRange)

@@ -64,6 +64,8 @@ const (
 	DroppedNoDest
 	DroppedSend
 	DroppedNoSession
+	DroppedEcho  // of two services that answer each other
+	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
 	FlowsEvicted      // ended early because the NAT table was full
 	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
@@ -95,7 +97,7 @@ var counterNames = [numCounters]string{
 	TimedOutPeer: "timed_out_peer", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
-	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session",
+	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
 	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",

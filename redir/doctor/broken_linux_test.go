@@ -26,6 +26,7 @@ type brokenGateway struct {
 	carries  bool // some traffic still passes
 	byHand   bool // by rules that an operator wrote, which guard nothing
 
+	noTrack     bool
 	established rules.Established
 }
 
@@ -72,6 +73,10 @@ var brokenGateways = []brokenGateway{
 		breaks: input("chain output { type filter hook output priority filter\n policy drop\n" + ndp + " ct state established accept\n }")},
 	{name: "answers of servers dropped", check: "own traffic", status: Fail, says: "what servers answer",
 		breaks: input("chain input { " + inputHook + " policy drop\n" + ndp + " meta mark & 1 == 1 accept\n }")},
+	{name: "untracked answers of servers dropped", noTrack: true, check: "own traffic", status: Fail, says: "what servers answer",
+		breaks: input("chain input { " + inputHook + " policy drop\n" + ndp + " meta mark & 1 == 1 accept\n ct state established,related accept\n }")},
+	{name: "untracked and translated", noTrack: true, check: "conntrack of diverted flows", status: Warn, says: "translates sources", carries: true,
+		breaks: input("chain post { type nat hook postrouting priority srcnat\n oifname \"s0\" masquerade\n }"), remedy: "nft delete table inet fw"},
 	{name: "INPUT of iptables-nft rejects", check: "rules of others", status: Fail, says: "chain ip filter INPUT rejects",
 		breaks: "iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; iptables -A INPUT -i c0 -p tcp -j REJECT --reject-with tcp-reset; iptables -A INPUT -i c0 -j REJECT"},
 	{name: "policy DROP of ip6tables-nft", check: "rules of others", status: Fail, says: "chain ip6 filter INPUT drops",
@@ -203,7 +208,7 @@ func (g *labGateway) command(command string) {
 		applying.Lock()
 		defer applying.Unlock()
 		if err := g.gateway.do(func() error {
-			spec := rules.Spec{TCPPort: sluicePort, UDPPort: sluicePort, Ifaces: []string{"c0"}, Established: g.broken.established}
+			spec := rules.Spec{TCPPort: sluicePort, UDPPort: sluicePort, Ifaces: []string{"c0"}, Established: g.broken.established, NoTrack: g.broken.noTrack}
 			if g.broken.redirect {
 				spec.Via, spec.UDPPort = rules.Redirect, 0
 			}

@@ -33,7 +33,21 @@ func firewalls(ifaces []string, named bool) []Result {
 		w.mark, w.mask = rules.DefaultMark, rules.DefaultMask
 	}
 	w.isUnsure, w.port = !w.installed && !named, status.TCPPort
+	w.untracked = ruleset.Untracks(w.ours)
 	w.diverted.name, w.own.name, w.forward.name = "rules of others", "own traffic", "forward rules"
+	untracked := w
+	untracked.untracked = true
+	untracked.all(ifaces, named)
+	w.all(ifaces, named)
+	legacy(&w.diverted.judge)
+	return []Result{
+		w.diverted.result("none stops diverted packets"), w.own.result("passes"), w.forward.result("none that diverted packets would miss"),
+		judgeNoTrack(&w, &untracked),
+	}
+}
+
+// all walks what the interfaces bring, and what sluice sends and gets for it.
+func (w *walk) all(ifaces []string, named bool) {
 	own := ownAddresses()
 	families := []bool{false}
 	if usesIPv6() {
@@ -54,10 +68,6 @@ func firewalls(ifaces []string, named bool) []Result {
 	}
 	for _, ipv6 := range families {
 		w.upstream(gatewayView{ipv6: ipv6, own: own})
-	}
-	legacy(&w.diverted.judge)
-	return []Result{
-		w.diverted.result("none stops diverted packets"), w.own.result("passes"), w.forward.result("none that diverted packets would miss"),
 	}
 }
 

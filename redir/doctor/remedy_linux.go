@@ -32,8 +32,11 @@ func remedyFor(stop firewall.Stop, isBefore bool, p firewall.Packet, mark, mask 
 }
 
 // acceptReplies lets answers to a client out.
-func acceptReplies(c *firewall.Chain, v gatewayView) remedy {
+func (w *walk) acceptReplies(c *firewall.Chain, v gatewayView) remedy {
 	name := v.link.Attrs().Name
+	if w.untracked {
+		return accept(c, match{fmt.Sprintf("oifname %q ct state untracked", name), "-o " + name + " -m conntrack --ctstate UNTRACKED"})
+	}
 	return accept(c, match{fmt.Sprintf("oifname %q ct state established,related", name), "-o " + name + " -m conntrack --ctstate ESTABLISHED,RELATED"})
 }
 
@@ -43,8 +46,11 @@ func acceptOwn(c *firewall.Chain) remedy {
 		fmt.Sprintf("-m mark --mark %#x/%#x", rules.DefaultOwnMark, rules.DefaultOwnMark)})
 }
 
-// acceptEstablished lets answers of servers in.
-func acceptEstablished(c *firewall.Chain) remedy {
+// acceptAnswers lets answers of servers in.
+func (w *walk) acceptAnswers(c *firewall.Chain) remedy {
+	if w.untracked {
+		return accept(c, match{"ct state untracked", "-m conntrack --ctstate UNTRACKED"})
+	}
 	return accept(c, match{"ct state established,related", "-m conntrack --ctstate ESTABLISHED,RELATED"})
 }
 

@@ -16,6 +16,7 @@ type walk struct {
 	mark, mask uint32 // of diverted packets
 	port       uint16 // of the listener, for redirected ones
 	installed  bool   // rules of sluice's, or made by hand
+	untracked  bool   // what is diverted, and what sluice sends
 	isUnsure   bool   // whether packets are to be diverted at all
 
 	diverted, own findings
@@ -26,7 +27,7 @@ type walk struct {
 func (w *walk) ingress(v gatewayView) (diverts bool) {
 	for _, protocol := range []byte{protoTCP, protoUDP} {
 		p := firewall.Packet{
-			IPv6: v.ipv6, Protocol: protocol, New: true, In: v.device(), Out: firewall.NoDevice,
+			IPv6: v.ipv6, Protocol: protocol, New: true, Untracked: w.untracked, In: v.device(), Out: firewall.NoDevice,
 			Source: v.clients, Elsewhere: append(firewall.Undiverted(), v.own...),
 			Mark: firewall.Exactly(0), ConnMark: firewall.Exactly(0), FWMark: w.mark, FWMask: w.mask,
 		}
@@ -88,7 +89,7 @@ func (w *walk) answers(p firewall.Packet, v gatewayView) {
 	p.Mark, p.FWMask = firewall.Exactly(0), 0
 	what := packetsOf(p.Protocol, v)
 	what.side = "answers of "
-	remedy := func(c *firewall.Chain) remedy { return acceptReplies(c, v) }
+	remedy := func(c *firewall.Chain) remedy { return w.acceptReplies(c, v) }
 	passages := w.ruleset.Pass(firewall.Output, p, w.ours)
 	w.judgeOwn(passages, what, remedy)
 	for _, passage := range passages {
@@ -105,7 +106,7 @@ func (w *walk) answers(p firewall.Packet, v gatewayView) {
 func (w *walk) upstream(v gatewayView) {
 	for _, protocol := range []byte{protoTCP, protoUDP} {
 		p := firewall.Packet{
-			IPv6: v.ipv6, Protocol: protocol, New: true, In: firewall.NoDevice,
+			IPv6: v.ipv6, Protocol: protocol, New: true, Untracked: w.untracked, In: firewall.NoDevice,
 			Elsewhere: append(firewall.Undiverted(), v.own...),
 			Mark:      firewall.Exactly(rules.DefaultOwnMark), ConnMark: firewall.Exactly(0),
 		}
@@ -118,7 +119,7 @@ func (w *walk) upstream(v gatewayView) {
 		p.In, p.Out = firewall.Device{}, firewall.NoDevice
 		p.Ports = []firewall.Ports{{Low: 1024, High: 65535}}
 		what.side = "what servers answer by "
-		w.judgeOwn(w.ruleset.Pass(firewall.Input, p, w.ours), what, acceptEstablished)
+		w.judgeOwn(w.ruleset.Pass(firewall.Input, p, w.ours), what, w.acceptAnswers)
 	}
 }
 

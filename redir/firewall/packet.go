@@ -13,6 +13,8 @@ type Packet struct {
 	Reply    bool // to the one who began
 	DNAT     bool // redirected
 
+	Untracked bool // kept from the connection tracker
+
 	In, Out Device
 
 	Source      []netip.Prefix // of a client; none: not known

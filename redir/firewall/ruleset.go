@@ -10,18 +10,19 @@ type Hook int8
 
 // The hooks; NoHook is a chain that packets reach by jumps alone.
 const (
-	NoHook     Hook = -1
-	Prerouting Hook = 0
-	Input      Hook = 1
-	Forward    Hook = 2
-	Output     Hook = 3
+	NoHook      Hook = -1
+	Prerouting  Hook = 0
+	Input       Hook = 1
+	Forward     Hook = 2
+	Output      Hook = 3
+	Postrouting Hook = 4
 )
 
 func (h Hook) String() string {
-	if h < 0 || int(h) >= 4 {
+	if h < 0 || int(h) >= 5 {
 		return "no hook"
 	}
-	return [...]string{"prerouting", "input", "forward", "output"}[h]
+	return [...]string{"prerouting", "input", "forward", "output", "postrouting"}[h]
 }
 
 // Families of tables, as nftables numbers them (linux/netfilter.h).

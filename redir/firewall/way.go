@@ -46,7 +46,7 @@ func (r *Ruleset) OwnTable(name string) Ours {
 // packets.
 func (r *Ruleset) Divert(p Packet, ours Ours, port uint16) Way {
 	way := Way{Packet: p}
-	st := state{mark: p.Mark, connMark: p.ConnMark}
+	st := state{mark: p.Mark, connMark: p.ConnMark, untracked: p.Untracked}
 	chains := r.At(Prerouting, p.IPv6)
 	at, installed := int32(priorityMangle), false
 	for _, c := range chains {
@@ -186,7 +186,7 @@ func ownFirst(chains []*Chain, ours Ours) []*Chain {
 // that are not diverted.
 func (r *Ruleset) Pass(hook Hook, p Packet, ours Ours) []Passage {
 	var passages []Passage
-	st := state{mark: p.Mark, connMark: p.ConnMark}
+	st := state{mark: p.Mark, connMark: p.ConnMark, untracked: p.Untracked}
 	for _, c := range r.At(hook, p.IPv6) {
 		if ours(c) || c.Type == "nat" {
 			continue

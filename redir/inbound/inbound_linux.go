@@ -19,6 +19,7 @@ type Inbound struct {
 	ID           uint16 // part of the NAT key
 	FlowTimeout  int64  // ns; the Spec's own or the one for all
 	QueryTimeout int64  // ns; likewise
+	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	waiting      []waitingSocket
 }
 
@@ -74,12 +75,16 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 				return explainListen(n.name, in.Kind, addr, err)
 			}
 		}
-		for i := range workers {
+		sockets := workers
+		if n.network == unix.SOCK_DGRAM {
+			sockets *= max(1, in.Lanes)
+		}
+		for i := range sockets {
 			fd, err := socket.Listen(addr, transparent, n.network)
 			if err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
 			}
-			in.waiting = append(in.waiting, waitingSocket{i, n.network, addr, fd})
+			in.waiting = append(in.waiting, waitingSocket{i % workers, n.network, addr, fd})
 		}
 	}
 	return nil

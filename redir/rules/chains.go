@@ -49,6 +49,7 @@ func chainsFor(s Spec) []chain {
 	if s.Output {
 		chains = append(chains, round(s))
 	}
+	chains = append(chains, untracking(s)...)
 	return append(chains, prerouting(s), last(s), output(s))
 }
 
@@ -64,6 +65,7 @@ func prerouting(s Spec) chain {
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
 		c.add(ingress(s)...)
+		c.add(tooBigsUntracked(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
 		c.add(running(s, chainOwned)...)
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})

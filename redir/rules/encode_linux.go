@@ -65,6 +65,9 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.icmpError(t)
 	case tooBig6:
 		return icmpTooBig(), nil
+	case tooBig6OfUDP:
+		inner := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: innerProtoAt, Len: 1}
+		return append(icmpTooBig(), inner, equal([]byte{protoUDP})), nil
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil
@@ -102,6 +105,8 @@ func statement(t term) ([]expr.Any, error) {
 	case redirectTo:
 		// nft sets the "specified" flag with a port; nft_redir implies it.
 		return []expr.Any{port(t.port), &expr.Redir{RegisterProtoMin: reg, Flags: unix.NF_NAT_RANGE_PROTO_SPECIFIED}}, nil
+	case noTrack:
+		return []expr.Any{&expr.Notrack{}}, nil
 	case countIn:
 		return []expr.Any{&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: t.name}}, nil
 	case jump:

@@ -23,6 +23,8 @@ func (p *Plan) iptables() (string, error) {
 	switch s := p.Spec; {
 	case s.Fail == Open:
 		return "", errors.New("rules: fail open: iptables drops or refuses what finds no listener: use --format nft")
+	case s.NoTrack:
+		return "", errors.New("rules: --notrack: iptables cannot ask for the mark of the socket that a packet is for: use --format nft")
 	case len(s.Oifaces) > 0:
 		return "", errors.New("rules: --oiface: iptables cannot ask before routing where a packet would leave: use --format nft")
 	case len(between(s)) > 0:

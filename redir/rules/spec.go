@@ -106,6 +106,8 @@ type Spec struct {
 
 	RulePriority *int // of the policy rule: 90; less where others stand before it
 
+	NoTrack bool // keep conntrack from entries for diverted flows and sluice's own
+
 	Sysctl bool // change the sysctls that must change, and put them back
 }
 

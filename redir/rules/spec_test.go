@@ -39,6 +39,10 @@ func TestBadSpecs(t *testing.T) {
 		"priority -300: the connection tracker":   {TCPPort: 1, Via: Redirect, Priority: ptr(-300)},
 		"rule priority 0: the rule must stand":    {TCPPort: 1, RulePriority: ptr(0)},
 		"as --rule-priority 90":                   {TCPPort: 1, RulePriority: ptr(32766)},
+		"REDIRECT needs the connection tracker":   {TCPPort: 1, Via: Redirect, NoTrack: true},
+		"would not be masqueraded":                {TCPPort: 1, Fail: Open, NoTrack: true},
+		"as --iface lan0, or divert":              {UDPPort: 1, NoTrack: true},
+		"leave --output or --notrack out":         {TCPPort: 1, Output: true, NoTrack: true},
 		"destination: not a network: write it as": {TCPPort: 1, Include: make([]netip.Prefix, 1)},
 	} {
 		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
@@ -66,6 +70,7 @@ func TestPrintRefusals(t *testing.T) {
 		format Format
 	}{
 		"fail open: iptables": {Spec{TCPPort: 1, Fail: Open}, FormatIPTables},
+		"--notrack: iptables": {Spec{TCPPort: 1, NoTrack: true}, FormatIPTables},
 		"--oiface: iptables":  {Spec{TCPPort: 1, Oifaces: []string{"wan"}}, FormatIPTables},
 		"--between-ifaces":    {Spec{TCPPort: 1, Ifaces: []string{"a", "b"}}, FormatIPTables},
 		"from one of these":   {Spec{TCPPort: 1, Ifaces: []string{"ppp*"}}, FormatIPTables},

@@ -46,7 +46,10 @@ type (
 	icmpError struct{ family byte }
 	// tooBig6 matches ICMPv6's packet too big alone.
 	tooBig6 struct{}
-	destIn  struct {
+	// tooBig6OfUDP matches it where the packet that it is about was UDP, without
+	// extension headers.
+	tooBig6OfUDP struct{}
+	destIn       struct {
 		family byte
 		set    string
 		not    bool
@@ -97,6 +100,9 @@ func (t icmpError) nft() string {
 	return fmt.Sprintf("%s type { %s }", header, strings.Join(names, ", "))
 }
 func (tooBig6) nft() string { return "icmpv6 type packet-too-big" }
+func (tooBig6OfUDP) nft() string {
+	return fmt.Sprintf("icmpv6 type packet-too-big @th,%d,8 %d", 8*innerProtoAt, protoUDP)
+}
 func (t destIn) nft() string {
 	header, operator := "ip", ""
 	if t.family == familyIPv6 {
@@ -128,6 +134,10 @@ func (t routeBy) nft() string {
 	return text + "{ " + strings.Join(quoted, ", ") + " }"
 }
 func (routeElsewhere) nft() string { return "fib daddr . iif oif missing" }
+
+// innerProtoAt is where an ICMPv6 error, in bytes from its beginning, has the next
+// header of the packet that it is about (RFC 4443 section 3, RFC 8200 section 3).
+const innerProtoAt = 8 + 6
 
 // icmpErrors are the types that the kernel looks into for the packet that the
 // error is about (extract_icmp4_fields, extract_icmp6_fields), but redirects.

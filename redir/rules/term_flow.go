@@ -35,6 +35,7 @@ type (
 	setCtLabel  struct{}
 	tproxyTo    struct{ port uint16 }
 	redirectTo  struct{ port uint16 }
+	noTrack     struct{} // before the connection tracker: it makes no entry
 	countIn     struct{ name string }
 	verdict     string // accept, drop or return
 	jump        string // to a chain, and back
@@ -68,6 +69,7 @@ func (t setCtMark) nft() string   { return "ct mark set" + maskedSet("ct mark", 
 func (setCtLabel) nft() string    { return fmt.Sprintf("ct label set %d", rememberLabel) }
 func (t tproxyTo) nft() string    { return fmt.Sprintf("tproxy to :%d", t.port) }
 func (t redirectTo) nft() string  { return fmt.Sprintf("redirect to :%d", t.port) }
+func (noTrack) nft() string       { return "notrack" }
 func (t countIn) nft() string     { return "counter name " + t.name }
 func (t verdict) nft() string     { return string(t) }
 func (t jump) nft() string        { return "jump " + string(t) }

@@ -39,6 +39,7 @@ type flow struct {
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
 	other atomic.Bool // has written elsewhere than to a lookup's port
+	echo  echoMeter
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]

@@ -14,13 +14,14 @@ import (
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
 // counts a run of 64 KiB at up to twice that, and its default holds three.
-const listenerBuffer = 4 << 20
+const listenerBuffer = 2 << 20
 
-// listener is one worker's socket of an inbound, for one family.
+// listener is one of a worker's sockets of an inbound, for one family.
 type listener struct {
-	w  *Worker
-	in *inbound.Inbound
-	fd int // -1: closed
+	w       *Worker
+	in      *inbound.Inbound
+	fd      int // -1: closed
+	backlog backlog
 }
 
 // Listen takes over a bound transparent socket of in. On error fd stays the
@@ -86,11 +87,18 @@ func (l *listener) Ready(loop.Events) {
 		return
 	}
 	q.used += n
+	asked := w.gate.asked
 	for i := first; i < q.used; i++ {
 		q.slots.Message(i, &q.messages[i])
 		w.takeFromClient(l.in, int32(i))
 	}
-	if q.used == q.slots.Len() {
+	full := q.used == q.slots.Len()
+	behind := l.backlog.received(w.r.Now(), full) && (w.gate.asked-asked)*freshShare >= uint64(n)
+	if w.gate.tell(w.r.Now(), behind) {
+		w.log.Warn(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
+			Msg("more new UDP sessions than can be opened beside those that are there; some of them are not")
+	}
+	if full {
 		w.flushUpstream()
 		w.r.Again(l)
 	}
@@ -118,6 +126,10 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
 			}
+			if echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
+				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
+				return
+			}
 			q.append(e, slot)
 		}
 	}
@@ -131,7 +143,7 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 }
 
 // entryOf returns the client's flow, which it opens if there is none; nil when
-// that fails.
+// that fails, or too many are opened already.
 func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	q := &w.toUpstream
 	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
@@ -145,6 +157,10 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
+		if !w.gate.admits(w.r.Now()) {
+			w.counters.Add(count.DroppedFlood, 1)
+			return nil
+		}
 		if e = w.open(key, in, m); e == nil {
 			return nil
 		}

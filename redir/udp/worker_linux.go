@@ -73,6 +73,7 @@ type Worker struct {
 	self     *admit.Self
 
 	listeners  []*listener
+	gate       gate
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
