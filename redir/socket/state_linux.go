@@ -13,9 +13,9 @@ func HasInput(fd int) bool {
 	return err == nil && n > 0
 }
 
-// HasNoPeer reports whether the connection of fd, which had one, is reset or
-// given up: the cheapest way to ask (inet_getname in net/ipv4/af_inet.c).
-// HasFailed tells more.
+// HasNoPeer reports whether fd is not connected: not yet, or reset, or given up.
+// It is the cheapest way to ask (inet_getname in net/ipv4/af_inet.c); HasFailed
+// tells more.
 func HasNoPeer(fd int) bool { return peerName(fd) == unix.ENOTCONN }
 
 // tcpClose is TCP_CLOSE of the kernel's include/net/tcp_states.h.
