@@ -69,11 +69,17 @@ type Limits struct {
 	Flows      int    // UDP sessions
 	FlowsBound string // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
 	FDs        int    // the fd limit
+
+	ClientConns, ClientDials, ClientFlows int // of one client; 0: as many as there may be
 }
 
 // Limits returns how many connections and UDP sessions there may be at once.
 func (s *Server) Limits() Limits {
-	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds}
+	client := s.opts.clientBounds(s.budget)
+	return Limits{
+		Conns: s.budget.conns, Flows: s.budget.flows, FlowsBound: s.budget.flowsBound, FDs: s.budget.fds,
+		ClientConns: client.Conns, ClientDials: client.Dials, ClientFlows: client.Sessions,
+	}
 }
 
 // Reactors is how many event loops run.
