@@ -10,7 +10,7 @@ const (
 	manyConns = 5000
 	// manySessions is the same for UDP. It may be all: where the table is full, who
 	// has the most makes room.
-	manySessions = 1024
+	manySessions = 5000
 	// lastPart is what is left to others, as 1/lastPart of all.
 	lastPart = 64
 )
