@@ -3,14 +3,14 @@ package redir
 import "sluice/redir/admit"
 
 const (
-	// manyConns and manyDials are what one client may have where half, or an
-	// eighth, of all would be less: a torrent client, a load generator, an office
-	// behind one address; but never the last of them.
+	// manyConns is what one client may have where half of all would be less: a
+	// torrent client, a load generator, an office behind one address; but never the
+	// last of them. It may dial as many where an eighth of all would be less, but
+	// never more than half of all.
 	manyConns = 5000
-	manyDials = 512
 	// manySessions is the same for UDP. It may be all: where the table is full, who
 	// has the most makes room.
-	manySessions = 1024
+	manySessions = 5000
 	// lastPart is what is left to others, as 1/lastPart of all.
 	lastPart = 64
 )
@@ -21,7 +21,7 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 	c := &o.Clients
 	bounds := &admit.Bounds{
 		Conns:    boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns))),
-		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyDials))),
+		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyConns))),
 		Rate:     boundOf(c.Rate, 0),
 		Paced:    c.Rate == 0,
 		Sessions: boundOf(c.Sessions, max(b.flows/2, min(b.flows, manySessions))),

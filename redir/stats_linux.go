@@ -70,6 +70,8 @@ type Limits struct {
 	FlowsBound string   // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
 	FDs        int      // the fd limit
 	Memory     []string // what tells when memory is short (pressure.Watch)
+
+	ClientConns, ClientDials, ClientFlows int // of one client; 0: as many as there may be
 }
 
 // Limits returns how many connections and UDP sessions there may be at once. It
@@ -77,7 +79,11 @@ type Limits struct {
 func (s *Server) Limits() Limits {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	return Limits{s.budget.conns, s.budget.flows, s.budget.flowsBound, s.budget.fds, s.memory()}
+	client := s.opts.clientBounds(s.budget)
+	return Limits{
+		Conns: s.budget.conns, Flows: s.budget.flows, FlowsBound: s.budget.flowsBound, FDs: s.budget.fds,
+		ClientConns: client.Conns, ClientDials: client.Dials, ClientFlows: client.Sessions, Memory: s.memory(),
+	}
 }
 
 func (s *Server) memory() []string {

@@ -237,7 +237,7 @@ func TestFloodStaysWithinTheLimit(t *testing.T) {
 	}
 }
 
-// flood sends a datagram of each of many clients to dest for a time, from inside
+// floodNew sends a datagram of each of many clients to dest for a time, from inside
 // their namespace.
 func floodNew(dest netip.AddrPort, d time.Duration) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)

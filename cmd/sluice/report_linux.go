@@ -16,6 +16,14 @@ func (p *process) logReady() {
 	limits := p.server.Limits()
 	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
 		Int("udp_sessions", limits.Flows).Int("fd_limit", limits.FDs)
+	for _, bound := range []struct {
+		name string
+		n    int
+	}{{"client_conns", limits.ClientConns}, {"client_dials", limits.ClientDials}, {"client_sessions", limits.ClientFlows}} {
+		if bound.n > 0 {
+			line = line.Int(bound.name, bound.n)
+		}
+	}
 	if limits.FlowsBound != "" {
 		line = line.Str("udp_sessions_bound", limits.FlowsBound)
 	}

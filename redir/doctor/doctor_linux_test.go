@@ -51,7 +51,7 @@ func sh(t *testing.T, s *space, script string) {
 // what is wrong after, and ok again once its own remedy was run.
 func TestBrokenGateways(t *testing.T) {
 	ifaces := []string{"lan"}
-	othersFirst := func() Result { return firewalls(ifaces, true)[0] }
+	othersFirst := func() Result { stopping, _ := firewalls(ifaces, true); return stopping[0] }
 	ours := func() error {
 		_, err := rules.Apply(rules.Spec{TCPPort: 12345, UDPPort: 12345})
 		return err

@@ -34,5 +34,6 @@ func Examine(ctx context.Context, o Options) []Result {
 func gatewayChecks(named []string) []Result {
 	ifaces, found := interfaces(named)
 	results := []Result{found, forwarding(), sourceCheck(ifaces), kernelMarks(), bridge(ifaces), routeLocalnet(ifaces), routing(), listeners()}
-	return append(results, firewalls(ifaces, len(named) > 0)...)
+	stopping, tracker := firewalls(ifaces, len(named) > 0)
+	return append(append(results, stopping...), tracker)
 }

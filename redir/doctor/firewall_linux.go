@@ -14,16 +14,19 @@ import (
 // the interfaces; without any, on all that are up.
 func Stopping(ifaces []string) []Result {
 	found, _ := interfaces(ifaces)
-	return firewalls(found, len(ifaces) > 0)
+	stopping, _ := firewalls(found, len(ifaces) > 0)
+	return stopping
 }
 
 // firewalls walks the rulesets with packets in mind: diverted ones, what sluice
 // sends and gets for them, and those that forward rules would have seen. Where
-// neither rules nor interfaces are named, who knows what shall be diverted.
-func firewalls(ifaces []string, named bool) []Result {
+// neither rules nor interfaces are named, who knows what shall be diverted. The
+// last result says who needs the connection tracker.
+func firewalls(ifaces []string, named bool) (stopping []Result, tracker Result) {
 	ruleset, err := firewall.Read()
 	if err != nil {
-		return []Result{{Name: "rules of others", Status: Warn, Detail: fmt.Sprintf("not readable: %v", err), Remedy: "sluice doctor"}}
+		unknown := Result{Name: "rules of others", Status: Warn, Detail: fmt.Sprintf("not readable: %v", err), Remedy: "sluice doctor"}
+		return []Result{unknown}, ok(trackerCheck, "not known")
 	}
 	w := walk{ruleset: ruleset, ours: ruleset.OwnTable(rules.TableName)}
 	w.mark, w.mask = ruleset.DivertMark(w.ours)
@@ -42,8 +45,7 @@ func firewalls(ifaces []string, named bool) []Result {
 	legacy(&w.diverted.judge)
 	return []Result{
 		w.diverted.result("none stops diverted packets"), w.own.result("passes"), w.forward.result("none that diverted packets would miss"),
-		judgeNoTrack(&w, &untracked),
-	}
+	}, judgeNoTrack(&w, &untracked)
 }
 
 // all walks what the interfaces bring, and what sluice sends and gets for it.

@@ -6,25 +6,27 @@ import (
 	"sluice/redir/firewall"
 )
 
+// trackerCheck is the name of the check.
+const trackerCheck = "conntrack of diverted flows"
+
 // judgeNoTrack says whether the connection tracker is of use to what sluice
 // carries: not where nothing translates sources, and others' rules let the same
 // packets pass untracked. tracked and untracked are walks of both kinds.
 func judgeNoTrack(tracked, untracked *walk) Result {
-	const name, without = "conntrack of diverted flows", "install the rules without --notrack"
-	j := judge{name: name}
+	j := judge{name: trackerCheck}
 	translates := tracked.ruleset.Translates(false) || tracked.ruleset.Translates(true)
 	switch {
 	case !tracked.installed || tracked.byRedirect():
-		return ok(name, "needed")
+		return ok(trackerCheck, "needed")
 	case tracked.ruleset.Untracks(tracked.ours):
 		if translates {
-			j.find(Warn, "the gateway translates sources, and with --notrack may give a flow that it forwards a port that sluice has: answers to the one reach the other", without)
+			j.find(Warn, "the gateway translates sources, and with --notrack may give a flow that it forwards a port that sluice has: answers to the one reach the other", "install the rules without --notrack")
 		}
 		return j.result("none, by --notrack")
 	case translates:
-		return ok(name, "needed, since the gateway translates sources")
+		return ok(trackerCheck, "needed, since the gateway translates sources")
 	case untracked.fails() && !tracked.fails():
-		return ok(name, "needed by rules that ask for the state of a connection")
+		return ok(trackerCheck, "needed by rules that ask for the state of a connection")
 	}
 	j.find(Note, "nothing here needs it: --notrack spares two entries for each connection and UDP session (but servers behind the gateway cannot answer by UDP then)", "")
 	return j.result("")

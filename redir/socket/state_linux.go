@@ -13,9 +13,9 @@ func HasInput(fd int) bool {
 	return err == nil && n > 0
 }
 
-// HasNoPeer reports whether the connection of fd, which had one, is reset or
-// given up: the cheapest way to ask (inet_getname in net/ipv4/af_inet.c).
-// HasFailed tells more.
+// HasNoPeer reports whether fd is not connected: not yet, or reset, or given up.
+// It is the cheapest way to ask (inet_getname in net/ipv4/af_inet.c); HasFailed
+// tells more.
 func HasNoPeer(fd int) bool { return peerName(fd) == unix.ENOTCONN }
 
 // Queued is how many connections wait in the queue of a listener (of one in

@@ -5,8 +5,10 @@ import (
 	"net/netip"
 	"time"
 
+	"sluice/loop"
 	"sluice/redir/admit"
 	"sluice/redir/count"
+	"sluice/redir/socket"
 )
 
 const (
@@ -14,28 +16,32 @@ const (
 	// its client may take its place: the first SYN was sent again after one second
 	// and after three (tcp_syn_retries in tcp(7)), and nobody answered.
 	dialPatience = int64(3500 * time.Millisecond)
-	// dialLooks bounds how many dials, the oldest first, are looked at for one.
-	dialLooks = 64
+	// dialLooks bounds how many dials, the oldest first, are looked at for one
+	// connection.
+	dialLooks = 16
 )
 
 var errReplaced = errors.New("a newer connection of its client took its place")
 
 // account takes a connection and its dial for a client. Where the client has as
-// many as it may, its oldest dial without an answer gives way, if there is one on
-// this worker; else the answer is nil, and told.
+// many as it may, its older dials on this worker give way; else the answer is nil,
+// and told.
 func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 	w, now := l.w, l.w.r.Now()
 	pace := l.pressure.came(from.Addr(), now)
 	of, refusal := w.shared.clients.Connect(from.Addr(), now, pace)
+	room := false
 	switch refusal.Cause {
 	case 0:
 		return of
 	case count.RefusedClientRate:
 		l.pressure.refused(from.Addr(), now)
-	default:
-		if !w.replaceDial(refusal.Of, now) {
-			break
-		}
+	case count.RefusedClientDials:
+		room = w.settleDials(refusal.Of) || w.endOldDial(refusal.Of, now)
+	case count.RefusedClientConns:
+		room = w.endOldDial(refusal.Of, now)
+	}
+	if room {
 		if of, refusal = w.shared.clients.Connect(from.Addr(), now, pace); of != nil {
 			return of
 		}
@@ -48,14 +54,27 @@ func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 	return nil
 }
 
-// replaceDial ends the oldest dial of a client, or a network of them, that has waited
-// for its answer long enough, and reports whether there was one.
-func (w *Worker) replaceDial(of netip.Prefix, now int64) bool {
+// settleDials ends those of the oldest dials of a client, or a network of them,
+// whose upstream has answered, which the reactor has not come to yet: a burst of
+// connections is no reason to refuse any. It reports whether there were some.
+func (w *Worker) settleDials(of netip.Prefix) (some bool) {
 	c := w.conns.dialing.tail
-	for range dialLooks {
-		if c == nil || now-c.active < dialPatience {
-			return false
+	for looks := 0; c != nil && looks < dialLooks; looks++ {
+		next := c.prev
+		if of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
+			c.dialEdge(&c.upstream, loop.Writable)
+			some = true
 		}
+		c = next
+	}
+	return some
+}
+
+// endOldDial ends the oldest dial of a client, or a network of them, if it has
+// waited for its answer long enough, and reports whether it did.
+func (w *Worker) endOldDial(of netip.Prefix, now int64) bool {
+	c := w.conns.dialing.tail
+	for looks := 0; c != nil && looks < dialLooks && now-c.active >= dialPatience; looks++ {
 		if of.Contains(c.of.Addr()) {
 			c.fail(count.DialsReplaced, errReplaced)
 			return true

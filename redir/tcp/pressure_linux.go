@@ -9,8 +9,11 @@ import (
 
 const (
 	// pressurePatience is how long (ns) a queue may hold more than a turn takes
-	// before its listener is behind: others' connections wait that long.
-	pressurePatience = int64(100 * time.Millisecond)
+	// before its listener is behind: the bursts of programs that start are over by
+	// then.
+	pressurePatience = int64(time.Second)
+	// pressureBurst is how much (ns) of its pace a client may open at once then.
+	pressureBurst = int64(100 * time.Millisecond)
 	// pressureHold is how long (ns) a client's pace is held after nobody needed
 	// it any more.
 	pressureHold = int64(time.Second)
@@ -73,7 +76,7 @@ func (p *pressure) left(now int64) {
 		p.since, p.accepted, p.others = now, 0, false
 	case now-p.since < pressurePatience || now < p.until || !p.others:
 	default:
-		p.pace = admit.Pace{Interval: pressurePart * (now - p.since) / p.accepted, Burst: pressurePatience}
+		p.pace = admit.Pace{Interval: pressurePart * (now - p.since) / p.accepted, Burst: pressureBurst}
 		p.until, p.otherAt = now+pressureHold, now
 		p.since = 0
 	}

@@ -29,26 +29,26 @@ func TestPressure(t *testing.T) {
 	paced := func(p *pressure, now int64) bool { return p.came(heavy, now).Interval > 0 }
 
 	var alone pressure
-	fill(&alone, 1, 1000*ms, 0)
-	if paced(&alone, 1000*ms) {
+	fill(&alone, 1, 3000*ms, 0)
+	if paced(&alone, 3000*ms) {
 		t.Error("a client that is alone has a pace")
 	}
 
 	var short pressure
-	fill(&short, 1, 90*ms, 2)
+	fill(&short, 1, 900*ms, 2)
 	short.emptied()
-	fill(&short, 91*ms, 180*ms, 2)
-	if paced(&short, 180*ms) {
+	fill(&short, 901*ms, 1800*ms, 2)
+	if paced(&short, 1800*ms) {
 		t.Error("a queue that is emptied in time makes a pace")
 	}
 
 	var behind pressure
-	fill(&behind, 1, 150*ms, 10)
-	pace := behind.came(heavy, 150*ms)
+	fill(&behind, 1, 1500*ms, 10)
+	pace := behind.came(heavy, 1500*ms)
 	if carried := int64(10_000); pace.Interval < int64(time.Second)*pressurePart/carried*9/10 || pace.Interval > int64(time.Second)*pressurePart/carried*11/10 {
 		t.Errorf("a pace of %d ns, of %d connections a second", pace.Interval, carried)
 	}
-	now := 150 * ms
+	now := 1500 * ms
 	for range 5 { // it holds as long as it is needed
 		now += pressureHold * 9 / 10
 		behind.came(other, now)

@@ -24,6 +24,10 @@ const (
 	// turn may bring as many as a batch has slots.
 	bulkBuffer = 4 << 20
 	bulkTurn   = 32 << 10
+
+	// mostReplaced bounds how many sessions of a client end for a new one: another
+	// worker may have taken the place of the first.
+	mostReplaced = 8
 )
 
 // flow is one client's UDP session: an unconnected socket, whose port every
@@ -113,15 +117,17 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 // one of its own gives way (nat.Table.EvictOf); else the answer is nil, and told.
 func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *admit.Client {
 	of, refusal := w.shared.clients.Open(m.Source.Addr())
-	if of != nil {
-		return of
-	}
-	if e := w.shared.flows.EvictOf(key, w.r.Now()); e != nil {
+	for tries := 0; of == nil && tries < mostReplaced; tries++ {
+		e := w.shared.flows.EvictOf(key, w.r.Now())
+		if e == nil {
+			break
+		}
 		w.counters.Add(count.FlowsReplaced, 1)
 		w.end(e)
-		if of, refusal = w.shared.clients.Open(m.Source.Addr()); of != nil {
-			return of
-		}
+		of, refusal = w.shared.clients.Open(m.Source.Addr())
+	}
+	if of != nil {
+		return of
 	}
 	w.counters.Add(refusal.Cause, 1)
 	if e := w.log.Warn(refusal.Cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
