@@ -73,6 +73,10 @@ func (e *end) Ready(ev loop.Events) {
 		c.dialEdge(e, ev)
 	case relaying:
 		c.relay.Notify(c.side(e), splice.Events(ev))
+		if ev != 0 && c.relay.Heavy() {
+			c.w.r.Again(c.client.fd) // those who move little come first
+			return
+		}
 		c.pump()
 	case lingering:
 		c.lingerEdge(ev)

@@ -32,8 +32,7 @@ func (l *connList) add() *conn {
 	return c
 }
 
-// remove takes a closed conn away. A turn that was asked for it with Again may
-// still come, and finds it closed or does a new owner no harm.
+// remove takes a closed conn away.
 func (l *connList) remove(c *conn) {
 	if c.prev != nil {
 		c.prev.next = c.next

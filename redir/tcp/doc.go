@@ -7,7 +7,8 @@
 //
 //	accept   takes connections from the kernel's queue, a share at a time
 //	dial     decides where one goes and opens its upstream
-//	relay    moves bytes, by splice.Relay, from edge to edge
+//	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
+//	         of late wait until the turn has served all others
 //	guard    watches a conn that has lived for a while for peers that vanish
 //	linger   waits until what a failed side had sent is delivered
 //	limit    how long each state may last

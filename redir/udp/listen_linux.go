@@ -92,7 +92,7 @@ func (l *listener) Ready(loop.Events) {
 	}
 	if q.used == q.slots.Len() {
 		w.flushUpstream()
-		w.r.Again(l)
+		w.r.Again(l.fd)
 	}
 }
 
