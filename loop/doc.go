@@ -11,9 +11,10 @@
 //	  │ retired fds ──────────┴── closed once no reactor can still use them
 //
 // A reactor lives in turns. Each turn waits for edges, calls the handler of
-// each, runs the handlers that asked to be called again, fires timers, runs
+// each, calls for a while those who asked to be called again, fires timers, runs
 // posted functions, and at last calls the turn-end hooks, which send what the
-// turn gathered.
+// turn gathered. Who has much to do asks to be called again after a piece of it, so
+// that who has little waits for one short turn at most.
 //
 // Glossary:
 //

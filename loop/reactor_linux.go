@@ -20,6 +20,8 @@ const (
 	// retireLook is how soon a reactor with nothing else to do looks again
 	// whether the others have let go of its retired fds.
 	retireLook = int64(10 * time.Millisecond)
+	// turnLength is how long a turn may go on with those who asked with Again.
+	turnLength = int64(100 * time.Microsecond)
 )
 
 // Reactor is one event loop. New ones come from NewGroup. All methods but
@@ -34,8 +36,7 @@ type Reactor struct {
 
 	slots   slots
 	timers  timers
-	again   []Handler // run next turn
-	running []Handler // scratch: the list being run
+	again   againQueue
 	hooks   []func()
 	retired retireQueue
 	poll    busyPoll
@@ -109,10 +110,15 @@ func (r *Reactor) Retire(fd int) {
 // at the bound (Group.SetRetireBound).
 func (r *Reactor) Retired() int { return int(r.group.retired.Load()) }
 
-// Again asks for h.Ready(0) without waiting for an edge: an edge's handler gets
-// it later in the same turn, after those of all other edges, anybody else in the
-// next turn, which will not block. Asking twice calls twice.
-func (r *Reactor) Again(h Handler) { r.again = append(r.again, h) }
+// Again asks for Ready(0) of the handler of fd without waiting for an edge: behind
+// those who asked before, and in each turn behind those whom an edge has called.
+// Turns do not block while anybody waits for that call. It is one call, however
+// often it was asked for.
+func (r *Reactor) Again(fd int) {
+	if tag, ok := r.slots.ask(fd); ok {
+		r.again.push(tag)
+	}
+}
 
 // OnTurnEnd adds a function that every turn calls last.
 func (r *Reactor) OnTurnEnd(hook func()) { r.hooks = append(r.hooks, hook) }
@@ -185,7 +191,7 @@ func (r *Reactor) turn() error {
 
 // timeout is how long the next wait may block, in ns; negative for ever.
 func (r *Reactor) timeout() int64 {
-	if len(r.again) > 0 {
+	if r.again.n > 0 {
 		return 0
 	}
 	left := int64(-1)
@@ -198,14 +204,16 @@ func (r *Reactor) timeout() int64 {
 	return left
 }
 
+// runAgain calls who asked with Again, once each, until the turn has lasted long
+// enough: then those whom an edge calls come before the rest.
 func (r *Reactor) runAgain() {
-	if len(r.again) == 0 {
-		return
-	}
-	r.running, r.again = r.again, r.running[:0]
-	for i, h := range r.running {
-		r.running[i] = nil
-		h.Ready(0)
+	for range r.again.n {
+		if h := r.slots.answer(r.again.pop()); h != nil {
+			h.Ready(0)
+			if r.clock()-r.now >= turnLength {
+				return
+			}
+		}
 	}
 }
 

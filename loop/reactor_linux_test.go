@@ -83,26 +83,6 @@ func TestReactorReportsEachEdgeOnce(t *testing.T) {
 	}
 }
 
-func TestAgainRunsNextTurnWithoutBlocking(t *testing.T) {
-	g := start(t, 1)
-	r := g.Reactors()[0]
-	done := make(chan struct{})
-	left := 5
-	var h Handler
-	h = handlerFunc(func(ev Events) {
-		if ev != 0 {
-			t.Errorf("events %v, want none", ev)
-		}
-		if left--; left == 0 {
-			close(done)
-			return
-		}
-		r.Again(h)
-	})
-	on(t, r, func() { r.Again(h) })
-	await(t, done)
-}
-
 type timerFunc func(int64)
 
 func (f timerFunc) Expired(now int64) { f(now) }

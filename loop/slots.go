@@ -7,12 +7,13 @@ type slots struct {
 	pages []*slotPage
 }
 
-// slotsPerPage makes a page 10 KiB, which is a size class of Go's allocator.
+// slotsPerPage makes a page 10.5 KiB, which fits a size class of Go's allocator.
 const slotsPerPage = 512
 
 type slotPage struct {
 	handlers [slotsPerPage]Handler
 	seqs     [slotsPerPage]uint32 // how many registrations of the fd have ended
+	asked    [slotsPerPage]bool   // for another call
 }
 
 // put registers h for fd and returns the tag that names this registration.
@@ -63,7 +64,29 @@ func (s *slots) drop(fd int) bool {
 	}
 	page.handlers[i] = nil
 	page.seqs[i]++
+	page.asked[i] = false
 	return true
+}
+
+// ask notes that fd asked for another call, and returns the tag of its
+// registration; not ok where it has none, or has asked already.
+func (s *slots) ask(fd int) (tag uint64, ok bool) {
+	page, i := s.page(uint32(fd))
+	if page == nil || page.handlers[i] == nil || page.asked[i] {
+		return 0, false
+	}
+	page.asked[i] = true
+	return page.tag(fd, i), true
+}
+
+// answer is get for a tag that ask gave: the fd may ask anew.
+func (s *slots) answer(tag uint64) Handler {
+	h := s.get(tag)
+	if h != nil {
+		page, i := s.page(uint32(tag))
+		page.asked[i] = false
+	}
+	return h
 }
 
 // get returns the handler that tag was given for, or nil when it is stale.

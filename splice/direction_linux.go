@@ -23,7 +23,7 @@ type direction struct {
 }
 
 // A direction is bulk from bulkEnough on: that many reads filled the buffer with none small in between. From bulkSure it sinks
-// by one with each Pump that moves less than a quarter of a buffer, and is copied again when it reaches 0.
+// by one with each Pump that moves no more than messages do, and is copied again when it reaches 0.
 const (
 	bulkEnough = 3
 	bulkSure   = 8
@@ -137,7 +137,7 @@ func (r *Relay) noteRead(d *direction, n int) {
 				d.piece = pieceUnknown
 			}
 		}
-	case n < size/4 && d.bulk < bulkEnough:
+	case uint64(n) < r.w.much() && d.bulk < bulkEnough:
 		d.bulk = 0
 	}
 }
@@ -145,7 +145,7 @@ func (r *Relay) noteRead(d *direction, n int) {
 // judge lets a bulk direction sink when a Pump moved little through the pipe.
 func (r *Relay) judge(d *direction, moved uint64) {
 	switch {
-	case moved >= uint64(len(r.w.buffer)/4):
+	case moved >= r.w.much():
 		d.bulk = bulkSure
 	case d.bulk > 0:
 		d.bulk--

@@ -21,6 +21,7 @@
 //   - residue: bytes read and not yet written, in a buffer of their own. A direction has one residue or one pipe at most, and
 //     reads nothing more while it holds either; so a reader that stalls stops the writer, and memory is bounded.
 //   - bulk: a direction whose reads keep filling the copy buffer. It is spliced until it moves little for a while.
+//   - heavy: a relay whose last Pump moved more than a message. The caller lets others go before it.
 //   - piece: what one splice moves: what a pipe takes, or one packet where the destination's TCP paces itself. See piece_linux.go.
 //   - end: a FIN from the source. It is passed on once everything before it is delivered; the other direction lives on.
 //   - failure: an error of a side. What it had sent is delivered; then the relay is Broken, and the caller resets the other.

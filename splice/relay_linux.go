@@ -15,6 +15,7 @@ type Relay struct {
 	dirs   [2]direction // by source
 	failed bool
 	victim Side          // which side failed first
+	heavy  bool          // see Heavy
 	way    Side          // the source of the bytes that were last moved
 	run    uint32        // how many, since any went the other way; up to oneWayEnough
 	errno  syscall.Errno // and how
@@ -58,7 +59,7 @@ func (r *Relay) Pump() Status {
 	failedBefore, movedA, movedB := r.failed, r.dirs[A].moved, r.dirs[B].moved
 	again := r.pump(A)
 	again = r.pump(B) || again
-	r.noteWay(r.dirs[A].moved-movedA, r.dirs[B].moved-movedB)
+	r.note(r.dirs[A].moved-movedA, r.dirs[B].moved-movedB)
 	r.findReset(A)
 	r.findReset(B)
 	if r.failed && !failedBefore {
@@ -154,8 +155,12 @@ func (r *Relay) OneWay() bool { return r.run >= oneWayEnough }
 // oneWayEnough is in bytes: beyond a large response, below what lasts for long.
 const oneWayEnough = 4 << 20
 
-// noteWay accounts for what one Pump moved from A and from B.
-func (r *Relay) noteWay(a, b uint64) {
+// Heavy tells whether the last Pump moved more than messages are long: the next may do so too, and others had better go first.
+func (r *Relay) Heavy() bool { return r.heavy }
+
+// note accounts for what one Pump moved from A and from B.
+func (r *Relay) note(a, b uint64) {
+	r.heavy = a+b >= r.w.much()
 	way := A
 	if b > 0 {
 		way = B

@@ -224,6 +224,51 @@ func TestBudgetYields(t *testing.T) {
 	})
 }
 
+// A Pump of a relay that never runs dry moves no more than the budget and the one read or splice that exceeds it; so much, and
+// no more, is waited for by others. Such a relay is heavy, one that carries messages is not.
+func TestPumpIsBounded(t *testing.T) {
+	const budget, largest = 128 << 10, 64 << 10 // bytes
+	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+		c.Budget, c.BufferSize, c.PipeSize = budget, largest, largest
+		g := newRig(t, network, c)
+		var r Relay
+		r.Start(g.w, g.fds[A], g.fds[B])
+		defer g.w.Close()
+		defer r.Release()
+		done := make(chan struct{})
+		defer func() { <-done }()
+		defer g.client.Close()
+		defer g.server.Close()
+		go func() {
+			defer close(done)
+			for block := pattern(11, 1<<20); ; {
+				if _, err := g.client.Write(block); err != nil {
+					return
+				}
+			}
+		}()
+		go io.Copy(io.Discard, g.server)
+		heavy := false
+		for r.Moved(A) < 4<<20 {
+			before := r.Moved(A)
+			r.Notify(A, In)
+			r.Notify(B, Out)
+			r.Pump()
+			if moved := r.Moved(A) - before; moved >= budget+largest {
+				t.Fatalf("a Pump moved %d bytes", moved)
+			}
+			heavy = heavy || r.Heavy()
+		}
+		if !heavy {
+			t.Error("a relay that moved 4 MiB was never heavy")
+		}
+	})
+	messages := Relay{w: NewWorkspace(Config{})}
+	if messages.note(1024, 1024); messages.Heavy() {
+		t.Error("a relay that moved two messages is heavy")
+	}
+}
+
 // Without pipes everything is copied, and counted.
 func TestWithoutPipes(t *testing.T) {
 	for _, network := range networks {
@@ -343,7 +388,7 @@ func TestPipeOfTheSizeGranted(t *testing.T) {
 
 // A relay is one-way once much went one way since anything went the other.
 func TestOneWay(t *testing.T) {
-	var r Relay
+	r := Relay{w: NewWorkspace(Config{})}
 	for i, step := range []struct {
 		a, b uint64
 		want bool
@@ -351,7 +396,7 @@ func TestOneWay(t *testing.T) {
 		{oneWayEnough - 1, 0, false}, {0, 0, false}, {1, 0, true}, {1 << 40, 0, true}, {0, 1, false},
 		{0, oneWayEnough, true}, {1, 1, false}, {0, oneWayEnough - 1, false}, {0, 1, true}, {1, 0, false},
 	} {
-		if r.noteWay(step.a, step.b); r.OneWay() != step.want {
+		if r.note(step.a, step.b); r.OneWay() != step.want {
 			t.Errorf("step %d, %d and %d bytes: one way is %v", i, step.a, step.b, !step.want)
 		}
 	}

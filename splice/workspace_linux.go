@@ -25,6 +25,9 @@ func NewWorkspace(c Config) *Workspace {
 	}
 }
 
+// much is in bytes: more than a message.
+func (w *Workspace) much() uint64 { return uint64(len(w.buffer) / 4) }
+
 // Trim closes the pipes and forgets the buffers that were idle since the last Trim. A reactor calls it every few seconds.
 func (w *Workspace) Trim() {
 	w.pipes.trim()

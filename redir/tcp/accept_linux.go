@@ -59,7 +59,7 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 // run out.
 func (l *listener) Ready(loop.Events) {
 	if l.fd >= 0 && !l.resume.Armed() && l.take() {
-		l.w.r.Again(l)
+		l.w.r.Again(l.fd)
 	}
 }
 

@@ -97,6 +97,10 @@ func (e *end) Ready(ev loop.Events) {
 	switch c.state {
 	case relaying:
 		c.relay.Notify(c.side(e), splice.Events(ev))
+		if ev != 0 && c.relay.Heavy() {
+			c.w.r.Again(c.client.fd) // those who move little come first
+			return
+		}
 		c.pump()
 	case lingering:
 		c.lingerEdge(ev)

@@ -40,8 +40,7 @@ func (l *connList) run(c *conn) {
 	l.running.push(c)
 }
 
-// remove takes a conn away, and makes it closed. A turn that was asked for it with
-// Again may still come, and finds it closed or does a new owner no harm.
+// remove takes a conn away, and makes it closed.
 func (l *connList) remove(c *conn) {
 	if c.state == dialing {
 		l.dialing.take(c)

@@ -24,7 +24,7 @@ func (c *conn) pump() {
 			c.w.r.Stream(c.upstream.fd, interest, stream)
 		}
 	case splice.Again:
-		c.w.r.Again(&c.client)
+		c.w.r.Again(c.client.fd)
 	case splice.Finished:
 		c.close()
 	case splice.Broken:

@@ -142,7 +142,7 @@ func (m *messenger) Ready(loop.Events) {
 			m.narrow.add(to, m.w.r.Now())
 		}
 	}
-	m.w.r.Again(m)
+	m.w.r.Again(m.v6)
 }
 
 // passOn reads what the network has said of f's datagrams, and tells f's

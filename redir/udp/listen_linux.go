@@ -100,7 +100,7 @@ func (l *listener) Ready(loop.Events) {
 	}
 	if full {
 		w.flushUpstream()
-		w.r.Again(l)
+		w.r.Again(l.fd)
 	}
 }
 

@@ -86,7 +86,7 @@ func (f *flow) Ready(ev loop.Events) {
 		}
 		w.flushClient()
 		if n > q.slots.Len()/2 {
-			w.r.Again(f)
+			w.r.Again(f.fd)
 			return
 		}
 	}
