@@ -87,14 +87,14 @@ const mostFDs = 1 << 30
 
 // needs is what o takes whatever the traffic: networks, and listeners with the
 // spare socket that each TCP one has for the next upstream.
-func (o *Options) needs(workers int) (tcp, udp bool, listeners int) {
+func (o *Options) needs(workers, lanes int) (tcp, udp bool, listeners int) {
 	for _, in := range o.Inbounds {
 		tcp, udp = tcp || in.TCP, udp || in.UDP
 		if in.TCP {
 			listeners += 2 * len(in.Addrs()) * workers
 		}
 		if in.UDP {
-			listeners += len(in.Addrs()) * workers * lanes(o.Inbounds, workers)
+			listeners += len(in.Addrs()) * workers * lanes
 		}
 	}
 	return tcp, udp, listeners
@@ -104,8 +104,8 @@ func (o *Options) needs(workers int) (tcp, udp bool, listeners int) {
 // of them where there is TCP too, but no more than there are ports; pipes an
 // eighth. (The kernel's own quota of pipe pages is found out when a pipe is wanted: splice
 // copies where it is used up.)
-func plan(o *Options, limit, workers, ports int) (budget, error) {
-	tcp, udp, listeners := o.needs(workers)
+func plan(o *Options, limit, workers, lanes, ports int) (budget, error) {
+	tcp, udp, listeners := o.needs(workers, lanes)
 	left := limit - reservedFDs - fdsPerWorker*workers
 	if left >= leastLeft && left-listeners < leastLeft {
 		return budget{}, fmt.Errorf("the fd limit is %d: too low for %d inbounds with %d reactors, whose listeners take %d; raise it (ulimit -Hn, LimitNOFILE=), or lower --reactors",
@@ -155,8 +155,8 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 // shrink is the plan for a limit that somebody has lowered below what any plan
 // could be made for, to a process that holds so many fds without traffic: what is
 // left is shared out all the same.
-func shrink(o *Options, limit, held, workers int) budget {
-	tcp, udp, listeners := o.needs(workers)
+func shrink(o *Options, limit, held, workers, lanes int) budget {
+	tcp, udp, listeners := o.needs(workers, lanes)
 	left := max(leastLeft/2, limit-held)
 	b := budget{shrunk: true, fds: limit, listeners: listeners, pipes: 1, writeBacks: max(1, left/16/workers)}
 	if udp {

@@ -10,7 +10,7 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 			for _, networks := range [][2]bool{{true, false}, {false, true}, {true, true}} {
 				o := testOptions()
 				o.Inbounds[0].TCP, o.Inbounds[0].UDP = networks[0], networks[1]
-				b, err := plan(&o, limit, workers, 28232)
+				b, err := plan(&o, limit, workers, lanes(o.Inbounds, workers, limit), 28232)
 				if err != nil {
 					t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
 				}
@@ -36,7 +36,7 @@ func TestPlanRefusesAHopelessLimit(t *testing.T) {
 	o := testOptions()
 	o.Inbounds[0].TCP, o.Inbounds[0].UDP = true, true
 	for _, c := range []struct{ limit, workers int }{{256, 2}, {1024, 32}, {4096, 200}} {
-		if b, err := plan(&o, c.limit, c.workers, 28232); err == nil {
+		if b, err := plan(&o, c.limit, c.workers, 1, 28232); err == nil {
 			t.Errorf("%d fds and %d workers gave %+v", c.limit, c.workers, b)
 		}
 	}
@@ -55,7 +55,7 @@ func TestPlanHonoursSmallerBounds(t *testing.T) {
 		{65536, 20000, 28232, 5774, "fd_limit"},
 	} {
 		o.MaxConns, o.UDPSessions = 10, c.sessions
-		b, err := plan(&o, c.limit, 2, c.ports)
+		b, err := plan(&o, c.limit, 2, 1, c.ports)
 		if err != nil || b.conns != 10 || b.flows != c.flows || b.flowsBound != c.bound {
 			t.Errorf("%+v: %+v, %v", c, b, err)
 		}

@@ -11,7 +11,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, tim
 	for _, spec := range specs {
 		s.lastID++
 		in := inbound.New(spec, s.lastID, timeouts)
-		in.Lanes = lanes(s.opts.Inbounds, len(s.workers))
+		in.Lanes = s.lanes
 		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone); err != nil {
 			closeInbounds(opened)
 			return nil, err

@@ -10,18 +10,20 @@ const (
 	// dealt with. A socket more costs each datagram some nanoseconds, since the
 	// kernel looks at all of a port (udp4_lib_lookup2).
 	mostLanes = 8
-	// mostLanesInAll bounds those of all workers and inbounds, for each family:
-	// each is an fd.
+	// mostLanesInAll bounds those of all workers and inbounds, for each family, and
+	// lanesPart what they may take of the fds for both, as 1/lanesPart.
 	mostLanesInAll = 64
+	lanesPart      = 64
 )
 
-// lanes is how many an inbound has for each worker.
-func lanes(inbounds []inbound.Spec, workers int) int {
+// lanes is how many an inbound has for each worker, where there may be so many
+// fds.
+func lanes(inbounds []inbound.Spec, workers, fds int) int {
 	udp := 0
 	for _, in := range inbounds {
 		if in.UDP {
 			udp++
 		}
 	}
-	return max(1, min(mostLanes, mostLanesInAll/max(1, udp*workers)))
+	return max(1, min(mostLanes, min(mostLanesInAll, fds/lanesPart/2)/max(1, udp*workers)))
 }

@@ -25,11 +25,11 @@ func (s *Server) Reload(o Options) error {
 	if err := s.opts.sameFixed(&o); err != nil {
 		return err
 	}
-	b, err := plan(&o, s.budget.fds, len(s.workers), localPorts())
+	b, err := plan(&o, s.budget.fds, len(s.workers), s.lanes, localPorts())
 	if err != nil && !s.budget.shrunk {
 		return err
 	} else if err != nil {
-		b = shrink(&o, s.budget.fds, s.scarcity.held, len(s.workers))
+		b = shrink(&o, s.budget.fds, s.scarcity.held, len(s.workers), s.lanes)
 	}
 	if err := o.checkRights(); err != nil {
 		return err

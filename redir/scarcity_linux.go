@@ -106,9 +106,9 @@ func (c *scarcity) lookAtLimit() {
 	if err != nil || limit == c.s.budget.fds {
 		return
 	}
-	b, err := plan(&c.s.opts, limit, len(c.s.workers), localPorts())
+	b, err := plan(&c.s.opts, limit, len(c.s.workers), c.s.lanes, localPorts())
 	if err != nil {
-		b = shrink(&c.s.opts, limit, c.held, len(c.s.workers))
+		b = shrink(&c.s.opts, limit, c.held, len(c.s.workers), c.s.lanes)
 	}
 	c.log.Warn().Int("fd_limit", limit).Int("before", c.s.budget.fds).Int("max_conns", b.conns).Int("udp_sessions", b.flows).
 		Msg("the fd limit was changed: what it carries is shared out anew")

@@ -33,6 +33,8 @@ type Server struct {
 	reloading sync.Mutex
 	inbounds  []*inbound.Inbound // those that are open
 	lastID    uint16
+
+	lanes int // of each inbound and worker, for good
 }
 
 // New opens every listener; when it returns, connections are being queued.
@@ -58,7 +60,8 @@ func (s *Server) open() (err error) {
 	if reactors == 0 {
 		reactors = runtime.GOMAXPROCS(0)
 	}
-	if s.budget, err = plan(&s.opts, limit, reactors, localPorts()); err != nil {
+	s.lanes = lanes(s.opts.Inbounds, reactors, limit)
+	if s.budget, err = plan(&s.opts, limit, reactors, s.lanes, localPorts()); err != nil {
 		return err
 	}
 	if err := growFDTable(s.budget.fds); err != nil {
