@@ -167,7 +167,9 @@ func TestMemoryShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	available(1 << 24)
-	until(t, "memory is short", func() bool { return len(g.log.since(0, message("memory is short: new connections and sessions wait, or are refused, until it is not"))) == 1 })
+	until(t, "memory is short", func() bool {
+		return len(g.log.since(0, message("memory is short: new connections and sessions wait, or are refused, until it is not"))) == 1
+	})
 	if err := exchange(running, "meanwhile"); err != nil {
 		t.Error(err)
 	}
