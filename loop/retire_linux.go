@@ -14,9 +14,9 @@ const quiescent = math.MaxUint64
 const (
 	// defaultRetireBound is in fds, of the whole group.
 	defaultRetireBound = 1024
-	// passPause and passMost (ns) are how long a reactor that has retired much
-	// sleeps before it looks again whether the others have finished their turns,
-	// and how long in all after one turn.
+	// passPause (ns) is how long a reactor that has retired much sleeps before it
+	// looks whether the others have finished their turns, and twice as long each
+	// time that they have not, until it has slept for passMost after one turn.
 	passPause = int64(50 * time.Microsecond)
 	passMost  = int64(time.Millisecond)
 )
@@ -81,9 +81,11 @@ func (r *Reactor) closeRetired() {
 	if len(r.retired.fds) < r.group.retireShare {
 		return
 	}
-	pause := unix.NsecToTimespec(passPause)
-	for slept := int64(0); slept < passMost && len(r.retired.fds) >= r.group.retireShare; slept += passPause {
-		_ = unix.Nanosleep(&pause, nil) // a signal may cut it short
+	slept := int64(0)
+	for pause := passPause; slept < passMost && len(r.retired.fds) >= r.group.retireShare; pause *= 2 {
+		t := unix.NsecToTimespec(pause)
+		_ = unix.Nanosleep(&t, nil) // a signal may cut it short
+		slept += pause
 		r.retired.close(r.group)
 	}
 }
