@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/google/nftables"
 )
 
 // Installed is the rules of a running sluice, who takes them away with Close.
@@ -16,35 +14,40 @@ import (
 type Installed struct {
 	mu      sync.Mutex // guards what follows
 	lock    *lock
-	conn    *nftables.Conn
+	holder  *holder
 	plan    *Plan
 	owner   string
 	changed []Changed // sysctls, as the facts have them
 	print   string    // of the table as it was written
-	closed  bool
+	closed  bool      // or left
 
 	routingTable atomic.Int64 // the policy's, for who listens to news
 }
 
-// Install puts the rules in place for as long as this process wants them. It
-// replaces the leftovers of a dead sluice, and refuses with a *LivingError
-// when another lives. When a step fails, the earlier ones are undone.
+// Install puts the rules in place for as long as this process wants them, and
+// owns the table where the kernel can (Unowned). What a dead sluice left, or
+// one that has called Leave, is taken over: kept where it is what the Spec comes
+// to, else replaced without a gap. It refuses with a *LivingError when another
+// lives. When a step fails, the earlier ones are undone, but that a leftover
+// table keeps the rules of one Spec or the other.
 func Install(spec Spec) (*Installed, error) {
-	return install(spec, fmt.Sprintf("pid %d", os.Getpid()))
+	return install(spec, fmt.Sprintf("pid %d", os.Getpid()), true)
 }
 
 // Apply puts the rules in place to stay until Remove. Doing it again replaces
 // them. The sysctls that should change and did not are returned.
 func Apply(spec Spec) (unmet []Sysctl, err error) {
-	i, err := install(spec, ownerOperator)
+	i, err := install(spec, ownerOperator, true)
 	if err != nil {
 		return nil, err
 	}
-	defer i.lock.release()
-	return i.Unmet(), nil
+	unmet = i.Unmet()
+	return unmet, i.Leave()
 }
 
-func install(spec Spec, owner string) (*Installed, error) {
+// install without persist is as on a kernel that cannot keep a table whose
+// owner is gone.
+func install(spec Spec, owner string, persist bool) (*Installed, error) {
 	plan, err := NewPlan(spec)
 	if err != nil {
 		return nil, err
@@ -56,23 +59,39 @@ func install(spec Spec, owner string) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Installed{lock: held, owner: owner, conn: newConn()}
-	before, err := readTable(i.conn)
+	i := &Installed{lock: held, owner: owner}
+	before, err := readTable(newConn())
 	switch {
 	case err != nil:
+	case before.portID != 0:
+		err = &LivingError{Owner: ownerOf(before)}
 	case before.exists && !before.ours:
 		err = errForeign
 	case before.ours && before.facts.Owner == ownerOperator && owner != ownerOperator:
 		err = errOperator
 	default:
-		err = i.put(plan, before)
+		if i.holder, err = newHolder(persist); err == nil {
+			err = i.put(plan, before)
+		}
 	}
 	if err != nil {
-		i.close()
+		if i.holder != nil {
+			i.holder.close()
+		}
 		held.release()
 		return nil, err
 	}
 	return i, nil
+}
+
+// Unowned says why others can flush or change the table, or is empty.
+func (i *Installed) Unowned() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.holder.flags(i.plan, i.owner) != 0 {
+		return ""
+	}
+	return "this kernel cannot keep a table whose owner ends (Linux 6.9 can), so the rules have none"
 }
 
 // Unmet lists the sysctls that the rules need and that are not so.
@@ -92,7 +111,7 @@ func (i *Installed) Replace(spec Spec) error {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	before, err := readTable(i.conn)
+	before, err := readTable(newConn())
 	switch {
 	case err != nil:
 		return err
@@ -141,9 +160,6 @@ func (i *Installed) put(plan *Plan, before seen) (err error) {
 	if err := i.write(plan, changed, before.counters); err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
-	if i.plan == nil && before.exists {
-		undo = append(undo, i.drop)
-	}
 	undo = append(undo, func() error { return putBack(changed[kept:]) })
 	if err := apply(changed); err != nil {
 		return fmt.Errorf("rules: %w", err)
@@ -166,32 +182,68 @@ func (p *Plan) settled() (*Plan, error) {
 	return &next, err
 }
 
-// write makes the table, and remembers how it looks.
+// write makes the table, and remembers how it looks. One that is of the plan
+// already, and as it was made, is adopted: only its facts change.
 func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) error {
 	counts := map[string]Counter{}
 	for _, c := range counters {
 		counts[c.Name] = c
 	}
-	full := plan.withFacts(plan.facts(i.owner, changed))
-	old, err := readTable(i.conn)
-	if err == nil {
-		err = i.writeMortal(plan, full, counts, old.exists)
+	facts, flags := plan.facts(i.owner, changed), i.holder.flags(plan, i.owner)
+	old, err := readTable(newConn())
+	switch {
+	case err != nil:
+	case old.is(plan) && (old.flags == flags || old.flags|flagOwner == flags):
+		if old.flags != flags {
+			err = i.holder.create(TableName, flags)
+		}
+		err = errors.Join(err, i.holder.delete(stepTable)) // of one killed in the middle
+	default:
+		if err = i.holder.replace(plan.withFacts(facts), counts, flags, old); err == nil {
+			old, err = readTable(newConn())
+		}
 	}
 	if err != nil {
 		return err
 	}
-	now, err := readTable(i.conn)
-	i.print = now.print
-	return err
+	if i.owner == ownerOperator { // nobody adopts it
+		i.print = old.print()
+		return nil
+	}
+	facts.Seal = old.seal(plan)
+	old.comments = facts.comments()
+	i.print = old.print()
+	return i.holder.writeFacts(facts)
 }
 
 // drop deletes the table if it is ours.
 func (i *Installed) drop() error {
-	now, err := readTable(i.conn)
+	now, err := readTable(newConn())
 	if err == nil && now.ours {
-		err = deleteTable(i.conn, TableName)
+		err = i.holder.delete(TableName)
 	}
-	return errors.Join(err, deleteTable(i.conn, stepTable)) // of one killed in the middle
+	return errors.Join(err, i.holder.delete(stepTable)) // of one killed in the middle
+}
+
+// Leave ends the ownership and leaves the rules in force, for a process that
+// calls Install next: until then they are an orphan, which a flush takes away,
+// as it does where they never had an owner (Unowned). Rules that must not
+// outlive a process (fail open, via redirect or with output) end with it, and
+// an error says so. No method may be called after it but Close, which does
+// nothing then.
+func (i *Installed) Leave() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.closed {
+		return nil
+	}
+	i.closed = true
+	defer i.lock.release()
+	i.holder.close()
+	if i.plan.mortal() {
+		return errNotLeft
+	}
+	return nil
 }
 
 // Close takes the rules away and puts the sysctls back. It may be called
@@ -205,12 +257,9 @@ func (i *Installed) Close() error {
 	i.closed = true
 	defer i.lock.release()
 	err := errors.Join(i.drop(), removePolicies(nil), putBack(i.changed))
-	i.close()
+	i.holder.close()
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
 	return nil
 }
-
-// close ends the netlink connection, and with it a mortal table.
-func (i *Installed) close() { _ = i.conn.CloseLasting() }

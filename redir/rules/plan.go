@@ -73,7 +73,7 @@ type element struct {
 type chain struct {
 	name     string
 	kind     string // filter, route or nat
-	hook     string // prerouting or output; empty for the facts
+	hook     string // prerouting, forward, output or postrouting; empty for those that others jump to
 	priority int
 	rules    [][]term
 }

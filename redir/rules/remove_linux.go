@@ -21,6 +21,9 @@ func Remove() (left []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
+	if found.portID != 0 {
+		return nil, &LivingError{Owner: ownerOf(found)}
+	}
 	if found.exists && !found.ours {
 		return nil, errForeign
 	}
@@ -74,5 +77,5 @@ func tableOwner() string {
 	if err != nil {
 		return ""
 	}
-	return found.facts.Owner
+	return ownerOf(found)
 }

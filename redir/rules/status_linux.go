@@ -18,7 +18,7 @@ func ReadStatus() (Status, error) {
 		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort,
 		Living: found.ours && held(),
 	}
-	if found.ours && found.rules != found.facts.Rules {
+	if found.ours && !found.whole() {
 		status.Missing = append(status.Missing, "rules of table inet "+TableName+": restart sluice, or "+found.facts.installCommand())
 	}
 	if policy := found.facts.Policy; policy != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
 	"github.com/google/nftables/userdata"
 	"golang.org/x/sys/unix"
 )
@@ -19,29 +20,63 @@ func kernelTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 }
 
-// replaceTable replaces the table without a gap. One transaction alone has
-// one: the hook of a new chain is put before the old one of its priority
-// (nf_hook_entries_grow), so a packet can pass the new chain while it is not
-// active yet and the old one when it is no more, and a set's elements go
-// inactive under a rule that is being evaluated. On a busy gateway of two
-// CPUs, one replacement in twenty let a new flow through. So a table of the
-// same rules stands in meanwhile; that a packet meets both does no harm.
-func replaceTable(conn *nftables.Conn, t table, counts map[string]Counter) error {
+// replace writes the table in place of what is there, without a gap. One
+// transaction alone has one: the hook of a new chain is put before the old one
+// of its priority (nf_hook_entries_grow), so a packet can pass the new chain
+// while it is not active yet and the old one when it is no more, and a set's
+// elements go inactive under a rule that is being evaluated. On a busy gateway
+// of two CPUs, one replacement in twenty let a new flow through. So a table of
+// the same rules stands in meanwhile; that a packet meets both does no harm. It
+// keeps NAT at work too, which the kernel otherwise ends for running
+// connections with the last nat chain. Where one was killed in the middle, its
+// own stands in. When it fails, either the old table is there or the stand-in.
+func (h *holder) replace(t table, counts map[string]Counter, flags uint32, before seen) error {
 	step := table{counters: t.counters, sets: t.sets, chains: t.chains[1:]} // without the facts
-	if err := writeTable(conn, stepTable, step, nil, false); err != nil {
+	_, _, standing, err := readFlags(stepTable)
+	if err != nil {
 		return err
 	}
-	err := writeTable(conn, TableName, t, counts, false)
-	return errors.Join(err, deleteTable(conn, stepTable))
+	if before.exists && (before.whole() || !standing) {
+		if err := h.standIn(step, flags); err != nil {
+			return errors.Join(err, h.delete(stepTable))
+		}
+	}
+	if before.exists {
+		if err := h.delete(TableName); err != nil {
+			return err
+		}
+	}
+	if err := h.write(TableName, t, counts, flags); err != nil {
+		return err
+	}
+	return h.delete(stepTable)
 }
 
-// writeTable creates or replaces a table in one transaction. Counters start from the values given by name. With
-// exists, the table is there already and empty.
-func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Counter, exists bool) error {
+// write makes a table. One with flags is empty for a moment.
+func (h *holder) write(name string, t table, counts map[string]Counter, flags uint32) error {
+	if flags != 0 {
+		if err := h.create(name, flags); err != nil {
+			return err
+		}
+	}
+	err := writeTable(h.conn, name, t, counts, flags == 0)
+	h.drain()
+	return err
+}
+
+// standIn makes the step table.
+func (h *holder) standIn(step table, flags uint32) error {
+	if err := h.delete(stepTable); err != nil {
+		return err
+	}
+	return h.write(stepTable, step, nil, flags)
+}
+
+// writeTable fills an empty table in one transaction, with create also makes
+// it. Counters start from the values given by name.
+func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Counter, create bool) error {
 	e := &encoder{conn: conn, table: kernelTable(name), sets: map[string]*nftables.Set{}}
-	if !exists {
-		conn.AddTable(e.table) // so that the deletion finds one
-		conn.DelTable(e.table)
+	if create {
 		conn.AddTable(e.table)
 	}
 	for _, name := range t.counters {
@@ -144,12 +179,12 @@ func (e *encoder) addChain(c chain) error {
 	made := &nftables.Chain{Table: e.table, Name: c.name}
 	if c.hook != "" {
 		policy := nftables.ChainPolicyAccept
-		hook := nftables.ChainHookPrerouting
-		if c.hook == "output" {
-			hook = nftables.ChainHookOutput
+		hooks := map[string]*nftables.ChainHook{
+			"prerouting": nftables.ChainHookPrerouting, "forward": nftables.ChainHookForward,
+			"output": nftables.ChainHookOutput, "postrouting": nftables.ChainHookPostrouting,
 		}
 		made.Type = nftables.ChainType(c.kind)
-		made.Hooknum = hook
+		made.Hooknum = hooks[c.hook]
 		made.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.priority))
 		made.Policy = &policy
 	}
@@ -160,6 +195,23 @@ func (e *encoder) addChain(c chain) error {
 			return err
 		}
 		e.conn.AddRule(&nftables.Rule{Table: e.table, Chain: made, Exprs: exprs, UserData: comment})
+	}
+	return nil
+}
+
+// writeFacts writes the facts chain anew, which no packet visits.
+func (h *holder) writeFacts(facts Facts) error {
+	t := kernelTable(TableName)
+	made := &nftables.Chain{Table: t, Name: factsChain}
+	h.conn.FlushChain(made)
+	for _, text := range facts.comments() {
+		h.conn.AddRule(&nftables.Rule{Table: t, Chain: made, UserData: commentData(text),
+			Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictReturn}}})
+	}
+	err := h.conn.Flush()
+	h.drain()
+	if err != nil {
+		return fmt.Errorf("table inet %s: %w", TableName, explain(err))
 	}
 	return nil
 }

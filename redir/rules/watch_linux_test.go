@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWatchPutsBack wipes the rules in the ways in which a firewall does.
+// TestWatchPutsBack wipes the rules in the ways in which a firewall does, where
+// the kernel cannot keep it from that.
 func TestWatchPutsBack(t *testing.T) {
 	n := newNetns(t)
 	n.sh("nft add table ip other; sysctl -qw net.ipv4.ip_forward=0")
@@ -18,7 +19,7 @@ func TestWatchPutsBack(t *testing.T) {
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = Install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}); err != nil {
+		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", false); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -128,13 +129,13 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 }
 
 // TestWatchAmidChanges: routes that come and go all the time do not keep the
-// table from being put back.
+// table from being put back, where it has no owner.
 func TestWatchAmidChanges(t *testing.T) {
 	n := newNetns(t)
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = Install(Spec{TCPPort: 1}); err != nil {
+		if i, err = install(Spec{TCPPort: 1}, "pid 1", false); err != nil {
 			t.Fatal(err)
 		}
 	})

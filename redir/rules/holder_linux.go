@@ -1,0 +1,130 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Flags of a table (linux/netfilter/nf_tables.h, enum nft_table_flags).
+const (
+	// flagOwner makes a table belong to the netlink socket that created or adopted
+	// it: who comes by another cannot change it (nft_table_lookup, EPERM), a flush
+	// of all tables passes it over (nft_flush), and it goes when the socket closes,
+	// however its process ends (nft_rcv_nl_event). Linux 5.12.
+	flagOwner = 0x2
+	// flagPersist keeps it then, as an orphan: anybody may change it, and whoever
+	// asks for both flags adopts it (nf_tables_updtable). Linux 6.9.
+	flagPersist = 0x4
+	flagsHeld   = flagOwner | flagPersist
+)
+
+// holder is the netlink socket of whoever writes our tables, and may own them.
+// What it wrote, other sockets read too. One goroutine at a time uses it.
+type holder struct {
+	conn    *nftables.Conn
+	socket  *netlink.Conn
+	persist bool // the kernel can keep a table whose owner is gone
+}
+
+// newHolder opens the socket, in the network namespace of the calling thread.
+// Without persist it is as on a kernel that lacks the flag.
+func newHolder(persist bool) (*holder, error) {
+	h := &holder{}
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+		h.socket = c
+		return largeBatches(c)
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	h.conn = conn
+	if persist {
+		err = h.probe()
+	}
+	if err != nil {
+		h.close()
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+	return h, nil
+}
+
+// probe finds out what the kernel can do by a table that no one sees: it
+// comes and goes in one transaction.
+func (h *holder) probe() error {
+	const name = TableName + "-probe"
+	err := h.batch(newTable(name, flagsHeld), oldTable(name))
+	h.persist = err == nil
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) { // nf_tables_newtable since Linux 5.12, and before
+		return nil
+	}
+	return explain(err)
+}
+
+// flags are those of a table that holds the plan. To stay open behind a dead
+// process, some must go with it; what the operator installs outlives its
+// process at once.
+func (h *holder) flags(plan *Plan, owner string) uint32 {
+	switch {
+	case plan.mortal():
+		return flagOwner
+	case h.persist && owner != ownerOperator:
+		return flagsHeld
+	}
+	return 0
+}
+
+// create creates an empty table with flags, or adopts an orphan.
+func (h *holder) create(name string, flags uint32) error {
+	if err := h.batch(newTable(name, flags)); err != nil {
+		return fmt.Errorf("own table inet %s: %w", name, explain(err))
+	}
+	return nil
+}
+
+// delete removes a table; it is no error when there is none.
+func (h *holder) delete(name string) error {
+	err := deleteTable(h.conn, name)
+	h.drain()
+	return err
+}
+
+// close ends the socket, with what it owns that does not persist. The kernel
+// has let go when it returns.
+func (h *holder) close() { _ = h.conn.CloseLasting() }
+
+// batch sends messages as one transaction. It is for what the library cannot
+// write: a table's flags.
+func (h *holder) batch(messages ...netlink.Message) (err error) {
+	begin := tableMessage(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)
+	end := tableMessage(unix.NFNL_MSG_BATCH_END, 0, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES, nil)
+	all := append(append([]netlink.Message{begin}, messages...), end)
+	if _, err := h.socket.SendMessages(all); err != nil {
+		return err
+	}
+	defer h.drain()
+	for range messages {
+		if _, err := h.socket.Receive(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain takes in the answers that a failed batch leaves behind, so that they
+// are not taken for those of the next. The kernel has written them by the time
+// that the batch is sent (nfnetlink_rcv_batch).
+func (h *holder) drain() {
+	raw, err := h.socket.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) {
+		for err == nil {
+			_, _, err = unix.Recvfrom(int(fd), nil, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		}
+	})
+}
