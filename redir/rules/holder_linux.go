@@ -22,17 +22,26 @@ const (
 	flagsHeld   = flagOwner | flagPersist
 )
 
+// ability is what a kernel can do for who owns a table.
+type ability int
+
+const (
+	cannotOwn ability = iota // before Linux 5.12
+	canOwn                   // before Linux 6.9
+	canPersist
+)
+
 // holder is the netlink socket of whoever writes our tables, and may own them.
 // What it wrote, other sockets read too. One goroutine at a time uses it.
 type holder struct {
-	conn    *nftables.Conn
-	socket  *netlink.Conn
-	persist bool // the kernel can keep a table whose owner is gone
+	conn   *nftables.Conn
+	socket *netlink.Conn
+	can    ability
 }
 
 // newHolder opens the socket, in the network namespace of the calling thread.
-// Without persist it is as on a kernel that lacks the flag.
-func newHolder(persist bool) (*holder, error) {
+// It does no more than most, whatever the kernel can.
+func newHolder(most ability) (*holder, error) {
 	h := &holder{}
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
 		h.socket = c
@@ -42,10 +51,7 @@ func newHolder(persist bool) (*holder, error) {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	h.conn = conn
-	if persist {
-		err = h.probe()
-	}
-	if err != nil {
+	if h.can, err = h.probe(most); err != nil {
 		h.close()
 		return nil, fmt.Errorf("rules: %w", err)
 	}
@@ -54,14 +60,20 @@ func newHolder(persist bool) (*holder, error) {
 
 // probe finds out what the kernel can do by a table that no one sees: it
 // comes and goes in one transaction.
-func (h *holder) probe() error {
+func (h *holder) probe(most ability) (ability, error) {
 	const name = TableName + "-probe"
-	err := h.batch(newTable(name, flagsHeld), oldTable(name))
-	h.persist = err == nil
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) { // nf_tables_newtable since Linux 5.12, and before
-		return nil
+	for can := most; can > cannotOwn; can-- {
+		flags := uint32(flagsHeld)
+		if can == canOwn {
+			flags = flagOwner
+		}
+		err := h.batch(newTable(name, flags), oldTable(name))
+		refused := errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) // nf_tables_newtable since Linux 5.12, and before
+		if !refused {
+			return can, explain(err)
+		}
 	}
-	return explain(err)
+	return cannotOwn, nil
 }
 
 // flags are those of a table that holds the plan. To stay open behind a dead
@@ -71,10 +83,16 @@ func (h *holder) flags(plan *Plan, owner string) uint32 {
 	switch {
 	case plan.mortal():
 		return flagOwner
-	case h.persist && owner != ownerOperator:
+	case h.can == canPersist && owner != ownerOperator:
 		return flagsHeld
 	}
 	return 0
+}
+
+// twice tells whether the plan takes two tables: one that ends with the process
+// and that nobody flushes, and one that stays when the process is killed.
+func (h *holder) twice(plan *Plan, owner string) bool {
+	return h.can == canOwn && owner != ownerOperator && !plan.mortal()
 }
 
 // create creates an empty table with flags, or adopts an orphan.

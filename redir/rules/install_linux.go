@@ -31,13 +31,13 @@ type Installed struct {
 // lives. When a step fails, the earlier ones are undone, but that a leftover
 // table keeps the rules of one Spec or the other.
 func Install(spec Spec) (*Installed, error) {
-	return install(spec, fmt.Sprintf("pid %d", os.Getpid()), true)
+	return install(spec, fmt.Sprintf("pid %d", os.Getpid()), canPersist)
 }
 
 // Apply puts the rules in place to stay until Remove. Doing it again replaces
 // them. The sysctls that should change and did not are returned.
 func Apply(spec Spec) (unmet []Sysctl, err error) {
-	i, err := install(spec, ownerOperator, true)
+	i, err := install(spec, ownerOperator, canPersist)
 	if err != nil {
 		return nil, err
 	}
@@ -45,9 +45,8 @@ func Apply(spec Spec) (unmet []Sysctl, err error) {
 	return unmet, i.Leave()
 }
 
-// install without persist is as on a kernel that cannot keep a table whose
-// owner is gone.
-func install(spec Spec, owner string, persist bool) (*Installed, error) {
+// install does no more than most, whatever the kernel can.
+func install(spec Spec, owner string, most ability) (*Installed, error) {
 	plan, err := NewPlan(spec)
 	if err != nil {
 		return nil, err
@@ -70,7 +69,7 @@ func install(spec Spec, owner string, persist bool) (*Installed, error) {
 	case before.ours && before.facts.Owner == ownerOperator && owner != ownerOperator:
 		err = errOperator
 	default:
-		if i.holder, err = newHolder(persist); err == nil {
+		if i.holder, err = newHolder(most); err == nil {
 			err = i.put(plan, before)
 		}
 	}
@@ -88,10 +87,11 @@ func install(spec Spec, owner string, persist bool) (*Installed, error) {
 func (i *Installed) Unowned() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.holder.flags(i.plan, i.owner) != 0 {
+	if i.holder.can != cannotOwn {
 		return ""
 	}
-	return "this kernel cannot keep a table whose owner ends (Linux 6.9 can), so the rules have none"
+	return "this kernel lets every firewall that is loaded anew flush the rules (since Linux 5.12 a table can have an owner): they are put back " +
+		"some 60 ms later"
 }
 
 // Unmet lists the sysctls that the rules need and that are not so.
@@ -189,19 +189,10 @@ func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) err
 	for _, c := range counters {
 		counts[c.Name] = c
 	}
-	facts, flags := plan.facts(i.owner, changed), i.holder.flags(plan, i.owner)
+	facts := plan.facts(i.owner, changed)
 	old, err := readTable(newConn())
-	switch {
-	case err != nil:
-	case old.is(plan) && (old.flags == flags || old.flags|flagOwner == flags):
-		if old.flags != flags {
-			err = i.holder.create(TableName, flags)
-		}
-		err = errors.Join(err, i.holder.delete(stepTable)) // of one killed in the middle
-	default:
-		if err = i.holder.replace(plan.withFacts(facts), counts, flags, old); err == nil {
-			old, err = readTable(newConn())
-		}
+	if err == nil {
+		old, err = i.writeOver(old, plan, facts, counts)
 	}
 	if err != nil {
 		return err
@@ -214,6 +205,32 @@ func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) err
 	old.comments = facts.comments()
 	i.print = old.print()
 	return i.holder.writeFacts(facts)
+}
+
+// writeOver returns the table as it is then.
+func (i *Installed) writeOver(old seen, plan *Plan, facts Facts, counts map[string]Counter) (seen, error) {
+	flags, twice := i.holder.flags(plan, i.owner), i.holder.twice(plan, i.owner)
+	var err error
+	switch {
+	case old.is(plan) && (old.flags == flags || old.flags|flagOwner == flags):
+		if old.flags != flags {
+			err = i.holder.create(TableName, flags)
+		}
+		if err == nil && twice {
+			err = i.holder.standIn(plan.withFacts(facts), flagOwner)
+		} else if err == nil {
+			err = i.holder.delete(stepTable) // of one killed in the middle
+		}
+		return old, err
+	case twice:
+		err = i.holder.replaceTwice(plan.withFacts(facts), counts, old)
+	default:
+		err = i.holder.replace(plan.withFacts(facts), counts, flags, old)
+	}
+	if err != nil {
+		return old, err
+	}
+	return readTable(newConn())
 }
 
 // drop deletes the table if it is ours.

@@ -319,7 +319,7 @@ func TestFailedStepIsUndone(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan.sysctls = append(plan.sysctls, Sysctl{Name: "net/ipv4/ip_default_ttl", Want: "no"})
-		holder, err := newHolder(true)
+		holder, err := newHolder(canPersist)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,19 +10,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownerOf names the process whose netlink socket owns the table, as the kernel
-// tells, or the one that the facts tell of.
+// ownerOf names the process that the table's facts tell of, while it lives, or
+// the one whose netlink socket owns the table, as the kernel tells.
 func ownerOf(found seen) string {
 	owner := found.facts.Owner
 	if found.portID == 0 {
 		return owner
 	}
+	if pid, ok := strings.CutPrefix(owner, "pid "); ok {
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			return owner
+		}
+	}
 	pid, program := processOf(found.portID)
-	switch {
-	case pid == 0 && owner == "":
+	if pid == 0 {
 		return fmt.Sprintf("a process that is not seen from here, netlink port %d", found.portID)
-	case pid == 0 || owner == fmt.Sprintf("pid %d", pid):
-		return owner
 	}
 	return fmt.Sprintf("pid %d, program %q", pid, program)
 }

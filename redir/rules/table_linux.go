@@ -28,28 +28,54 @@ func kernelTable(name string) *nftables.Table {
 // of two CPUs, one replacement in twenty let a new flow through. So a table of
 // the same rules stands in meanwhile; that a packet meets both does no harm. It
 // keeps NAT at work too, which the kernel otherwise ends for running
-// connections with the last nat chain. Where one was killed in the middle, its
-// own stands in. When it fails, either the old table is there or the stand-in.
+// connections with the last nat chain. When it fails, either the old table is
+// there or the stand-in.
 func (h *holder) replace(t table, counts map[string]Counter, flags uint32, before seen) error {
-	step := table{counters: t.counters, sets: t.sets, chains: t.chains[1:]} // without the facts
-	_, _, standing, err := readFlags(stepTable)
+	_, _, standing, err := readFlags(stepTable) // of one killed in the middle
 	if err != nil {
 		return err
 	}
 	if before.exists && (before.whole() || !standing) {
-		if err := h.standIn(step, flags); err != nil {
+		if err := h.standIn(t, flags); err != nil {
 			return errors.Join(err, h.delete(stepTable))
 		}
 	}
+	if err := h.rewrite(t, counts, flags, before); err != nil {
+		return err
+	}
+	return h.delete(stepTable)
+}
+
+// replaceTwice is replace where the stand-in stays, since it has an owner and
+// the table has none.
+func (h *holder) replaceTwice(t table, counts map[string]Counter, before seen) error {
+	if !before.whole() {
+		if err := h.rewrite(t, counts, 0, before); err != nil {
+			return err
+		}
+		return h.standIn(t, flagOwner)
+	}
+	if err := h.standIn(t, flagOwner); err != nil {
+		return err
+	}
+	return h.rewrite(t, counts, 0, before)
+}
+
+func (h *holder) rewrite(t table, counts map[string]Counter, flags uint32, before seen) error {
 	if before.exists {
 		if err := h.delete(TableName); err != nil {
 			return err
 		}
 	}
-	if err := h.write(TableName, t, counts, flags); err != nil {
+	return h.write(TableName, t, counts, flags)
+}
+
+// standIn makes the step table: the same rules, without the facts.
+func (h *holder) standIn(t table, flags uint32) error {
+	if err := h.delete(stepTable); err != nil {
 		return err
 	}
-	return h.delete(stepTable)
+	return h.write(stepTable, table{counters: t.counters, sets: t.sets, chains: t.chains[1:]}, nil, flags)
 }
 
 // write makes a table. One with flags is empty for a moment.
@@ -62,14 +88,6 @@ func (h *holder) write(name string, t table, counts map[string]Counter, flags ui
 	err := writeTable(h.conn, name, t, counts, flags == 0)
 	h.drain()
 	return err
-}
-
-// standIn makes the step table.
-func (h *holder) standIn(step table, flags uint32) error {
-	if err := h.delete(stepTable); err != nil {
-		return err
-	}
-	return h.write(stepTable, step, nil, flags)
 }
 
 // writeTable fills an empty table in one transaction, with create also makes

@@ -19,7 +19,7 @@ func TestWatchPutsBack(t *testing.T) {
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", false); err != nil {
+		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", cannotOwn); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -135,7 +135,7 @@ func TestWatchAmidChanges(t *testing.T) {
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = install(Spec{TCPPort: 1}, "pid 1", false); err != nil {
+		if i, err = install(Spec{TCPPort: 1}, "pid 1", cannotOwn); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -1,0 +1,439 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+)
+
+// flush is what firewalls do that are loaded anew: all tables, with others
+// behind; ours; parts of ours. The kernel refuses what names ours.
+const flush = `nft flush ruleset
+	printf 'flush ruleset\ntable inet other { chain c { type filter hook forward priority 0; accept; }; }\n' | nft -f -
+	! nft delete table inet sluice 2>/dev/null
+	! nft flush chain inet sluice prerouting 2>/dev/null
+	! nft insert rule inet sluice prerouting accept 2>/dev/null
+	! nft add chain inet sluice more 2>/dev/null`
+
+// unroute takes the routing away, as networkd does with what it does not know.
+const unroute = `for v in -4 -6; do
+	ip $v rule del pref 90 2>/dev/null || true
+	ip $v route flush table 100
+	done; ip rule del pref 89 2>/dev/null || true`
+
+// closed is a gateway that fails closed, under load.
+type closed struct {
+	*world
+	seen *witness
+}
+
+func newClosed(t *testing.T) *closed {
+	w := newWorld(t)
+	w.startProxy()
+	return &closed{w, w.witness()}
+}
+
+func closedSpec() Spec {
+	return Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}}
+}
+
+// none fails the test if a packet of the client has reached the server.
+func (c *closed) none(after string) {
+	c.t.Helper()
+	if n := c.seen.direct.Load(); n != 0 {
+		c.t.Errorf("%d went past the proxy after %s", n, after)
+	}
+}
+
+// handles is the table but for what is no rule: the facts, counts, owners.
+func (c *closed) handles() string {
+	return c.gateway.sh(`nft -a list table inet sluice | sed '/chain facts/,/}/d' | grep -v -e packets -e '# progname' -e flags`)
+}
+
+// TestClosedUnderLoad flushes tables and routing, alone and together, and in
+// both orders.
+func TestClosedUnderLoad(t *testing.T) {
+	c := newClosed(t)
+	x := c.watch(closedSpec())
+	c.proxied("installing")
+	before := c.handles()
+	stop := c.load()
+	defer stop()
+	for n := range 20 {
+		script := []string{flush, flush, unroute, flush + "\n" + unroute, unroute + "\n" + flush}[n%5]
+		c.gateway.sh(script)
+		wait(t, "the routing to be there", func() bool {
+			return strings.Count(c.gateway.sh("ip rule; ip -6 rule; ip route show table 100; ip -6 route show table 100"), "sluice") == 0 &&
+				strings.Count(c.gateway.sh("ip rule; ip -6 rule"), "lookup 100") == 2
+		})
+		c.none(fmt.Sprintf("disturbance %d", n))
+	}
+	stop()
+	c.proxied("all that")
+	if diff := differ(before, c.handles()); diff != "" {
+		t.Errorf("the table changed:\n%s", diff)
+	}
+	x.stop()
+	c.expect(c.client, "tcp", serverAddrs, servicePort, "server")
+}
+
+// TestTwoTables: where the kernel can own a table but not keep it, there are
+// two. A flush takes the one, and a kill the other.
+func TestTwoTables(t *testing.T) {
+	c := newClosed(t)
+	before := c.gateway.state()
+	var i *Installed
+	c.gateway.do(func() {
+		var err error
+		if i, err = install(closedSpec(), "pid 1", canOwn); err != nil {
+			t.Fatal(err)
+		}
+	})
+	stop := c.load()
+	defer stop()
+	for n := range 20 {
+		c.gateway.sh("nft flush ruleset")
+		c.gateway.do(func() {
+			var err error
+			if n%2 == 0 {
+				_, _, err = i.mend(true)
+			} else {
+				spec := closedSpec()
+				spec.Dports = []PortRange{{servicePort, servicePort}, {witnessPort, witnessPort}, {uint16(1000 + n), uint16(1000 + n)}}
+				err = i.Replace(spec)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		c.none(fmt.Sprintf("flush %d", n))
+	}
+	c.proxied("flushes")
+	i.holder.close() // as the end of the process does
+	i.lock.release()
+	c.none("the end")
+	c.proxied("the end")
+	stop()
+	c.gateway.do(func() {
+		if _, err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, c.gateway.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestEscapes: without the routing, and nobody who puts it back, what is marked
+// does not leave; nor does what the gateway sends itself.
+func TestEscapes(t *testing.T) {
+	for _, output := range []bool{false, true} {
+		t.Run(fmt.Sprintf("output=%v", output), func(t *testing.T) {
+			c := newClosed(t)
+			spec := closedSpec()
+			spec.Output, spec.Exclude = output, prefixes(otherAddrs[0]+"/32", otherAddrs[1]+"/128")
+			i := c.install(spec)
+			// others mark in forward for reasons of their own
+			c.gateway.sh("nft add table inet qos; nft 'add chain inet qos f { type filter hook forward priority -150; }'; nft add rule inet qos f meta mark set 1")
+			c.gateway.sh(unroute)
+			for _, network := range []string{"tcp", "udp"} {
+				c.expect(c.client, network, serverAddrs, servicePort, "silence")
+				c.expect(c.client, network, otherAddrs, servicePort, "server")
+				if output {
+					c.expect(c.gateway, network, otherAddrs, servicePort, "server")
+					for _, addr := range serverAddrs {
+						if got := c.ask(c.gateway, network, addr, servicePort); got == "server" {
+							t.Errorf("%s of the gateway went past the proxy to %s", network, addr)
+						}
+					}
+				}
+			}
+			c.gateway.do(func() {
+				if err := i.Replace(spec); err != nil {
+					t.Error(err)
+				}
+			})
+			c.proxied("replacing")
+			c.remove(i)
+		})
+	}
+}
+
+// TestSuccessor: rules change hands while traffic flows. Where both want the
+// same, no rule changes; else they are replaced. None is let by, none is lost.
+func TestSuccessor(t *testing.T) {
+	for _, can := range []ability{canPersist, canOwn, cannotOwn} {
+		t.Run(fmt.Sprint(can), func(t *testing.T) {
+			c := newClosed(t)
+			spec := closedSpec()
+			become := func(spec Spec) (i *Installed) {
+				c.gateway.do(func() {
+					var err error
+					if i, err = install(spec, "pid 1", can); err != nil {
+						t.Fatal(err)
+					}
+				})
+				return i
+			}
+			leave := func(i *Installed) {
+				c.gateway.do(func() {
+					if err := i.Leave(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			now := become(spec)
+			if unowned := now.Unowned() != ""; unowned != (can == cannotOwn) {
+				t.Errorf("unowned: %v", unowned)
+			}
+			stop := c.load()
+			defer stop()
+			before := c.handles()
+			for range 5 {
+				leave(now)
+				now = become(spec)
+			}
+			if diff := differ(before, c.handles()); diff != "" {
+				t.Errorf("an equal successor changed:\n%s", diff)
+			}
+			for n := range 5 {
+				leave(now)
+				spec.Dports = []PortRange{{servicePort, servicePort}, {witnessPort, witnessPort}, {uint16(1000 + n), uint16(1000 + n)}}
+				now = become(spec)
+			}
+			if !strings.Contains(c.handles(), "1004") {
+				t.Errorf("not replaced:\n%s", c.handles())
+			}
+			stop()
+			c.none("succession")
+			c.proxied("succession")
+			c.remove(now)
+		})
+	}
+}
+
+// TestKilledThenFlushed: a process keeps the rules of a sluice that was killed.
+// No flush opens the gateway, and the next sluice gets them at once.
+func TestKilledThenFlushed(t *testing.T) {
+	c := newClosed(t)
+	i := c.install(closedSpec())
+	held := make(chan error)
+	c.gateway.thread().calls <- func() { held <- i.Hold(context.Background()) }
+	wait(t, "the holder to listen", func() bool {
+		return strings.Contains(c.gateway.sh("ss -xlH"), "@sluice-rules")
+	})
+	c.stopProxy()
+	stop := c.load()
+	defer stop()
+	for range 20 {
+		c.gateway.sh(flush)
+	}
+	c.none("kill and flush")
+	c.startProxy()
+	next := c.install(closedSpec())
+	if err := <-held; err != nil {
+		t.Error(err)
+	}
+	c.proxied("the next start")
+	stop()
+	c.none("the next start")
+	c.remove(next)
+}
+
+// TestHoldEnds with its context, and the rules stay.
+func TestHoldEnds(t *testing.T) {
+	n := newNetns(t)
+	n.do(func() {
+		i, err := Install(Spec{TCPPort: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := i.Hold(ctx); err != nil {
+			t.Error(err)
+		}
+		if status, err := ReadStatus(); err != nil || !status.Complete() || status.Living {
+			t.Errorf("status: %+v, %v", status, err)
+		}
+		if _, err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestOwnedByOthers: who finds a table of ours in another's hand says whose.
+func TestOwnedByOthers(t *testing.T) {
+	n := newNetns(t)
+	before := n.state()
+	n.do(func() {
+		i, err := Install(Spec{TCPPort: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.lock.release() // another program would have no lock of ours
+		i.mu.Lock()
+		facts := i.plan.facts("pid 999999999", nil)
+		err = i.holder.writeFacts(facts)
+		i.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("pid %d, program ", os.Getpid())
+		for what, try := range map[string]func() error{
+			"install": func() error { _, err := Install(Spec{TCPPort: 2}); return err },
+			"apply":   func() error { _, err := Apply(Spec{TCPPort: 2}); return err },
+			"remove":  func() error { _, err := Remove(); return err },
+		} {
+			var living *LivingError
+			if err := try(); !errors.As(err, &living) || !strings.HasPrefix(living.Owner, want) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if text := mustRun(t, "nft list table inet sluice"); !strings.Contains(text, "tproxy to :1 ") {
+			t.Errorf("changed:\n%s", text)
+		}
+		if err := i.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, n.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestRedirectSurvivesFlush: NAT of running connections ends with the last nat
+// chain, which no flush reaches.
+func TestRedirectSurvivesFlush(t *testing.T) {
+	c := newClosed(t)
+	spec := Spec{Via: Redirect, TCPPort: proxyPort, Ifaces: []string{"lan"}}
+	i := c.install(spec)
+	var conns []net.Conn
+	c.client.do(func() {
+		for n := range 50 {
+			conn, err := net.DialTimeout("tcp", net.JoinHostPort(serverAddrs[n%2], fmt.Sprint(servicePort)), patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			conns = append(conns, conn)
+		}
+	})
+	for n := range 5 {
+		c.gateway.sh(flush)
+		if n == 3 {
+			spec.Dports = []PortRange{{1, 65535}}
+			c.gateway.do(func() {
+				if err := i.Replace(spec); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for _, conn := range conns {
+			if got, err := exchange(conn, patience); got != "proxy" {
+				t.Fatalf("flush %d: %q, %v", n, got, err)
+			}
+		}
+	}
+	c.remove(i)
+}
+
+// TestFailedStartStaysClosed: a start that fails over the rules of a dead
+// sluice leaves the gateway closed, and one over nothing leaves nothing.
+func TestFailedStartStaysClosed(t *testing.T) {
+	c := newClosed(t)
+	before := c.gateway.state()
+	dead := c.install(closedSpec())
+	c.gateway.do(func() {
+		if err := dead.Leave(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	c.stopProxy()
+	stop := c.load()
+	defer stop()
+	c.gateway.do(func() {
+		if _, err := Install(Spec{TCPPort: proxyPort, Table: 254}); err == nil {
+			t.Error("a bad spec: no error")
+		}
+		plan, err := NewPlan(Spec{TCPPort: 7, UDPPort: 7, Sysctl: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.sysctls = append(plan.sysctls, Sysctl{Name: "net/ipv4/ip_default_ttl", Want: "no"})
+		holder, err := newHolder(canPersist)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.close()
+		found, err := readTable(newConn())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := &Installed{owner: "pid 1", holder: holder}
+		if err := i.put(plan, found); err == nil {
+			t.Error("a sysctl that cannot be: no error")
+		}
+	})
+	stop()
+	c.none("a failed start")
+	c.gateway.do(func() {
+		if _, err := Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := differ(before, c.gateway.state()); diff != "" {
+		t.Errorf("left:\n%s", diff)
+	}
+}
+
+// TestKilledInTheMiddle: whatever moment of a replacement a process dies at, the
+// next one takes over without a gap.
+func TestKilledInTheMiddle(t *testing.T) {
+	for name, die := range map[string]func(h *holder, step, whole table) error{
+		"no table yet": func(h *holder, step, whole table) error { return h.create(TableName, flagsHeld) },
+		"stand-in made": func(h *holder, step, whole table) error {
+			return errors.Join(h.write(TableName, whole, nil, flagsHeld), h.write(stepTable, step, nil, flagsHeld))
+		},
+		"stand-in alone": func(h *holder, step, whole table) error { return h.write(stepTable, step, nil, flagsHeld) },
+		"stand-in and a shell": func(h *holder, step, whole table) error {
+			return errors.Join(h.write(stepTable, step, nil, flagsHeld), h.create(TableName, flagsHeld))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClosed(t)
+			first := c.install(closedSpec()) // leaves the routing
+			c.gateway.do(func() {
+				if err := errors.Join(first.Leave(), deleteTable(newConn(), TableName)); err != nil {
+					t.Fatal(err)
+				}
+				h, err := newHolder(canPersist)
+				if err != nil {
+					t.Fatal(err)
+				}
+				plan, _ := NewPlan(closedSpec())
+				whole := plan.withFacts(plan.facts("pid 1", nil))
+				if err := die(h, plan.table, whole); err != nil {
+					t.Fatal(err)
+				}
+				h.close()
+			})
+			stop := func() {}
+			if name != "no table yet" {
+				stop = c.load()
+			}
+			i := c.install(closedSpec())
+			c.proxied("taking over")
+			stop()
+			c.none("taking over")
+			if text := c.gateway.sh("nft list tables"); strings.Contains(text, "sluice-") {
+				t.Errorf("left:\n%s", text)
+			}
+			c.remove(i)
+		})
+	}
+}
