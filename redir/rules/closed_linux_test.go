@@ -54,6 +54,16 @@ func (c *closed) handles() string {
 	return c.gateway.sh(`nft -a list table inet sluice | sed '/chain facts/,/}/d' | grep -v -e packets -e '# progname' -e flags`)
 }
 
+// escaped is how many packets were kept from leaving.
+func (c *closed) escaped() (packets uint64) {
+	for _, counter := range c.gateway.status().Counters {
+		if counter.Name == countEscaped {
+			packets = counter.Packets
+		}
+	}
+	return packets
+}
+
 // TestClosedUnderLoad flushes tables and routing, alone and together, and in
 // both orders.
 func TestClosedUnderLoad(t *testing.T) {
@@ -139,16 +149,46 @@ func TestEscapes(t *testing.T) {
 			i := c.install(spec)
 			// others mark in forward for reasons of their own
 			c.gateway.sh("nft add table inet qos; nft 'add chain inet qos f { type filter hook forward priority -150; }'; nft add rule inet qos f meta mark set 1")
+			// With it the kernel ties running connections to their sockets before it
+			// routes, and forwards no packet that has one (ip_forward).
+			c.gateway.sh("sysctl -qw net.ipv4.ip_early_demux=0")
+			var running []net.Conn
+			c.client.do(func() {
+				for _, addr := range serverAddrs {
+					conn, err := net.DialTimeout("tcp", net.JoinHostPort(addr, fmt.Sprint(servicePort)), patience)
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { conn.Close() })
+					running = append(running, conn)
+				}
+			})
+			for _, conn := range running {
+				if got, err := exchange(conn, patience); got != "proxy" {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
 			c.gateway.sh(unroute)
+			for _, conn := range running { // the server would reset it
+				if got, err := exchange(conn, silence); !timedOut(err) {
+					t.Errorf("a running connection without the routing: %q, %v", got, err)
+				}
+			}
+			if c.escaped() == 0 {
+				t.Error("nothing of running connections was kept from leaving")
+			}
 			for _, network := range []string{"tcp", "udp"} {
 				c.expect(c.client, network, serverAddrs, servicePort, "silence")
 				c.expect(c.client, network, otherAddrs, servicePort, "server")
-				if output {
+				if before := c.escaped(); output {
 					c.expect(c.gateway, network, otherAddrs, servicePort, "server")
 					for _, addr := range serverAddrs {
 						if got := c.ask(c.gateway, network, addr, servicePort); got == "server" {
 							t.Errorf("%s of the gateway went past the proxy to %s", network, addr)
 						}
+					}
+					if c.escaped() == before {
+						t.Errorf("nothing of the gateway's %s was kept from leaving", network)
 					}
 				}
 			}
@@ -158,6 +198,11 @@ func TestEscapes(t *testing.T) {
 				}
 			})
 			c.proxied("replacing")
+			for _, conn := range running {
+				if got, err := exchange(conn, patience); !strings.HasSuffix(got, "proxy") {
+					t.Errorf("a running connection afterwards: %q, %v", got, err)
+				}
+			}
 			c.remove(i)
 		})
 	}
@@ -397,11 +442,11 @@ func TestKilledInTheMiddle(t *testing.T) {
 	for name, die := range map[string]func(h *holder, step, whole table) error{
 		"no table yet": func(h *holder, step, whole table) error { return h.create(TableName, flagsHeld) },
 		"stand-in made": func(h *holder, step, whole table) error {
-			return errors.Join(h.write(TableName, whole, nil, flagsHeld), h.write(stepTable, step, nil, flagsHeld))
+			return errors.Join(h.write(TableName, whole, nil, flagsHeld), h.write(StepTable, step, nil, flagsHeld))
 		},
-		"stand-in alone": func(h *holder, step, whole table) error { return h.write(stepTable, step, nil, flagsHeld) },
+		"stand-in alone": func(h *holder, step, whole table) error { return h.write(StepTable, step, nil, flagsHeld) },
 		"stand-in and a shell": func(h *holder, step, whole table) error {
-			return errors.Join(h.write(stepTable, step, nil, flagsHeld), h.create(TableName, flagsHeld))
+			return errors.Join(h.write(StepTable, step, nil, flagsHeld), h.create(TableName, flagsHeld))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,11 @@ const priorityFirst = -1 << 31
 
 // escapes drop what bears the mark and leaves the gateway all the same, since
 // the policy rule or its route is gone, or another's rule takes the packet: to
-// fail closed, it must not leave past sluice. They come before whoever marks
-// packets in these hooks for reasons of their own.
+// fail closed, it must not leave past sluice. The kernel itself forwards no
+// packet that is tied to a socket (ip_forward, ip6_forward), as tproxy and early
+// demux do; what is left are running connections where net.ipv4.ip_early_demux is
+// off, ICMP errors, and what the gateway sends. These chains come before whoever
+// marks packets in their hooks for reasons of their own.
 func escapes(s Spec) []chain {
 	if s.Via == Redirect || s.Fail == Open {
 		return nil

@@ -90,8 +90,20 @@ func (i *Installed) Unowned() string {
 	if i.holder.can != cannotOwn {
 		return ""
 	}
-	return "this kernel lets every firewall that is loaded anew flush the rules (since Linux 5.12 a table can have an owner): they are put back " +
-		"some 60 ms later"
+	return errUnowned.Error()
+}
+
+// TryOwning returns an error where the kernel lets others take the rules away.
+func TryOwning() error {
+	h, err := newHolder(canPersist)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	if h.can == cannotOwn {
+		return errUnowned
+	}
+	return nil
 }
 
 // Unmet lists the sysctls that the rules need and that are not so.
@@ -219,7 +231,7 @@ func (i *Installed) writeOver(old seen, plan *Plan, facts Facts, counts map[stri
 		if err == nil && twice {
 			err = i.holder.standIn(plan.withFacts(facts), flagOwner)
 		} else if err == nil {
-			err = i.holder.delete(stepTable) // of one killed in the middle
+			err = i.holder.delete(StepTable) // of one killed in the middle
 		}
 		return old, err
 	case twice:
@@ -239,7 +251,7 @@ func (i *Installed) drop() error {
 	if err == nil && now.ours {
 		err = i.holder.delete(TableName)
 	}
-	return errors.Join(err, i.holder.delete(stepTable)) // of one killed in the middle
+	return errors.Join(err, i.holder.delete(StepTable)) // of one killed in the middle
 }
 
 // Leave ends the ownership and leaves the rules in force, for a process that

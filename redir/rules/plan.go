@@ -5,9 +5,9 @@ import "fmt"
 // TableName is the one nftables table of sluice, in family inet.
 const TableName = "sluice"
 
-// stepTable stands in for the table while that is replaced, and always where
+// StepTable stands in for the table while that is replaced, and always where
 // the kernel can own a table but not keep it behind a dead process.
-const stepTable = TableName + "-step"
+const StepTable = TableName + "-step"
 
 // RouteProtocol marks routes and policy rules as ours (rtm_protocol, and
 // FRA_PROTOCOL since Linux 4.17). iproute2's rt_protos lists no 115.

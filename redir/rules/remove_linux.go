@@ -34,7 +34,7 @@ func Remove() (left []string, err error) {
 	if found.exists {
 		err = deleteTable(conn, TableName)
 	}
-	err = errors.Join(err, deleteTable(conn, stepTable)) // of one killed in the middle
+	err = errors.Join(err, deleteTable(conn, StepTable)) // of one killed in the middle
 	err = errors.Join(err, removePrinted(conn, all), removePolicies(nil), putBack(found.facts.Sysctls))
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)

@@ -31,19 +31,19 @@ func kernelTable(name string) *nftables.Table {
 // connections with the last nat chain. When it fails, either the old table is
 // there or the stand-in.
 func (h *holder) replace(t table, counts map[string]Counter, flags uint32, before seen) error {
-	_, _, standing, err := readFlags(stepTable) // of one killed in the middle
+	_, _, standing, err := readFlags(StepTable) // of one killed in the middle
 	if err != nil {
 		return err
 	}
 	if before.exists && (before.whole() || !standing) {
 		if err := h.standIn(t, flags); err != nil {
-			return errors.Join(err, h.delete(stepTable))
+			return errors.Join(err, h.delete(StepTable))
 		}
 	}
 	if err := h.rewrite(t, counts, flags, before); err != nil {
 		return err
 	}
-	return h.delete(stepTable)
+	return h.delete(StepTable)
 }
 
 // replaceTwice is replace where the stand-in stays, since it has an owner and
@@ -72,10 +72,10 @@ func (h *holder) rewrite(t table, counts map[string]Counter, flags uint32, befor
 
 // standIn makes the step table: the same rules, without the facts.
 func (h *holder) standIn(t table, flags uint32) error {
-	if err := h.delete(stepTable); err != nil {
+	if err := h.delete(StepTable); err != nil {
 		return err
 	}
-	return h.write(stepTable, table{counters: t.counters, sets: t.sets, chains: t.chains[1:]}, nil, flags)
+	return h.write(StepTable, table{counters: t.counters, sets: t.sets, chains: t.chains[1:]}, nil, flags)
 }
 
 // write makes a table. One with flags is empty for a moment.
