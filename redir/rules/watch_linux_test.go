@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -13,13 +14,19 @@ import (
 // TestWatchPutsBack wipes the rules in the ways in which a firewall does, where
 // the kernel cannot keep it from that.
 func TestWatchPutsBack(t *testing.T) {
+	for _, can := range []ability{cannotOwn, canOwn} {
+		t.Run(fmt.Sprint(can), func(t *testing.T) { watchPutsBack(t, can) })
+	}
+}
+
+func watchPutsBack(t *testing.T, can ability) {
 	n := newNetns(t)
 	n.sh("nft add table ip other; sysctl -qw net.ipv4.ip_forward=0")
 	before := n.state()
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", cannotOwn); err != nil {
+		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", can); err != nil {
 			t.Fatal(err)
 		}
 	})
