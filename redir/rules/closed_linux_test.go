@@ -289,3 +289,41 @@ func TestFailedStartStaysClosed(t *testing.T) {
 		t.Errorf("left:\n%s", diff)
 	}
 }
+
+// TestOwnershipFollowsThePlan: what must end with the process, what must stay,
+// one after the other, with the same rules or others.
+func TestOwnershipFollowsThePlan(t *testing.T) {
+	for _, can := range []ability{canPersist, canOwn} {
+		t.Run(fmt.Sprint(can), func(t *testing.T) {
+			n := newNetns(t)
+			before := n.state()
+			n.do(func() {
+				i, err := install(Spec{TCPPort: 1, Via: Redirect}, "pid 1", can)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, spec := range []Spec{
+					{TCPPort: 1, Via: Redirect, Fail: Open}, {TCPPort: 1, Via: Redirect}, {TCPPort: 1},
+					{TCPPort: 1, Output: true, Fail: Open}, {TCPPort: 1, Fail: Open}, {TCPPort: 1},
+				} {
+					if err := i.Replace(spec); err != nil {
+						t.Errorf("%+v: %v", spec, err)
+					}
+					flags, _, _, err := readFlags(TableName)
+					if want := i.holder.flags(i.plan, i.owner); err != nil || flags != want {
+						t.Errorf("%+v: flags %#x, %v, want %#x", spec, flags, err, want)
+					}
+					if _, portID, _, _ := readFlags(StepTable); (portID != 0) != i.holder.twice(i.plan, i.owner) {
+						t.Errorf("%+v: the stand-in is owned by %d", spec, portID)
+					}
+				}
+				if err := i.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			if diff := differ(before, n.state()); diff != "" {
+				t.Errorf("left:\n%s", diff)
+			}
+		})
+	}
+}

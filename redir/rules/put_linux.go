@@ -96,8 +96,8 @@ func (i *Installed) writeOver(old seen, plan *Plan, facts Facts, counts map[stri
 	flags, twice := i.holder.flags(plan, i.owner), i.holder.twice(plan, i.owner)
 	var err error
 	switch {
-	case old.is(plan) && (old.flags == flags || old.flags|flagOwner == flags):
-		if old.flags != flags {
+	case old.is(plan) && (old.flags == flags || old.flags == flagPersist && flags == flagsHeld):
+		if old.flags != flags { // an orphan
 			err = i.holder.create(TableName, flags)
 		}
 		if err == nil && twice {
