@@ -69,7 +69,9 @@ func watchPutsBack(t *testing.T, can ability) {
 		{"ip -6 route flush table 100", "ip -6 route add local default dev lo table 100"},
 	} {
 		had := count()
+		i.mu.Lock() // not while rules are looked at: what is put back before it is missed is not reported
 		n.sh(wipe.script)
+		i.mu.Unlock()
 		wait(t, "the rules to come back after "+wipe.script, func() bool { return count() > had })
 		mu.Lock()
 		if last := reports[len(reports)-1]; !strings.Contains(last, wipe.report) {
