@@ -73,6 +73,9 @@ func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	d := &diversion{installed, stop, make(chan struct{})}
 	d.logUnmet(log)
+	if why := installed.Unowned(); why != "" {
+		log.Warn().Msg(why)
+	}
 	logNotices(spec, log)
 	go func() {
 		defer close(d.done)

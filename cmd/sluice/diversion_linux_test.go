@@ -8,7 +8,7 @@ import (
 )
 
 // TestInstallRules: the rules come and go with the program, follow a reload,
-// and are put back when they are wiped.
+// are put back when they are wiped, and cannot be flushed.
 func TestInstallRules(t *testing.T) {
 	program := buildProgram(t)
 	path := writeFile(t, "")
@@ -30,10 +30,14 @@ func TestInstallRules(t *testing.T) {
 		t.Errorf("policy rules:\n%s", got)
 	}
 
-	r.inside("nft", "flush", "ruleset")
+	r.inside("ip", "route", "flush", "table", "100")
 	r.logged("rules were taken away, and are put back")
-	if got := table(); !strings.Contains(got, "tproxy to :4000") {
+	if got := r.inside("ip", "route", "show", "table", "100"); !strings.Contains(got, "local default") {
 		t.Errorf("not put back:\n%s", got)
+	}
+	r.inside("nft", "flush", "ruleset")
+	if got := table(); !strings.Contains(got, "tproxy to :4000") {
+		t.Errorf("flushed:\n%s", got)
 	}
 
 	reload := func(text, message string) map[string]any {

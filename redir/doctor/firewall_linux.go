@@ -28,7 +28,7 @@ func firewalls(ifaces []string, named bool) (stopping []Result, tracker Result) 
 		unknown := Result{Name: "rules of others", Status: Warn, Detail: fmt.Sprintf("not readable: %v", err), Remedy: "sluice doctor"}
 		return []Result{unknown}, ok(trackerCheck, "not known")
 	}
-	w := walk{ruleset: ruleset, ours: ruleset.OwnTable(rules.TableName)}
+	w := walk{ruleset: ruleset, ours: ruleset.OwnTable(rules.TableName, rules.StepTable)}
 	w.mark, w.mask = ruleset.DivertMark(w.ours)
 	status, err := rules.ReadStatus()
 	w.installed = w.mask != 0 || err == nil && status.Installed

@@ -56,7 +56,7 @@ func sourceCheck(ifaces []string) Result {
 // others set, take or copy from doing harm.
 func guarded() bool {
 	ruleset, err := firewall.Read()
-	return err == nil && ruleset.Guards(ruleset.OwnTable(rules.TableName))
+	return err == nil && ruleset.Guards(ruleset.OwnTable(rules.TableName, rules.StepTable))
 }
 
 // kernelMarks: sysctls by which the kernel copies the mark of a packet to what

@@ -11,6 +11,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"sluice/redir/rules"
 )
 
 // feature is one thing that the kernel must be able to do.
@@ -32,7 +34,16 @@ func kernel() []Result {
 	for _, f := range features() {
 		results = append(results, f.check(s))
 	}
-	return results
+	return append(results, ownership(s))
+}
+
+// ownership is what keeps the rules from a firewall that is loaded anew.
+func ownership(s *space) Result {
+	const name = "kernel: tables with an owner"
+	if err := s.do(rules.TryOwning); err != nil {
+		return Result{Name: name, Status: Warn, Detail: err.Error(), Remedy: "uname -r  # Linux 5.12 or later keeps the rules from others"}
+	}
+	return ok(name, "works")
 }
 
 func (f feature) check(s *space) Result {

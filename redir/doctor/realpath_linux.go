@@ -23,6 +23,7 @@ type look struct {
 	port      uint16 // that it listens on
 	diverted  uint64 // packets that the rules handed to a listener
 	refused   uint64 // that they dropped for want of one
+	escaped   uint64 // that they dropped since the routing would let them leave
 	accepted  uint64 // TCP connections and UDP datagrams that reached sockets
 }
 
@@ -40,6 +41,8 @@ func lookAtPath() look {
 			l.diverted = c.Packets
 		case "refused":
 			l.refused = c.Packets
+		case "escaped":
+			l.escaped = c.Packets
 		}
 	}
 	l.accepted = snmp("/proc/thread-self/net/snmp", "Tcp:", "PassiveOpens") + snmp("/proc/thread-self/net/snmp", "Udp:", "InDatagrams") +
@@ -70,6 +73,8 @@ func judgePath(before, after look) Result {
 		return j.result("no rules of sluice's are installed, so nothing is diverted")
 	case int64(diverted) < 0 || int64(refused) < 0:
 		return j.result("the rules were replaced meanwhile")
+	case after.escaped > before.escaped:
+		j.find(Fail, fmt.Sprintf("within %s %d packets were dropped because the routing would let them leave past sluice", took, after.escaped-before.escaped), "sluice rules status")
 	case refused > 0:
 		j.find(Fail, fmt.Sprintf("within %s %d packets were dropped because nobody listens", took, refused), listen)
 	case diverted > 0 && accepted == 0:

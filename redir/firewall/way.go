@@ -28,11 +28,17 @@ type Way struct {
 // made by hand where there is none.
 type Ours func(*Chain) bool
 
-// OwnTable finds the chains of a table in family inet; without such a table,
+// OwnTable finds the chains of tables in family inet; without such a table,
 // those that hand packets to a tproxy listener.
-func (r *Ruleset) OwnTable(name string) Ours {
-	if t := r.tables[tableKey{familyINet, name}]; t != nil {
-		return func(c *Chain) bool { return c.Table == t }
+func (r *Ruleset) OwnTable(names ...string) Ours {
+	var found []*Table
+	for _, name := range names {
+		if t := r.tables[tableKey{familyINet, name}]; t != nil {
+			found = append(found, t)
+		}
+	}
+	if len(found) > 0 {
+		return func(c *Chain) bool { return slices.Contains(found, c.Table) }
 	}
 	return func(c *Chain) bool {
 		tproxy, _ := c.Diverts()

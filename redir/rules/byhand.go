@@ -39,7 +39,7 @@ const (
 
 // ownTable tells whether the rule is in the table that nft text makes.
 func (r handRule) ownTable() bool {
-	return r.family == familyInet && (r.table == TableName || r.table == stepTable)
+	return r.family == familyInet && (r.table == TableName || r.table == StepTable)
 }
 
 // printed tells whether the rule is surely what print wrote for iptables: in

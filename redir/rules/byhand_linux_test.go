@@ -55,7 +55,7 @@ func commandsBeside(text string) string {
 func withBaseChains(t *testing.T) *netns {
 	n := newNetns(t)
 	n.sh(`ip link add lan type veth peer name nal; ip addr add 192.0.2.1/24 dev lan; ip link set lan up
-		for t in mangle nat; do for c in iptables ip6tables; do $c -t $t -S; for h in PREROUTING OUTPUT; do $c -t $t -A $h -j RETURN; $c -t $t -D $h -j RETURN; done; done; done >/dev/null`)
+		for c in iptables ip6tables; do for t in mangle nat; do $c -t $t -S; for h in PREROUTING OUTPUT POSTROUTING; do $c -t $t -A $h -j RETURN; $c -t $t -D $h -j RETURN; done; done; $c -t mangle -A FORWARD -j RETURN; $c -t mangle -D FORWARD -j RETURN; done >/dev/null`)
 	return n
 }
 

@@ -5,6 +5,7 @@ const (
 	countNew     = "diverted" // packets handed to a listener
 	countRunning = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
 	countRefused = "refused"  // packets dropped because nobody listened
+	countEscaped = "escaped"  // packets dropped because the policy rule or its route was gone
 	countOutput  = "output"   // packets of the gateway itself sent round to prerouting
 )
 
@@ -27,7 +28,7 @@ func countersFor(s Spec) []string {
 	}
 	counters = append(counters, countRunning)
 	if s.Fail == Closed {
-		counters = append(counters, countRefused)
+		counters = append(counters, countRefused, countEscaped)
 	}
 	if s.Output {
 		counters = append(counters, countOutput)
@@ -50,7 +51,7 @@ func chainsFor(s Spec) []chain {
 		chains = append(chains, round(s))
 	}
 	chains = append(chains, untracking(s)...)
-	return append(chains, prerouting(s), last(s), output(s))
+	return append(append(chains, prerouting(s), last(s), output(s)), escapes(s)...)
 }
 
 // prerouting sees what arrives on the ingress interfaces and, with Output,

@@ -1,5 +1,5 @@
 // Package rules puts in place, watches over and takes away what diverts
-// traffic to sluice: one nftables table, a policy rule and a local route.
+// traffic to sluice: an nftables table, a policy rule and a local route.
 //
 //	        Spec  what the operator wants
 //	          |  NewPlan (pure: no kernel is asked)
@@ -13,7 +13,16 @@
 //	               v
 //	           Installed -- Watch puts back what others wipe, replace, overtake
 //	                     -- Replace swaps in another Spec without a gap
+//	                     -- Leave, Hold hand the rules to the next Install
 //	                     -- Close leaves the machine as it was
+//
+// What keeps the gateway closed, to fail closed:
+//
+//	what others do               what holds
+//	flush or delete tables       the table's owner: the kernel refuses
+//	remove rule 90, table 100    chain forward: what is marked is dropped
+//	kill -9                      the table stays (an orphan), and tproxy finds nobody
+//	kill -9, then a flush        Hold, in a process that lives on
 //
 // The way of a diverted packet (tproxy):
 //
@@ -45,8 +54,14 @@
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which
 //     sysctls had which value before, so they survive a kill -9 of sluice.
-//   - owner: the living process that holds the lock, an abstract unix socket
-//     of the network namespace; the kernel drops it with the process.
+//   - lock: an abstract unix socket of the network namespace, which the kernel
+//     drops with the process.
+//   - owner: the living process that has the lock, and whose netlink socket the
+//     kernel lets alone write the table.
+//   - orphan: a table whose owner is gone. Whoever installs next adopts it.
+//   - seal: the fact that tells whether an orphan is what a plan comes to.
+//   - stand-in: a second table of the same rules, while the first is written, or
+//     always where an owned table cannot outlive its process.
 //   - leftover: a table, rule or route of ours whose owner is gone.
 //   - pasted: what somebody pasted of the text that is printed. It bears its
 //     signs: the table's name and facts, the routing protocol 115, for iptables

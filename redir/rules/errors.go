@@ -7,7 +7,7 @@ import (
 
 // LivingError says that the rules belong to a sluice that lives.
 type LivingError struct {
-	Owner string // "pid 1234", as the table tells; empty when it does not
+	Owner string // "pid 1234", as the table tells, or the kernel; empty when neither does
 }
 
 func (e *LivingError) Error() string {
@@ -18,6 +18,9 @@ func (e *LivingError) Error() string {
 }
 
 var (
-	errForeign  = fmt.Errorf("rules: table inet %s is there and is not sluice's: look at it with nft list table inet %s, and rename or delete it", TableName, TableName)
+	errForeign = fmt.Errorf("rules: table inet %s is there and is not sluice's: look at it with nft list table inet %s, and rename or delete it", TableName, TableName)
+	// The wait is settle, and some for the work.
+	errUnowned  = errors.New("before Linux 5.12 nothing keeps a firewall that is loaded anew from flushing the rules: a running sluice puts them back some 60 ms later")
+	errNotLeft  = errors.New("rules: fail open, via redirect or with output: they end with their process, and are not left to another")
 	errOperator = errors.New("rules: they were installed by hand: run without --install-rules, or take them away first with sluice rules remove")
 )

@@ -27,15 +27,22 @@ type Facts struct {
 	Policy           *policy
 	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
 	Sysctls          []Changed
+	Seal             string // of the plan and of what the kernel made of it, written last
 }
 
-// chain writes each fact as the comment of a rule. A comment has room for 127
-// bytes (NFTNL_UDATA_COMMENT_MAXLEN); the longest fact takes about 80.
+// chain writes each fact as the comment of a rule.
 func (f Facts) chain() chain {
 	c := chain{name: factsChain}
-	fact := func(format string, args ...any) {
-		c.add([]term{goBack, commentTerm(fmt.Sprintf(format, args...))})
+	for _, text := range f.comments() {
+		c.add([]term{goBack, commentTerm(text)})
 	}
+	return c
+}
+
+// comments writes each fact as a text. A comment has room for 127 bytes
+// (NFTNL_UDATA_COMMENT_MAXLEN); the longest fact takes about 80.
+func (f Facts) comments() (texts []string) {
+	fact := func(format string, args ...any) { texts = append(texts, fmt.Sprintf(format, args...)) }
 	fact("owner %s", f.Owner)
 	fact("ports tcp %d udp %d", f.TCPPort, f.UDPPort)
 	fact("rules %d", f.Rules)
@@ -51,7 +58,10 @@ func (f Facts) chain() chain {
 	for _, s := range f.Sysctls {
 		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
 	}
-	return c
+	if f.Seal != "" {
+		fact("seal %s", f.Seal)
+	}
+	return texts
 }
 
 // installCommand installs the rules anew, with the flags that are remembered.
@@ -92,6 +102,8 @@ func parseFacts(comments []string) (Facts, bool) {
 			facts.Policy = parsePolicy(words[1], words[3], words[5])
 		case len(words) == 2 && words[0] == "iface":
 			facts.In.ifaces = append(facts.In.ifaces, words[1])
+		case len(words) == 3 && words[0] == "seal":
+			facts.Seal = words[1] + " " + words[2]
 		case len(words) == 2 && words[0] == "output":
 			facts.In.output = true
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":

@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/google/nftables"
 )
 
 // Installed is the rules of a running sluice, who takes them away with Close.
@@ -16,35 +13,39 @@ import (
 type Installed struct {
 	mu      sync.Mutex // guards what follows
 	lock    *lock
-	conn    *nftables.Conn
+	holder  *holder
 	plan    *Plan
 	owner   string
 	changed []Changed // sysctls, as the facts have them
 	print   string    // of the table as it was written
-	closed  bool
+	closed  bool      // or left
 
 	routingTable atomic.Int64 // the policy's, for who listens to news
 }
 
-// Install puts the rules in place for as long as this process wants them. It
-// replaces the leftovers of a dead sluice, and refuses with a *LivingError
-// when another lives. When a step fails, the earlier ones are undone.
+// Install puts the rules in place for as long as this process wants them, and
+// owns the table where the kernel can (Unowned). What a dead sluice left, or
+// one that has called Leave, is taken over: kept where it is what the Spec comes
+// to, else replaced without a gap. It refuses with a *LivingError when another
+// lives. When a step fails, the earlier ones are undone, but that a leftover
+// table keeps the rules of one Spec or the other.
 func Install(spec Spec) (*Installed, error) {
-	return install(spec, fmt.Sprintf("pid %d", os.Getpid()))
+	return install(spec, fmt.Sprintf("pid %d", os.Getpid()), canPersist)
 }
 
 // Apply puts the rules in place to stay until Remove. Doing it again replaces
 // them. The sysctls that should change and did not are returned.
 func Apply(spec Spec) (unmet []Sysctl, err error) {
-	i, err := install(spec, ownerOperator)
+	i, err := install(spec, ownerOperator, canPersist)
 	if err != nil {
 		return nil, err
 	}
-	defer i.lock.release()
-	return i.Unmet(), nil
+	unmet = i.Unmet()
+	return unmet, i.Leave()
 }
 
-func install(spec Spec, owner string) (*Installed, error) {
+// install does no more than most, whatever the kernel can.
+func install(spec Spec, owner string, most ability) (*Installed, error) {
 	plan, err := NewPlan(spec)
 	if err != nil {
 		return nil, err
@@ -56,19 +57,25 @@ func install(spec Spec, owner string) (*Installed, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Installed{lock: held, owner: owner, conn: newConn()}
-	before, err := readTable(i.conn)
+	i := &Installed{lock: held, owner: owner}
+	before, err := readTable(newConn())
 	switch {
 	case err != nil:
+	case before.portID != 0:
+		err = &LivingError{Owner: ownerOf(before)}
 	case before.exists && !before.ours:
 		err = errForeign
 	case before.ours && before.facts.Owner == ownerOperator && owner != ownerOperator:
 		err = errOperator
 	default:
-		err = i.put(plan, before)
+		if i.holder, err = newHolder(most); err == nil {
+			err = i.put(plan, before)
+		}
 	}
 	if err != nil {
-		i.close()
+		if i.holder != nil {
+			i.holder.close()
+		}
 		held.release()
 		return nil, err
 	}
@@ -92,7 +99,7 @@ func (i *Installed) Replace(spec Spec) error {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	before, err := readTable(i.conn)
+	before, err := readTable(newConn())
 	switch {
 	case err != nil:
 		return err
@@ -101,97 +108,6 @@ func (i *Installed) Replace(spec Spec) error {
 	}
 	before.facts.Sysctls = i.changed
 	return i.put(plan, before)
-}
-
-// put installs the plan over what is there, or leaves that as it was.
-func (i *Installed) put(plan *Plan, before seen) (err error) {
-	var undo []func() error
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, step := range slices.Backward(undo) {
-			err = errors.Join(err, gone(step()))
-		}
-	}()
-	if plan.policy != nil {
-		if plan, err = plan.settled(); err != nil {
-			return fmt.Errorf("rules: %w", err)
-		}
-		steps, err := plan.policy.ensure()
-		undo = append(undo, steps...)
-		if err != nil {
-			return fmt.Errorf("rules: %w", err)
-		}
-	}
-	var changed, unwanted []Changed
-	if plan.Spec.Sysctl {
-		changed = plan.changes(before.facts.Sysctls)
-	} else {
-		unwanted = before.facts.Sysctls
-	}
-	kept := 0 // changes that a plan before this one still needs
-	if i.plan != nil {
-		kept = min(len(i.changed), len(changed))
-		undo = append(undo, func() error { return i.write(i.plan, i.changed, before.counters) })
-	}
-	if i.plan == nil && !before.exists { // write may fail after the table was made
-		undo = append(undo, i.drop)
-	}
-	if err := i.write(plan, changed, before.counters); err != nil {
-		return fmt.Errorf("rules: %w", err)
-	}
-	if i.plan == nil && before.exists {
-		undo = append(undo, i.drop)
-	}
-	undo = append(undo, func() error { return putBack(changed[kept:]) })
-	if err := apply(changed); err != nil {
-		return fmt.Errorf("rules: %w", err)
-	}
-	if err := errors.Join(putBack(unwanted), removePolicies(plan.policy)); err != nil {
-		return fmt.Errorf("rules: %w", err)
-	}
-	i.plan, i.changed = plan, changed
-	if plan.policy != nil {
-		i.routingTable.Store(int64(plan.policy.table))
-	}
-	return nil
-}
-
-// settled is the plan with a routing table that nobody else uses.
-func (p *Plan) settled() (*Plan, error) {
-	next := *p
-	settled, err := p.policy.settled()
-	next.policy = &settled
-	return &next, err
-}
-
-// write makes the table, and remembers how it looks.
-func (i *Installed) write(plan *Plan, changed []Changed, counters []Counter) error {
-	counts := map[string]Counter{}
-	for _, c := range counters {
-		counts[c.Name] = c
-	}
-	full := plan.withFacts(plan.facts(i.owner, changed))
-	old, err := readTable(i.conn)
-	if err == nil {
-		err = i.writeMortal(plan, full, counts, old.exists)
-	}
-	if err != nil {
-		return err
-	}
-	now, err := readTable(i.conn)
-	i.print = now.print
-	return err
-}
-
-// drop deletes the table if it is ours.
-func (i *Installed) drop() error {
-	now, err := readTable(i.conn)
-	if err == nil && now.ours {
-		err = deleteTable(i.conn, TableName)
-	}
-	return errors.Join(err, deleteTable(i.conn, stepTable)) // of one killed in the middle
 }
 
 // Close takes the rules away and puts the sysctls back. It may be called
@@ -205,12 +121,9 @@ func (i *Installed) Close() error {
 	i.closed = true
 	defer i.lock.release()
 	err := errors.Join(i.drop(), removePolicies(nil), putBack(i.changed))
-	i.close()
+	i.holder.close()
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
 	return nil
 }
-
-// close ends the netlink connection, and with it a mortal table.
-func (i *Installed) close() { _ = i.conn.CloseLasting() }

@@ -319,7 +319,12 @@ func TestFailedStepIsUndone(t *testing.T) {
 			t.Fatal(err)
 		}
 		plan.sysctls = append(plan.sysctls, Sysctl{Name: "net/ipv4/ip_default_ttl", Want: "no"})
-		i := &Installed{owner: "pid 1", conn: newConn()}
+		holder, err := newHolder(canPersist)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer holder.close()
+		i := &Installed{owner: "pid 1", holder: holder}
 		if err := i.put(plan, seen{}); err == nil || !strings.Contains(err.Error(), "ip_default_ttl") {
 			t.Errorf("error: %v", err)
 		}

@@ -20,17 +20,26 @@ type lock struct {
 	once sync.Once
 }
 
-// takeLock takes the lock. A *LivingError says that another holds it.
+// takeLock takes the lock, from one who keeps it for the dead too (Hold). A
+// *LivingError says that another has it.
 func takeLock() (*lock, error) {
+	l, err := bindLock()
+	if errors.Is(err, unix.EADDRINUSE) && askHolder() {
+		l, err = bindLock()
+	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		return nil, &LivingError{Owner: tableOwner()}
+	}
+	return l, err
+}
+
+func bindLock() (*lock, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: lockName}); err != nil {
 		unix.Close(fd)
-		if errors.Is(err, unix.EADDRINUSE) {
-			return nil, &LivingError{Owner: tableOwner()}
-		}
 		return nil, fmt.Errorf("rules: lock %s: %w", lockName, os.NewSyscallError("bind", err))
 	}
 	return &lock{fd: fd}, nil

@@ -5,8 +5,9 @@ import "fmt"
 // TableName is the one nftables table of sluice, in family inet.
 const TableName = "sluice"
 
-// stepTable stands in for the table while that is replaced.
-const stepTable = TableName + "-step"
+// StepTable stands in for the table while that is replaced, and always where
+// the kernel can own a table but not keep it behind a dead process.
+const StepTable = TableName + "-step"
 
 // RouteProtocol marks routes and policy rules as ours (rtm_protocol, and
 // FRA_PROTOCOL since Linux 4.17). iproute2's rt_protos lists no 115.
@@ -73,7 +74,7 @@ type element struct {
 type chain struct {
 	name     string
 	kind     string // filter, route or nat
-	hook     string // prerouting or output; empty for the facts
+	hook     string // prerouting, forward, output or postrouting; empty for those that others jump to
 	priority int
 	rules    [][]term
 }

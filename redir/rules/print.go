@@ -77,6 +77,7 @@ func (p policy) commands(ip string, priority uint32) []string {
 func (p *Plan) notes() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# sluice: via %s, fail %s; sluice's own sockets bear mark %#x\n", p.Spec.Via, p.Spec.Fail, p.Spec.OwnMark)
+	b.WriteString("# rules by hand have no owner, so that whoever flushes all tables takes them away; sluice run --install-rules owns its own (nft can as long as it runs: nft -i, flags owner, persist)\n")
 	if !p.Spec.Sysctl {
 		for _, s := range p.sysctls {
 			fmt.Fprintf(&b, "# needs %s=%s: %s\n", sysctlName(s.Name), s.Want, s.Why)

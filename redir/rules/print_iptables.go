@@ -67,6 +67,7 @@ func iptablesFor(s Spec, family byte) []string {
 		b.line("-A OUTPUT -m mark --mark %#x/%#x -m mark --mark %#x/%#[3]x -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask, s.OwnMark)
 		b.line("-A OUTPUT -m conntrack --ctstate NEW -m addrtype ! --src-type LOCAL -j SLUICE_REMEMBER")
 	}
+	b.escapes(s)
 	if s.Output {
 		final := []string{fmt.Sprintf("-j MARK --set-mark %#x/%#x", s.Mark, s.Mask)}
 		if s.Via == Redirect {
@@ -82,10 +83,22 @@ func iptablesFor(s Spec, family byte) []string {
 // comment by which remove knows it.
 func (b *script) line(format string, args ...any) {
 	command := fmt.Sprintf(format, args...)
-	if strings.HasPrefix(command, "-A PREROUTING ") || strings.HasPrefix(command, "-A OUTPUT ") {
+	chain := strings.Fields(command)[1]
+	if chain == "PREROUTING" || chain == "OUTPUT" || chain == "FORWARD" || chain == "POSTROUTING" {
 		command += " -m comment --comment " + handComment
 	}
 	b.lines = append(b.lines, fmt.Sprintf("%s -t %s %s", b.command, b.table, command))
+}
+
+// escapes come first in their chains, as escapes of the nft table do.
+func (b *script) escapes(s Spec) {
+	if s.Via == Redirect {
+		return
+	}
+	b.line("-I FORWARD -m mark --mark %#x/%#x -j DROP", s.Mark, s.Mask)
+	if s.Output {
+		b.line("-I POSTROUTING ! -o lo -m mark --mark %#x/%#x -m addrtype --src-type LOCAL -j DROP", s.Mark, s.Mask)
+	}
 }
 
 // ingress jumps to SLUICE from what arrives at the interfaces.

@@ -1,9 +1,9 @@
 package rules
 
 import (
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,35 +19,58 @@ type seen struct {
 	facts    Facts
 	counters []Counter
 	rules    int // in the chains that packets visit
-	// print tells whether anybody changed the table since: each chain's rule
+	// body tells whether anybody changed the table since: each chain's rule
 	// handles, which the kernel never reuses within a table, and each set's
-	// number of elements.
-	print string
+	// number of elements. The facts stand beside it.
+	body     string
+	comments []string // of the facts chain
+	flags    uint32
+	portID   uint32 // of the netlink socket that owns the table, or 0
+}
+
+// print is the whole of it.
+func (s seen) print() string { return s.body + strings.Join(s.comments, "\n") }
+
+// whole tells whether it is ours and no rule is missing.
+func (s seen) whole() bool { return s.facts.Owner != "" && s.rules == s.facts.Rules }
+
+// seal is the fact by which a later process knows that the table is still what
+// was made of a plan.
+func (s seen) seal(plan *Plan) string { return digest(plan.table.nft()) + " " + digest(s.body) }
+
+// is tells whether it is what was made of the plan, by whichever process.
+func (s seen) is(plan *Plan) bool { return s.whole() && s.facts.Seal == s.seal(plan) }
+
+// digest is short, for a comment: it tells changes, it does not withstand who
+// means to deceive.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:8])
 }
 
 // readTable reads the table. That there is none is no error.
 func readTable(conn *nftables.Conn) (seen, error) {
 	t := kernelTable(TableName)
-	switch _, err := conn.ListTableOfFamily(t.Name, t.Family); {
-	case errors.Is(err, os.ErrNotExist):
-		return seen{}, nil
-	case err != nil:
-		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
+	flags, portID, exists, err := readFlags(t.Name)
+	if err != nil || !exists {
+		return seen{}, err
 	}
-	found := seen{exists: true}
+	found := seen{exists: true, flags: flags, portID: portID}
 	comments, count, chains, err := readChains(conn, t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
 	found.facts, found.ours = parseFacts(comments)
 	if !found.ours {
+		// One that was killed between making its table and filling it.
+		found.ours = chains == "" && flags&flagsHeld == flagPersist
 		return found, nil
 	}
 	sets, err := readSets(conn, t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
 	}
-	found.print, found.rules = chains+sets, count
+	found.body, found.comments, found.rules = chains+sets, comments, count
 	objects, err := conn.GetObjects(t)
 	if err != nil {
 		return seen{}, fmt.Errorf("read table inet %s: %w", t.Name, explain(err))
@@ -61,7 +84,7 @@ func readTable(conn *nftables.Conn) (seen, error) {
 }
 
 // readChains reads the facts' comments, the number of rules in the other
-// chains and a print of all chains.
+// chains and a print of those.
 func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, count int, print string, err error) {
 	chains, err := conn.ListChainsOfTableFamily(t.Family)
 	if err != nil {
@@ -76,15 +99,16 @@ func readChains(conn *nftables.Conn, t *nftables.Table) (comments []string, coun
 		if err != nil {
 			return nil, 0, "", err
 		}
-		if c.Name != factsChain {
-			count += len(rules)
+		if c.Name == factsChain {
+			for _, rule := range rules {
+				comments = append(comments, comment(rule.UserData))
+			}
+			continue
 		}
+		count += len(rules)
 		var handles []uint64
 		for _, rule := range rules {
 			handles = append(handles, rule.Handle)
-			if c.Name == factsChain {
-				comments = append(comments, comment(rule.UserData))
-			}
 		}
 		prints = append(prints, fmt.Sprintln(c.Name, handles))
 	}

@@ -21,6 +21,9 @@ func Remove() (left []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
+	if found.portID != 0 {
+		return nil, &LivingError{Owner: ownerOf(found)}
+	}
 	if found.exists && !found.ours {
 		return nil, errForeign
 	}
@@ -31,7 +34,7 @@ func Remove() (left []string, err error) {
 	if found.exists {
 		err = deleteTable(conn, TableName)
 	}
-	err = errors.Join(err, deleteTable(conn, stepTable)) // of one killed in the middle
+	err = errors.Join(err, deleteTable(conn, StepTable)) // of one killed in the middle
 	err = errors.Join(err, removePrinted(conn, all), removePolicies(nil), putBack(found.facts.Sysctls))
 	if err != nil {
 		return nil, fmt.Errorf("rules: %w", err)
@@ -74,5 +77,5 @@ func tableOwner() string {
 	if err != nil {
 		return ""
 	}
-	return found.facts.Owner
+	return ownerOf(found)
 }

@@ -56,13 +56,13 @@ func (i *Installed) compare(all bool) (now seen, lost []string, err error) {
 	if !all && len(lost) == 0 {
 		return now, nil, nil
 	}
-	if now, err = readTable(i.conn); err != nil {
+	if now, err = readTable(newConn()); err != nil {
 		return now, nil, err
 	}
 	switch {
 	case !now.exists:
 		lost = append(lost, "table inet "+TableName)
-	case now.print != i.print:
+	case now.print() != i.print:
 		lost = append(lost, "parts of table inet "+TableName)
 	}
 	return now, lost, nil
@@ -73,7 +73,7 @@ func (i *Installed) repair(anew bool, now seen, routing bool) error {
 	if anew {
 		if !now.exists {
 			var err error
-			if now, err = readTable(i.conn); err != nil {
+			if now, err = readTable(newConn()); err != nil {
 				return err
 			}
 		}

@@ -38,3 +38,15 @@ func (*Installed) Watch(context.Context, func(Repair, error)) error { return err
 
 // Close needs Linux.
 func (*Installed) Close() error { return errLinux }
+
+// Unowned needs Linux.
+func (*Installed) Unowned() string { return errLinux.Error() }
+
+// Leave needs Linux.
+func (*Installed) Leave() error { return errLinux }
+
+// Hold needs Linux.
+func (*Installed) Hold(context.Context) error { return errLinux }
+
+// TryOwning needs Linux.
+func TryOwning() error { return errLinux }

@@ -11,6 +11,7 @@ type Status struct {
 	Foreign   bool       `json:"foreign"` // a table of this name that is not ours
 	Owner     string     `json:"owner,omitempty"`
 	Living    bool       `json:"living"` // its owner runs
+	Owned     bool       `json:"owned"`  // the kernel keeps others from changing or flushing it
 	TCPPort   uint16     `json:"tcp_port,omitempty"`
 	UDPPort   uint16     `json:"udp_port,omitempty"`
 	Policy    string     `json:"policy,omitempty"`
@@ -40,6 +41,9 @@ func (s Status) String() string {
 		b.WriteString("iptables rules: installed by hand, to stay\n")
 	default:
 		fmt.Fprintf(&b, "table inet %s: installed by %s\n", TableName, s.who())
+		if s.Owned {
+			b.WriteString("owned: no other program can change or flush it\n")
+		}
 	}
 	if s.Policy != "" {
 		fmt.Fprintf(&b, "routing: %s\n", s.Policy)

@@ -18,7 +18,10 @@ func ReadStatus() (Status, error) {
 		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort,
 		Living: found.ours && held(),
 	}
-	if found.ours && found.rules != found.facts.Rules {
+	if _, standIn, _, err := readFlags(StepTable); err == nil {
+		status.Owned = found.ours && (found.portID != 0 || standIn != 0)
+	}
+	if found.ours && !found.whole() {
 		status.Missing = append(status.Missing, "rules of table inet "+TableName+": restart sluice, or "+found.facts.installCommand())
 	}
 	if policy := found.facts.Policy; policy != nil {

@@ -19,29 +19,11 @@ func kernelTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 }
 
-// replaceTable replaces the table without a gap. One transaction alone has
-// one: the hook of a new chain is put before the old one of its priority
-// (nf_hook_entries_grow), so a packet can pass the new chain while it is not
-// active yet and the old one when it is no more, and a set's elements go
-// inactive under a rule that is being evaluated. On a busy gateway of two
-// CPUs, one replacement in twenty let a new flow through. So a table of the
-// same rules stands in meanwhile; that a packet meets both does no harm.
-func replaceTable(conn *nftables.Conn, t table, counts map[string]Counter) error {
-	step := table{counters: t.counters, sets: t.sets, chains: t.chains[1:]} // without the facts
-	if err := writeTable(conn, stepTable, step, nil, false); err != nil {
-		return err
-	}
-	err := writeTable(conn, TableName, t, counts, false)
-	return errors.Join(err, deleteTable(conn, stepTable))
-}
-
-// writeTable creates or replaces a table in one transaction. Counters start from the values given by name. With
-// exists, the table is there already and empty.
-func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Counter, exists bool) error {
+// writeTable fills an empty table in one transaction, with create also makes
+// it. Counters start from the values given by name.
+func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Counter, create bool) error {
 	e := &encoder{conn: conn, table: kernelTable(name), sets: map[string]*nftables.Set{}}
-	if !exists {
-		conn.AddTable(e.table) // so that the deletion finds one
-		conn.DelTable(e.table)
+	if create {
 		conn.AddTable(e.table)
 	}
 	for _, name := range t.counters {
@@ -144,12 +126,12 @@ func (e *encoder) addChain(c chain) error {
 	made := &nftables.Chain{Table: e.table, Name: c.name}
 	if c.hook != "" {
 		policy := nftables.ChainPolicyAccept
-		hook := nftables.ChainHookPrerouting
-		if c.hook == "output" {
-			hook = nftables.ChainHookOutput
+		hooks := map[string]*nftables.ChainHook{
+			"prerouting": nftables.ChainHookPrerouting, "forward": nftables.ChainHookForward,
+			"output": nftables.ChainHookOutput, "postrouting": nftables.ChainHookPostrouting,
 		}
 		made.Type = nftables.ChainType(c.kind)
-		made.Hooknum = hook
+		made.Hooknum = hooks[c.hook]
 		made.Priority = nftables.ChainPriorityRef(nftables.ChainPriority(c.priority))
 		made.Policy = &policy
 	}

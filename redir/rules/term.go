@@ -33,6 +33,7 @@ type (
 	}
 	ifaceNotIn struct{ set string }
 	outNotIn   struct{ set string }
+	outIs      struct{ name string }
 	protoIs    struct{ proto byte }
 	protoNotIn struct{ protos []byte }
 	markIs     struct{ mark, mask uint32 }
@@ -79,6 +80,7 @@ func (t ifaceIs) nft() string {
 }
 func (t ifaceNotIn) nft() string { return "iifname != @" + t.set }
 func (t outNotIn) nft() string   { return "oifname != @" + t.set }
+func (t outIs) nft() string      { return fmt.Sprintf("oifname %q", t.name) }
 func (t protoIs) nft() string    { return "meta l4proto " + protoName(t.proto) }
 func (t protoNotIn) nft() string {
 	if len(t.protos) == 1 {

@@ -370,7 +370,7 @@ func TestTrafficRedirect(t *testing.T) {
 			w.stopProxy()
 			w.expect(w.client, "tcp", serverAddrs, servicePort, "refused")
 			if fail == Open {
-				i.close() // as the end of the process does
+				i.holder.close() // as the end of the process does
 				i.lock.release()
 				wait(t, "the table to go", func() bool { return !strings.Contains(w.gateway.sh("nft list ruleset"), "sluice") })
 				w.expect(w.client, "tcp", serverAddrs, servicePort, "server")

@@ -39,7 +39,7 @@ func (p *Plan) Undo(format Format) (string, error) {
 	return text, nil
 }
 
-// undoIPTables takes the commands back: what was appended to the system's
+// undoIPTables takes the commands back: what was put into the system's
 // chains first, so that nothing leads to ours any more, then those, emptied
 // before one of them is deleted.
 func undoIPTables(commands []string) []string {
@@ -54,6 +54,9 @@ func undoIPTables(commands []string) []string {
 	}
 	for _, command := range slices.Backward(commands) {
 		program, rest, ok := strings.Cut(command, " -A ")
+		if !ok {
+			program, rest, ok = strings.Cut(command, " -I ")
+		}
 		if chain, _, _ := strings.Cut(rest, " "); ok && !made[chain] {
 			appended = append(appended, program+" -D "+rest)
 		}

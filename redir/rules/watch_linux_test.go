@@ -3,6 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -10,15 +11,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWatchPutsBack wipes the rules in the ways in which a firewall does.
+// TestWatchPutsBack wipes the rules in the ways in which a firewall does, where
+// the kernel cannot keep it from that.
 func TestWatchPutsBack(t *testing.T) {
+	for _, can := range []ability{cannotOwn, canOwn} {
+		t.Run(fmt.Sprint(can), func(t *testing.T) { watchPutsBack(t, can) })
+	}
+}
+
+func watchPutsBack(t *testing.T, can ability) {
 	n := newNetns(t)
 	n.sh("nft add table ip other; sysctl -qw net.ipv4.ip_forward=0")
 	before := n.state()
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = Install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}); err != nil {
+		if i, err = install(Spec{TCPPort: 1, UDPPort: 2, Exclude: prefixes("10.0.0.0/8"), Sysctl: true}, "pid 1", can); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -61,7 +69,9 @@ func TestWatchPutsBack(t *testing.T) {
 		{"ip -6 route flush table 100", "ip -6 route add local default dev lo table 100"},
 	} {
 		had := count()
+		i.mu.Lock() // not while rules are looked at: what is put back before it is missed is not reported
 		n.sh(wipe.script)
+		i.mu.Unlock()
 		wait(t, "the rules to come back after "+wipe.script, func() bool { return count() > had })
 		mu.Lock()
 		if last := reports[len(reports)-1]; !strings.Contains(last, wipe.report) {
@@ -128,13 +138,13 @@ func TestReplaceKeepsWhatItCan(t *testing.T) {
 }
 
 // TestWatchAmidChanges: routes that come and go all the time do not keep the
-// table from being put back.
+// table from being put back, where it has no owner.
 func TestWatchAmidChanges(t *testing.T) {
 	n := newNetns(t)
 	var i *Installed
 	n.do(func() {
 		var err error
-		if i, err = Install(Spec{TCPPort: 1}); err != nil {
+		if i, err = install(Spec{TCPPort: 1}, "pid 1", cannotOwn); err != nil {
 			t.Fatal(err)
 		}
 	})
