@@ -30,7 +30,13 @@ type Installed struct {
 // replaces the leftovers of a dead sluice, and refuses with a *LivingError
 // when another lives. When a step fails, the earlier ones are undone.
 func Install(spec Spec) (*Installed, error) {
-	return install(spec, fmt.Sprintf("pid %d", os.Getpid()))
+	return InstallFor(os.Getpid(), spec)
+}
+
+// InstallFor is Install in the name of another process, whose rules this one
+// keeps.
+func InstallFor(pid int, spec Spec) (*Installed, error) {
+	return install(spec, fmt.Sprintf("pid %d", pid))
 }
 
 // Apply puts the rules in place to stay until Remove. Doing it again replaces

@@ -41,6 +41,7 @@ func (w *Worker) start(in *inbound.Inbound, fd, spare int, from netip.AddrPort) 
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: spare}
 	w.shared.conns.Add(1)
+	w.shared.admission.Opened(spare)
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)
