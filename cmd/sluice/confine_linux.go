@@ -70,8 +70,8 @@ func (cmd *runCmd) confine(needs confine.Needs, log zerolog.Logger) (holds []str
 		if cmd.User == "" {
 			return nil, nil
 		}
-		all := needs.Capabilities | confine.Of(unix.CAP_NET_ADMIN)
-		return []string{"no_new_privs", all.String()}, all.Keep()
+		kept, err := (needs.Capabilities | confine.Of(unix.CAP_NET_ADMIN)).Keep()
+		return []string{"no_new_privs", kept.String()}, err
 	}
 	holds, failed := confine.Confine(needs)
 	if failed == nil {
@@ -81,7 +81,7 @@ func (cmd *runCmd) confine(needs confine.Needs, log zerolog.Logger) (holds []str
 		return nil, fmt.Errorf("--confine require: %w", failed)
 	}
 	if cmd.User != "" {
-		if err := needs.Capabilities.Keep(); err != nil {
+		if _, err := needs.Capabilities.Keep(); err != nil {
 			return nil, fmt.Errorf("--user %s: %w", cmd.User, err)
 		}
 	}

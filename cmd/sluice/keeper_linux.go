@@ -93,8 +93,9 @@ func (k *keeper) serve(r keep.Request) error {
 		}
 		return nil
 	case keep.Divert:
-		if err = k.redivert(r.Sum); err == nil {
-			err = settle()
+		err = k.redivert(r.Sum)
+		if err := settle(); err != nil {
+			k.log.Debug().Err(err).Msg("the memory of starting up is kept")
 		}
 	case keep.Open:
 		if k.diversion != nil {

@@ -26,7 +26,7 @@ func Confine(n Needs) (holds []string, failed error) {
 		do   func() (string, error)
 	}{
 		{"no_new_privs", func() (string, error) { return "no_new_privs", prctlAll(unix.PR_SET_NO_NEW_PRIVS, 1) }},
-		{"capabilities", func() (string, error) { return n.Capabilities.String(), n.Capabilities.Keep() }},
+		{"capabilities", func() (string, error) { kept, err := n.Capabilities.Keep(); return kept.String(), err }},
 		{"landlock", n.landlock},
 		{"seccomp", n.seccomp},
 	} {
@@ -103,30 +103,30 @@ func Held() (Set, error) {
 
 // Keep gives up every capability that is not in the set: bounding, ambient,
 // inheritable, permitted and effective, on every thread. Of the set it keeps what
-// the process has.
-func (s Set) Keep() error {
+// the process has, which is returned.
+func (s Set) Keep() (kept Set, err error) {
 	held, err := Held()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := capsetAll(held); err != nil { // after a change of user, none is effective
-		return err
+		return 0, err
 	}
 	if err := s.bound(); err != nil {
-		return err
+		return 0, err
 	}
 	// Before Linux 4.3 there are no ambient capabilities to clear (EINVAL).
 	if err := prctlAll(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
+		return 0, err
 	}
-	return capsetAll(held & s)
+	return held & s, capsetAll(held & s)
 }
 
 // bound takes what is not in the set from the bounding set. Without
 // CAP_SETPCAP that cannot be done; no new privileges makes the set moot then.
 func (s Set) bound() error {
 	for c := uintptr(0); c <= 63; c++ { // capabilities are a 64-bit set, capget(2)
-		if s&(1<<c) != 0 {
+		if s&(1<<c) != 0 || unboundAlready(c) {
 			continue
 		}
 		err := prctlAll(unix.PR_CAPBSET_DROP, c)
@@ -138,4 +138,12 @@ func (s Set) bound() error {
 		}
 	}
 	return nil
+}
+
+// unboundAlready tells whether the calling thread's bounding set lacks the
+// capability, as that of the others does then: each change is one of all threads,
+// for which they all stop.
+func unboundAlready(c uintptr) bool {
+	is, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, c, 0, 0, 0)
+	return err == nil && is == 0
 }
