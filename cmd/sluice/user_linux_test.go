@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -154,6 +155,7 @@ func TestKeeperEnds(t *testing.T) {
 	for fail, stays := range map[string]bool{"closed": true, "open": false} {
 		flags := []string{"--tproxy", ":4369", "--install-rules", "--fail", fail}
 		r := startRun(t, program, flags...)
+		go io.Copy(io.Discard, r.bus) // a full socket would hold sluice up
 		if err := syscall.Kill(keeperOf(t, r.cmd.Process.Pid), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
