@@ -65,13 +65,19 @@ func (p process) cpu() time.Duration {
 	return sum
 }
 
-// children are the ids of its child processes, zombies included.
+// children are the ids of its child processes, zombies included, but for the
+// keeper of its rules.
 func (p process) children() string {
 	var all []string
 	files, _ := filepath.Glob(p.path("task/*/children"))
 	for _, file := range files {
 		text, _ := os.ReadFile(file)
-		all = append(all, strings.Fields(string(text))...)
+		for _, child := range strings.Fields(string(text)) {
+			command, _ := os.ReadFile("/proc/" + child + "/cmdline")
+			if !strings.HasPrefix(string(command), "sluice-keeper\x00") {
+				all = append(all, child)
+			}
+		}
 	}
 	return strings.Join(all, " ")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // diversion is the rules of --install-rules: in place, and watched by a
-// goroutine of its own, until close.
+// goroutine of its own, until close. It belongs to the keeper.
 type diversion struct {
 	installed *rules.Installed
 	stop      context.CancelFunc
@@ -64,9 +65,17 @@ func (cmd *runCmd) validate() error {
 	return err
 }
 
-// divert installs the rules and watches over them.
-func divert(spec rules.Spec, log zerolog.Logger) (*diversion, error) {
-	installed, err := rules.Install(spec)
+// lockPatience is how long the rules of another may take to be given up: the
+// keeper of a sluice that was killed needs a moment to hear of it.
+const lockPatience = time.Second
+
+// divert installs the rules, in the name of a process, and watches over them.
+func divert(spec rules.Spec, pid int, log zerolog.Logger) (*diversion, error) {
+	installed, err := rules.InstallFor(pid, spec)
+	for began := time.Now(); errors.As(err, new(*rules.LivingError)) && time.Since(began) < lockPatience; {
+		time.Sleep(lockPatience / 50)
+		installed, err = rules.InstallFor(pid, spec)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,38 +138,19 @@ func logNotices(spec rules.Spec, log zerolog.Logger) {
 	}
 }
 
+// hold keeps the rules of a sluice that is dead.
+func (d *diversion) hold(ctx context.Context) error {
+	err := d.installed.Hold(ctx)
+	d.stop()
+	<-d.done
+	return err
+}
+
 // close takes the rules away.
 func (d *diversion) close() error {
 	d.stop()
 	<-d.done
 	return d.installed.Close()
-}
-
-// redivert brings the rules in line with next: installs, changes or removes
-// them. When it fails, they are as before.
-func (p *process) redivert(next *runCmd) error {
-	if !next.InstallRules {
-		if p.diversion == nil {
-			return nil
-		}
-		gone := p.diversion
-		p.diversion = nil
-		return gone.close()
-	}
-	spec, err := next.spec()
-	if err != nil {
-		return err
-	}
-	if p.diversion == nil {
-		p.diversion, err = divert(spec, p.log)
-		return err
-	}
-	if err := p.diversion.installed.Replace(spec); err != nil {
-		return err
-	}
-	p.diversion.logUnmet(p.log)
-	logNotices(spec, p.log)
-	return nil
 }
 
 // open lets new connections pass, if they shall while nobody listens and

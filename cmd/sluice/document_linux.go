@@ -66,7 +66,9 @@ SIGTERM, SIGINT: accept nothing more, let running connections finish for --drain
 
 SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
 
-SIGUSR1: log the counters.`},
+SIGUSR1: log the counters.
+
+With --install-rules a second process, sluice-keeper, holds the rules. It ignores these signals, and ends when the first does.`},
 		{Title: "Exit status", Text: `
 0: all went well. 1: something failed; one line on standard error, or the log, says what. 2: the command line is wrong.`},
 		{Title: "Files", Text: `

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"sluice/redir/quote"
 )
 
 // cli is the command line.
@@ -34,7 +36,7 @@ func exitStatus(ctx *kong.Context, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "sluice:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintln(os.Stderr, "sluice:", quote.Line(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	var usage *kong.ParseError
 	if !errors.As(err, &usage) || errors.As(err, new(fileError)) {
 		return 1

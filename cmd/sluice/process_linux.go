@@ -23,9 +23,8 @@ type process struct {
 	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
-	diversion *diversion    // nil: no rules of ours
+	guard     *guard        // of the rules; nil: they are another's task
 	idleRules []string      // flags of rules that nobody installs
-	starving  *starving     // of what the rules divert
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -40,6 +39,11 @@ func (p *process) start() (err error) {
 	if p.notify, err = service.NewNotifier(); err != nil {
 		return err
 	}
+	if p.cmd.InstallRules {
+		if p.guard, err = newGuard(); err != nil {
+			return err
+		}
+	}
 	if p.server, err = redir.New(p.cmd.options(p.log)); err != nil {
 		return err
 	}
@@ -48,18 +52,34 @@ func (p *process) start() (err error) {
 			return err
 		}
 	}
-	p.server.Start()
-	if err := p.redivert(p.cmd); err != nil {
-		return err
-	}
 	p.cmd.logIngress(p.log)
-	p.logReady()
-	p.logIdleRules(p.idleRules)
-	p.notify.Ready(p.status())
 	if err := settle(); err != nil {
 		p.log.Debug().Err(err).Msg("the memory of starting up is kept")
 	}
+	holds, err := p.cmd.confine(p.cmd.needs(), p.log)
+	if err != nil {
+		return err
+	}
+	p.server.Start()
+	kept, err := p.divert()
+	if err != nil {
+		return err
+	}
+	p.logReady(holds, kept)
+	p.logIdleRules(p.idleRules)
+	p.notify.Ready(p.status())
 	return nil
+}
+
+// divert has the keeper install the rules, and returns how it is confined.
+func (p *process) divert() (holds []string, err error) {
+	if p.guard == nil {
+		return nil, nil
+	}
+	if holds, err = p.guard.ready(); err != nil {
+		return nil, err
+	}
+	return holds, p.guard.redivert(p.cmd)
 }
 
 // run serves until it is told to stop, and then drains. An error says that
@@ -71,8 +91,8 @@ func (p *process) run() error {
 	}
 	p.log.Info().Stringer("signal", stop).Msg("draining")
 	p.notify.Stopping("draining")
-	if p.diversion != nil {
-		if err := p.diversion.open(p.cmd); err != nil {
+	if p.guard != nil {
+		if err := p.guard.open(); err != nil {
 			p.log.Error().Err(err).Msg("while connections drain, new ones are refused")
 		}
 	}
@@ -86,12 +106,12 @@ func (p *process) close() error {
 	if p.notify != nil {
 		defer p.notify.Close()
 	}
-	if p.server == nil {
-		return nil
+	var err error
+	if p.server != nil {
+		err = p.server.Close()
 	}
-	err := p.server.Close()
-	if p.diversion != nil {
-		err = errors.Join(err, p.diversion.close())
+	if p.guard != nil {
+		err = errors.Join(err, p.guard.remove())
 	}
 	return err
 }
@@ -107,8 +127,11 @@ func (p *process) serve() (os.Signal, error) {
 	}
 	compare := time.NewTicker(starvingPeriod)
 	defer compare.Stop()
-	p.starving = newStarving()
-	p.lookForStarving(time.Now())
+	var keeperGone chan struct{} // never, without a keeper
+	if p.guard != nil {
+		keeperGone = p.guard.gone
+	}
+	p.tellArrivals()
 	var reloads reloads
 	for {
 		select {
@@ -118,6 +141,9 @@ func (p *process) serve() (os.Signal, error) {
 		case err := <-p.server.Failed():
 			reloads.wait()
 			return nil, &failedError{err}
+		case <-keeperGone:
+			reloads.wait()
+			return nil, &failedError{errKeeperGone}
 		case <-p.signals.counters:
 			p.logStats("counters")
 		case <-p.signals.reload:
@@ -126,16 +152,16 @@ func (p *process) serve() (os.Signal, error) {
 			reloads.ended(p.reload)
 		case <-look:
 			p.answerWatchdog()
-		case now := <-compare.C:
+		case <-compare.C:
 			if reloads.running == nil { // a reload may be changing the rules
-				p.lookForStarving(now)
+				p.tellArrivals()
 			}
 		}
 	}
 }
 
-// failedError says that a reactor has ended. What it carried hangs, so the
-// program ends at once.
+// failedError says that a reactor has ended, and what it carried hangs, or the
+// keeper, and nobody watches the rules: the program ends at once.
 type failedError struct{ err error }
 
 func (e *failedError) Error() string { return "ends at once, since it cannot go on: " + e.err.Error() }
@@ -144,15 +170,23 @@ func (e *failedError) Error() string { return "ends at once, since it cannot go 
 // is connected. Rules that fail closed stay, as they would after a kill -9: the
 // next start takes them over.
 func (p *process) abandon() error {
-	if p.diversion == nil || p.cmd.Rules.Fail == string(rules.Closed) {
+	if p.guard == nil {
 		return nil
 	}
-	return p.diversion.close()
+	if p.cmd.Rules.Fail == string(rules.Closed) {
+		p.guard.leave()
+		return nil
+	}
+	if err := p.guard.remove(); !errors.Is(err, errKeeperGone) { // which is why, if it is
+		return err
+	}
+	return nil
 }
 
-func (p *process) lookForStarving(now time.Time) {
-	if p.diversion != nil {
-		p.starving.look(now, p.server.Counted(), p.cmd.Rules.Iface, p.log)
+// tellArrivals lets the keeper compare what arrived with what the rules divert.
+func (p *process) tellArrivals() {
+	if p.guard != nil {
+		p.guard.tell(arrivals(p.server.Counted()))
 	}
 }
 

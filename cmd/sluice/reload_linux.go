@@ -72,6 +72,8 @@ func (p *process) reload() {
 	p.notify.Ready(status)
 }
 
+var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
+
 // reread returns what changed.
 func (p *process) reread() (changes []string, err error) {
 	ctx, err := parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))
@@ -84,10 +86,14 @@ func (p *process) reread() (changes []string, err error) {
 		differs bool
 	}{
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
+		{"--confine", next.Confine != p.cmd.Confine},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
 		}
+	}
+	if next.InstallRules && p.guard == nil {
+		return nil, errNoKeeper
 	}
 	if err := next.validate(); err != nil {
 		return nil, err
@@ -99,8 +105,10 @@ func (p *process) reread() (changes []string, err error) {
 	if err := p.server.Reload(both); err != nil {
 		return nil, err
 	}
-	if err := p.redivert(next); err != nil {
-		return nil, errors.Join(err, p.server.Reload(p.cmd.options(p.log)))
+	if p.guard != nil {
+		if err := p.guard.redivert(next); err != nil {
+			return nil, errors.Join(err, p.server.Reload(p.cmd.options(p.log)))
+		}
 	}
 	if err := p.server.Reload(next.options(p.log)); err != nil {
 		return nil, err

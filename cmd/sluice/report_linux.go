@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"sluice/redir/inbound"
 )
@@ -11,8 +12,9 @@ func (p *process) status() string {
 	return fmt.Sprintf("carrying traffic of %d inbounds", len(p.config.Inbounds))
 }
 
-// logReady is the line that says what was opened, and within which bounds.
-func (p *process) logReady() {
+// logReady is the line that says what was opened, within which bounds, and how
+// this process and the keeper of the rules are confined.
+func (p *process) logReady(holds, kept []string) {
 	limits := p.server.Limits()
 	line := p.log.Info().Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
 		Int("udp_sessions", limits.Flows).Int("fd_limit", limits.FDs)
@@ -38,6 +40,12 @@ func (p *process) logReady() {
 		if len(listen[kind]) > 0 {
 			line = line.Strs(kind.String(), listen[kind])
 		}
+	}
+	if len(holds) > 0 {
+		line = line.Str("confined", strings.Join(holds, ", "))
+	}
+	if len(kept) > 0 {
+		line = line.Str("keeper_confined", strings.Join(kept, ", "))
 	}
 	line.Msg("ready")
 }

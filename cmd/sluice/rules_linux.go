@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/redir/quote"
 	"sluice/redir/rules"
 )
 
@@ -100,7 +101,7 @@ func (c *rulesInstallCmd) Run(ctx *kong.Context) error {
 		return err
 	}
 	for _, line := range append(notices(spec, status), unheard(spec)...) {
-		fmt.Fprintln(ctx.Stderr, line)
+		fmt.Fprintln(ctx.Stderr, quote.Line(line))
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ type rulesRemoveCmd struct{}
 func (*rulesRemoveCmd) Run(ctx *kong.Context) error {
 	left, err := rules.Remove()
 	for _, line := range left {
-		fmt.Fprintln(ctx.Stderr, "left:", line)
+		fmt.Fprintln(ctx.Stderr, "left:", quote.Line(line))
 	}
 	return err
 }

@@ -63,6 +63,7 @@ type runCmd struct {
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
 	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
+	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
@@ -88,6 +89,9 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	}
 	if err := cmd.validate(); err != nil {
 		return err
+	}
+	if isKeeper() {
+		return cmd.runKeeper(log)
 	}
 	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx)}
 	if err := p.start(); err != nil {

@@ -123,12 +123,21 @@ func TestFailedReactorEndsTheProcess(t *testing.T) {
 		if err := r.cmd.Wait(); err == nil {
 			t.Errorf("--fail %s: exit status 0", fail)
 		}
-		list := exec.Command("nsenter", "--net=/proc/self/fd/3", "nft", "list", "tables")
-		list.ExtraFiles = []*os.File{namespace}
-		tables, err := list.CombinedOutput()
-		if err != nil || strings.Contains(string(tables), "inet sluice") != left {
-			t.Errorf("--fail %s: tables %q, %v", fail, tables, err)
+		if tables := tablesOf(t, namespace); strings.Contains(tables, "inet sluice") != left {
+			t.Errorf("--fail %s: tables %q", fail, tables)
 		}
 		namespace.Close()
 	}
+}
+
+// tablesOf lists the nftables tables of a network namespace.
+func tablesOf(t *testing.T, namespace *os.File) string {
+	t.Helper()
+	list := exec.Command("nsenter", "--net=/proc/self/fd/3", "nft", "list", "tables")
+	list.ExtraFiles = []*os.File{namespace}
+	tables, err := list.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, tables)
+	}
+	return string(tables)
 }

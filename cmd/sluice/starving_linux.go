@@ -16,7 +16,7 @@ import (
 const starvingPeriod = time.Second
 
 // starvation finds out that packets are diverted and arrive nowhere: another's
-// rule, a lost mark or route lies between. It belongs to the process'
+// rule, a lost mark or route lies between. It belongs to the keeper's
 // goroutine.
 type starvation struct {
 	least    uint64        // diverted packets, fewer of which mean nothing
@@ -76,14 +76,13 @@ func arrivals(stats count.Stats) (conns, datagrams uint64) {
 	return conns, datagrams
 }
 
-// look compares the counters. What it takes to find the rule is not done on
-// the caller's goroutine.
-func (s *starving) look(now time.Time, stats count.Stats, ifaces []string, log zerolog.Logger) {
+// look compares what has arrived with the counters of the rules. What it takes
+// to find the rule is not done on the caller's goroutine.
+func (s *starving) look(now time.Time, conns, datagrams uint64, ifaces []string, log zerolog.Logger) {
 	diverted, err := firewall.Counter(rules.TableName, "diverted")
 	if err != nil {
 		return // the rules are gone, which the diversion's goroutine says
 	}
-	conns, datagrams := arrivals(stats)
 	byRule := s.byRule.starves(now, diverted, conns+datagrams)
 	all := s.all.starves(now, diverted, conns+datagrams)
 	tcp := s.tcp.starves(now, diverted-min(datagrams, diverted), conns)

@@ -15,6 +15,7 @@ type Admission struct {
 	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
 	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
 	allowLocal atomic.Bool
+	highest    atomic.Int64 // descriptor that an upstream socket has had
 }
 
 // New returns an admission that knows of no own address and of no listener yet.
@@ -27,6 +28,16 @@ func New() *Admission {
 
 // SetAllowLocal permits or forbids the gateway's own addresses as destinations.
 func (a *Admission) SetAllowLocal(allow bool) { a.allowLocal.Store(allow) }
+
+// Opened notes a socket of an upstream, so that Self finds it again.
+func (a *Admission) Opened(fd int) {
+	for {
+		highest := a.highest.Load()
+		if int64(fd) <= highest || a.highest.CompareAndSwap(highest, int64(fd)) {
+			return
+		}
+	}
+}
 
 // ownAddrs are the addresses that the kernel delivers locally.
 type ownAddrs struct {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"sluice/redir/quote"
 )
 
 // opaqueHolder names a program that has a socket of the port, to which TPROXY
@@ -76,7 +78,7 @@ func owner(inode uint32) string {
 		if target, _ := os.Readlink(fd); target == want {
 			pid := strings.Split(fd, "/")[2]
 			name, _ := os.ReadFile("/proc/" + pid + "/comm")
-			return strings.TrimSpace(string(name)) + " (process " + pid + ")"
+			return quote.Name(strings.TrimSpace(string(name))) + " (process " + pid + ")"
 		}
 	}
 	return "another program"

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sluice/redir/quote"
 )
 
 // Status is how bad it is.
@@ -29,7 +31,7 @@ type Result struct {
 	Lasting string `json:"lasting,omitempty"` // how that survives a reboot
 }
 
-// String is one line.
+// String is one line, whatever others call what it names.
 func (r Result) String() string {
 	line := fmt.Sprintf("%-4s  %s: %s", r.Status, r.Name, r.Detail)
 	if r.Remedy != "" {
@@ -38,7 +40,7 @@ func (r Result) String() string {
 	if r.Lasting != "" {
 		line += "  (to last: " + r.Lasting + ")"
 	}
-	return line
+	return quote.Line(line)
 }
 
 // Failed tells whether any check failed.

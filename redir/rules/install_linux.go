@@ -30,7 +30,13 @@ type Installed struct {
 // lives. When a step fails, the earlier ones are undone, but that a leftover
 // table keeps the rules of one Spec or the other.
 func Install(spec Spec) (*Installed, error) {
-	return install(spec, fmt.Sprintf("pid %d", os.Getpid()), canPersist)
+	return InstallFor(os.Getpid(), spec)
+}
+
+// InstallFor is Install in the name of another process, whose rules this one
+// keeps.
+func InstallFor(pid int, spec Spec) (*Installed, error) {
+	return install(spec, fmt.Sprintf("pid %d", pid), canPersist)
 }
 
 // Apply puts the rules in place to stay until Remove. Doing it again replaces

@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"strings"
+
+	"sluice/redir/quote"
 )
 
 // Status is what is there of the rules.
@@ -29,48 +31,49 @@ type Status struct {
 // Complete tells whether all that should be there is.
 func (s Status) Complete() bool { return s.Installed && len(s.Missing)+len(s.Faults) == 0 }
 
-// String is one line for each thing.
+// String is one line for each thing, whatever others call it.
 func (s Status) String() string {
 	var b strings.Builder
+	line := func(format string, args ...any) { b.WriteString(quote.Line(fmt.Sprintf(format, args...)) + "\n") }
 	switch {
 	case s.Foreign:
-		fmt.Fprintf(&b, "table inet %s: there, but not sluice's\n", TableName)
+		line("table inet %s: there, but not sluice's", TableName)
 	case !s.Installed:
-		b.WriteString("not installed\n")
+		line("not installed")
 	case s.Table == 0 && len(s.Pasted) > 0 && len(s.Counters) == 0:
-		b.WriteString("iptables rules: installed by hand, to stay\n")
+		line("iptables rules: installed by hand, to stay")
 	default:
-		fmt.Fprintf(&b, "table inet %s: installed by %s\n", TableName, s.who())
+		line("table inet %s: installed by %s", TableName, s.who())
 		if s.Owned {
-			b.WriteString("owned: no other program can change or flush it\n")
+			line("owned: no other program can change or flush it")
 		}
 	}
 	if s.Policy != "" {
-		fmt.Fprintf(&b, "routing: %s\n", s.Policy)
+		line("routing: %s", s.Policy)
 	}
-	for _, line := range s.Missing {
-		fmt.Fprintf(&b, "missing: %s\n", line)
+	for _, text := range s.Missing {
+		line("missing: %s", text)
 	}
 	for _, f := range s.Faults {
-		fmt.Fprintf(&b, "fault: %s\n", f)
+		line("fault: %s", f)
 	}
-	for _, line := range s.Leftover {
-		fmt.Fprintf(&b, "left over: %s (sluice rules remove)\n", line)
+	for _, text := range s.Leftover {
+		line("left over: %s (sluice rules remove)", text)
 	}
-	for _, line := range s.Pasted {
-		fmt.Fprintf(&b, "pasted: %s\n", line)
+	for _, text := range s.Pasted {
+		line("pasted: %s", text)
 	}
-	for _, line := range s.Others {
-		fmt.Fprintf(&b, "not sluice's, delivers too: %s\n", line)
+	for _, text := range s.Others {
+		line("not sluice's, delivers too: %s", text)
 	}
-	for _, line := range s.Unseen {
-		fmt.Fprintf(&b, "cannot be seen from here: what %s shows\n", line)
+	for _, text := range s.Unseen {
+		line("cannot be seen from here: what %s shows", text)
 	}
 	for _, c := range s.Counters {
-		fmt.Fprintf(&b, "%s: %d packets, %d bytes\n", c.Name, c.Packets, c.Bytes)
+		line("%s: %d packets, %d bytes", c.Name, c.Packets, c.Bytes)
 	}
 	for _, c := range s.Sysctls {
-		fmt.Fprintf(&b, "sysctl %s: was %s, now %s\n", sysctlName(c.Name), c.Was, c.Now)
+		line("sysctl %s: was %s, now %s", sysctlName(c.Name), c.Was, c.Now)
 	}
 	return b.String()
 }

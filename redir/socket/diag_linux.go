@@ -44,19 +44,27 @@ const (
 	noCookie       = 0xffffffff
 )
 
-// Mark returns the SO_MARK of the socket of a network (SOCK_STREAM or
-// SOCK_DGRAM) that would receive what remote sends to local. ok is false where
-// there is no such socket, or the kernel does not say.
-func (d *Diag) Mark(network int, local, remote netip.AddrPort) (mark uint32, ok bool) {
+// Found is what the kernel says of a socket.
+type Found struct {
+	Mark    uint32 // SO_MARK
+	HasMark bool   // the mark is told to those with CAP_NET_ADMIN alone
+	UID     uint32 // whose it is
+	Cookie  uint64 // which it is: SO_COOKIE
+}
+
+// Find finds the socket of a network (SOCK_STREAM or SOCK_DGRAM) that would
+// receive what remote sends to local. ok is false where there is no such socket,
+// or the kernel does not say.
+func (d *Diag) Find(network int, local, remote netip.AddrPort) (found Found, ok bool) {
 	request := d.question(network, local, remote)
 	if err := unix.Sendto(d.fd, request, unix.MSG_DONTWAIT, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return 0, false
+		return Found{}, false
 	}
 	n, _, err := unix.Recvfrom(d.fd, d.buffer[:], unix.MSG_DONTWAIT)
 	if err != nil {
-		return 0, false
+		return Found{}, false
 	}
-	return parseDiagMark(d.buffer[:n])
+	return parseDiag(d.buffer[:n])
 }
 
 // question writes the request into the buffer. The kernel's UDP lookup takes
@@ -85,21 +93,25 @@ func (d *Diag) question(network int, local, remote netip.AddrPort) []byte {
 	return b
 }
 
-// parseDiagMark finds the mark in an answer.
-func parseDiagMark(b []byte) (mark uint32, ok bool) {
+// parseDiag reads an answer: struct inet_diag_msg, and perhaps the mark.
+func parseDiag(b []byte) (found Found, ok bool) {
 	order := binary.NativeEndian
 	if len(b) < headerSize+answerSize || order.Uint16(b[4:]) != sockDiagFamily {
-		return 0, false
+		return Found{}, false
 	}
+	answer := b[headerSize:]
+	found.Cookie = uint64(order.Uint32(answer[44:])) | uint64(order.Uint32(answer[48:]))<<32
+	found.UID = order.Uint32(answer[64:])
 	for b = b[headerSize+answerSize:]; len(b) >= unix.SizeofNlAttr; {
 		size, kind := int(order.Uint16(b)), order.Uint16(b[2:])
 		if size < unix.SizeofNlAttr || size > len(b) {
-			return 0, false
+			return Found{}, false
 		}
 		if kind == diagMark && size >= unix.SizeofNlAttr+4 {
-			return order.Uint32(b[unix.SizeofNlAttr:]), true
+			found.Mark, found.HasMark = order.Uint32(b[unix.SizeofNlAttr:]), true
+			break
 		}
 		b = b[min(len(b), (size+3)&^3):]
 	}
-	return 0, false
+	return found, true
 }

@@ -35,12 +35,19 @@ func TestDiagFindsTheMark(t *testing.T) {
 					t.Fatal(errno)
 				}
 			}
-			if mark, ok := d.Mark(network, own.addr, local); !ok || mark != want {
-				t.Errorf("%s, network %d: mark %#x, %v", addr, network, mark, ok)
+			found, ok := d.Find(network, own.addr, local)
+			if !ok || !found.HasMark || found.Mark != want || found.UID != uint32(os.Geteuid()) {
+				t.Errorf("%s, network %d: %+v, %v", addr, network, found, ok)
+			}
+			if fd, held := Holds(found.Cookie, own.fd); !held || fd != own.fd {
+				t.Errorf("%s, network %d: socket %d has the cookie of %d, %v", addr, network, fd, own.fd, held)
+			}
+			if fd, held := Holds(found.Cookie, own.fd-1); held {
+				t.Errorf("%s, network %d: socket %d has it too", addr, network, fd)
 			}
 			gone := netip.AddrPortFrom(own.addr.Addr(), 1)
-			if mark, ok := d.Mark(network, gone, local); ok && mark == want {
-				t.Errorf("%s, network %d: a socket at port 1 has mark %#x", addr, network, mark)
+			if found, ok := d.Find(network, gone, local); ok && found.Mark == want {
+				t.Errorf("%s, network %d: a socket at port 1: %+v", addr, network, found)
 			}
 		}
 	}
@@ -71,7 +78,7 @@ func open(t *testing.T, network int, mark uint32, addr netip.AddrPort) bound {
 	return bound{fd, at}
 }
 
-func FuzzParseDiagMark(f *testing.F) {
+func FuzzParseDiag(f *testing.F) {
 	f.Add(make([]byte, headerSize+answerSize+8))
-	f.Fuzz(func(_ *testing.T, b []byte) { parseDiagMark(b) })
+	f.Fuzz(func(_ *testing.T, b []byte) { parseDiag(b) })
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sluice/redir/quote"
 )
 
 // HolderOf names the process that listens on addr's port, as far as /proc
@@ -81,7 +83,7 @@ func processOf(inode string) string {
 		}
 		process := filepath.Dir(filepath.Dir(fd))
 		name, _ := os.ReadFile(filepath.Join(process, "comm"))
-		return fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(name)), filepath.Base(process))
+		return fmt.Sprintf("%s (pid %s)", quote.Name(strings.TrimSpace(string(name))), filepath.Base(process))
 	}
 	return ""
 }

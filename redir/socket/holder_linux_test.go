@@ -42,3 +42,26 @@ func TestHolderIsNamed(t *testing.T) {
 		t.Errorf("holder of a free port: %q", holder)
 	}
 }
+
+// TestHolderIsQuoted: a process is called what it likes, and a line of an error
+// is no place for that.
+func TestHolderIsQuoted(t *testing.T) {
+	const comm = "/proc/self/comm"
+	before, err := os.ReadFile(comm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.WriteFile(comm, before[:len(before)-1], 0)
+	if err := os.WriteFile(comm, []byte("\x1b[2J\nx (pid 1)"), 0); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	want := `"\x1b[2J\nx (pid 1)" (pid ` + strconv.Itoa(os.Getpid()) + ")"
+	if holder := HolderOf("tcp", netip.MustParseAddrPort(l.Addr().String())); holder != want {
+		t.Errorf("%q, want %q", holder, want)
+	}
+}

@@ -51,6 +51,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	c.upstream = end{conn: c, fd: l.spare}
 	l.spare = -1
 	w.shared.conns.Add(1)
+	w.shared.admission.Opened(c.upstream.fd)
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)

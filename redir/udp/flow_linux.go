@@ -150,6 +150,9 @@ func (w *Worker) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
 			fd, errno = upstream.Datagram(client, w.set.Mark, w.set.ICMP)
 		}
 	}
+	if errno == 0 {
+		w.shared.admission.Opened(fd)
+	}
 	return fd, errno
 }
 

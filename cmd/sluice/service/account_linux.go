@@ -8,13 +8,8 @@ import (
 	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
+	"sluice/cmd/sluice/confine"
 )
-
-// keptCapabilities are what carrying traffic needs: transparent sockets, marks
-// and rules; raw sockets for replies; listeners below port 1024, and replies
-// from there.
-const keptCapabilities = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_NET_BIND_SERVICE
 
 // Account is a user of this machine.
 type Account struct {
@@ -44,26 +39,19 @@ func FindAccount(name string) (Account, error) {
 	return Account{name, uid, gid}, nil
 }
 
-// Become makes every thread of the process the account's, with the kept
-// capabilities alone (as far as the process has them), no supplementary group,
-// and no way to gain anything by running another program. When it fails, the
-// process is in between and must end.
+// Become makes every thread of the process the account's, with no supplementary
+// group, and no way to gain anything by running another program. The permitted
+// capabilities stay, and are none of them effective: confine.Set.Keep comes next.
+// When it fails, the process is in between and must end.
 func (a Account) Become() error {
-	held, err := heldCapabilities()
-	if err != nil {
-		return fmt.Errorf("--user %s: %w", a.name, err)
-	}
 	steps := []struct {
 		what string
 		do   func() error
 	}{
-		{"no new privileges", func() error { return prctlAll(unix.PR_SET_NO_NEW_PRIVS, 1) }},
-		{"bounding set", boundCapabilities},
-		{"keep capabilities", func() error { return prctlAll(unix.PR_SET_KEEPCAPS, 1) }},
+		{"no new privileges", confine.NoNewPrivileges},
+		{"keep capabilities", func() error { return confine.KeepCapabilities(true) }},
 		{"identity", a.identify},
-		{"ambient capabilities", func() error { return prctlAll(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL) }},
-		{"capabilities", func() error { return capsetAll(held & keptCapabilities) }},
-		{"keep capabilities", func() error { return prctlAll(unix.PR_SET_KEEPCAPS, 0) }},
+		{"keep capabilities", func() error { return confine.KeepCapabilities(false) }},
 	}
 	for _, step := range steps {
 		err := step.do()
@@ -89,32 +77,4 @@ func (a Account) identify() error {
 		return os.NewSyscallError("setresgid", err)
 	}
 	return os.NewSyscallError("setresuid", syscall.Setresuid(a.uid, a.uid, a.uid))
-}
-
-// boundCapabilities takes what is not kept from the bounding set. Without
-// CAP_SETPCAP that cannot be done; no new privileges makes the set moot then.
-func boundCapabilities() error {
-	for c := uintptr(0); c <= 63; c++ { // capabilities are a 64-bit set, capget(2)
-		if keptCapabilities&(1<<c) != 0 {
-			continue
-		}
-		err := prctlAll(unix.PR_CAPBSET_DROP, c)
-		if errors.Is(err, syscall.EINVAL) { // beyond the kernel's last
-			return nil
-		}
-		if err != nil && !errors.Is(err, syscall.EPERM) {
-			return err
-		}
-	}
-	return nil
-}
-
-// heldCapabilities is the permitted set, a bit for each.
-func heldCapabilities() (uint64, error) {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var halves [2]unix.CapUserData
-	if err := unix.Capget(&header, &halves[0]); err != nil {
-		return 0, os.NewSyscallError("capget", err)
-	}
-	return uint64(halves[0].Permitted) | uint64(halves[1].Permitted)<<32, nil
 }

@@ -4,8 +4,8 @@
 //	start (root, or the unit's capabilities)
 //	  │  listeners open
 //	  ▼
-//	Account.Become: every thread another user, three capabilities, no way back
-//	  │  rules installed
+//	Account.Become: every thread another user (then package confine), no way back
+//	  │  rules installed, by the keeper (package keep)
 //	  ▼
 //	READY=1 ──► WATCHDOG=1 while the reactors turn ──► STOPPING=1
 //	                 │ SIGHUP: RELOADING=1 … READY=1
@@ -15,5 +15,4 @@
 //   - notifier: the sender of sd_notify(3) messages. The protocol is a few
 //     lines of text in one datagram; no library is needed.
 //   - account: the user that sluice becomes.
-//   - kept capabilities: CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE.
 package service

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/redir/quote"
 )
 
 // Notifier tells the service manager how things stand; without a manager,
@@ -67,7 +69,7 @@ func (n *Notifier) send(lines ...string) {
 		return
 	}
 	for i, line := range lines {
-		lines[i] = strings.ReplaceAll(line, "\n", " ")
+		lines[i] = quote.Line(strings.ReplaceAll(line, "\n", " "))
 	}
 	_, _ = n.conn.Write([]byte(strings.Join(lines, "\n")))
 }

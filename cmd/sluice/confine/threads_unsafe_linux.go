@@ -1,4 +1,4 @@
-package service
+package confine
 
 import (
 	"os"
@@ -20,7 +20,7 @@ func prctlAll(option int, argument uintptr) error {
 
 // capsetAll makes set the permitted and effective capabilities of every
 // thread, and the inheritable ones none.
-func capsetAll(set uint64) error {
+func capsetAll(set Set) error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3} // pid 0: the calling thread
 	low, high := uint32(set), uint32(set>>32)
 	halves := [2]unix.CapUserData{{Permitted: low, Effective: low}, {Permitted: high, Effective: high}}

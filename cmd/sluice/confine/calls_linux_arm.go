@@ -1,0 +1,14 @@
+package confine
+
+import "golang.org/x/sys/unix"
+
+// deniedHere are calls that not every machine has.
+func deniedHere() []uint32 {
+	return []uint32{
+		unix.SYS_FORK, unix.SYS_VFORK, unix.SYS_USELIB, unix.SYS_MKNOD, unix.SYS_CHMOD, unix.SYS_CHOWN, unix.SYS_LCHOWN,
+		unix.SYS_CHOWN32, unix.SYS_LCHOWN32, unix.SYS_FCHOWN32, unix.SYS_UTIMES, unix.SYS_FUTIMESAT, unix.SYS_KEXEC_FILE_LOAD,
+	}
+}
+
+// mappingCalls map memory, with the protection as their third argument.
+func mappingCalls() []uint32 { return []uint32{unix.SYS_MMAP2} }
