@@ -35,6 +35,7 @@ const (
 	RefusedPortZero
 	RefusedNoOriginalDest
 	RefusedMaxConns
+	RefusedEnding // a connection that came after sluice was told to end
 
 	firstFailure // a conn or flow that could not be carried
 	FailedUpstreamRefused
@@ -73,6 +74,7 @@ var counterNames = [numCounters]string{
 	RefusedUnspecified: "refused_to_unspecified", RefusedMulticast: "refused_to_multicast",
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
+	RefusedEnding:         "refused_ending",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",

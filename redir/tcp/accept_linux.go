@@ -33,9 +33,10 @@ type listener struct {
 	// spare is a socket for the next connection's upstream, -1 for none. It is
 	// made before the connection is accepted: when fds run out, clients wait in
 	// the kernel's queue instead of being accepted and reset.
-	spare  int
-	pause  time.Duration // 0: accepting
-	resume loop.Timer
+	spare    int
+	pause    time.Duration // 0: accepting
+	resume   loop.Timer
+	refusing bool // what is accepted is reset
 }
 
 // Listen takes over a listening socket of in. On error fd stays the caller's.
@@ -62,6 +63,9 @@ func (l *listener) Ready(loop.Events) {
 
 // take accepts a share of the queue, and reports whether there may be more.
 func (l *listener) take() (more bool) {
+	if l.refusing {
+		return l.turnAway()
+	}
 	for range acceptsPerCall {
 		if l.w.shared.full() {
 			l.pauseFor(count.RefusedMaxConns, nil)
@@ -93,15 +97,19 @@ func (l *listener) take() (more bool) {
 // finish accepts what is queued, as far as there is room for it, and then stops:
 // close would reset clients whose connections the kernel has already accepted.
 func (l *listener) finish() {
-	if l.fd < 0 {
-		return
+	if l.fd >= 0 {
+		l.takeAll()
+		l.close()
 	}
+}
+
+// takeAll empties the queue.
+func (l *listener) takeAll() {
 	for range socket.Backlog/acceptsPerCall + 1 { // those that come meanwhile do not keep it from ending
 		if !l.take() {
-			break
+			return
 		}
 	}
-	l.close()
 }
 
 // accept takes a connection from the queue once there is a socket for its
@@ -135,6 +143,7 @@ func (l *listener) close() {
 		return
 	}
 	l.w.r.Cancel(&l.resume)
+	l.w.r.Forget(l.fd) // another process may have the socket too, and then close does not end its edges (epoll(7))
 	l.w.r.Close(l.fd)
 	l.fd = -1
 	l.dropSpare()

@@ -92,6 +92,29 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 	}
 }
 
+// Refuse serves what is queued and refuses what comes later: listeners of TPROXY
+// reset it, unless forward leaves it to the kernel; others are closed, upon which
+// the kernel resets.
+func (w *Worker) Refuse(forward bool) {
+	for _, l := range w.listeners {
+		if forward || l.in.Kind != inbound.TProxy {
+			l.finish()
+		} else {
+			l.refuse()
+		}
+	}
+}
+
+// Listeners are the fds of those that are open.
+func (w *Worker) Listeners() (fds []int) {
+	for _, l := range w.listeners {
+		if l.fd >= 0 {
+			fds = append(fds, l.fd)
+		}
+	}
+	return fds
+}
+
 // FinishAccepting closes all listeners, after what they have queued was
 // accepted.
 func (w *Worker) FinishAccepting() {
@@ -117,13 +140,18 @@ func (w *Worker) AddRunning(sum *count.Stats) {
 	}
 }
 
+// Abort resets all connections.
+func (w *Worker) Abort() {
+	for w.conns.head != nil {
+		w.conns.head.abort()
+	}
+}
+
 // Close resets all that the worker carries.
 func (w *Worker) Close() {
 	for _, l := range w.listeners {
 		l.close()
 	}
-	for w.conns.head != nil {
-		w.conns.head.abort()
-	}
+	w.Abort()
 	w.workspace.Close()
 }

@@ -39,6 +39,9 @@ func NewShared(a *admit.Admission, maxFlows, batch, writeBacks int) *Shared {
 // ended soon.
 func (s *Shared) SetMaxFlows(n int) { s.flows.SetMax(max(1, n)) }
 
+// Flows is how many flows there are now.
+func (s *Shared) Flows() int { return s.flows.Len() }
+
 // Worker is the UDP half of what one reactor owns. All of it is the reactor's
 // own, but for handed, through which other workers give back flows that they
 // have ended. Its methods belong to the reactor's thread; before it starts, and
