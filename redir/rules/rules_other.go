@@ -36,5 +36,8 @@ func (*Installed) Replace(Spec) error { return errLinux }
 // Watch needs Linux.
 func (*Installed) Watch(context.Context, func(Repair, error)) error { return errLinux }
 
+// Leave needs Linux.
+func (*Installed) Leave() error { return errLinux }
+
 // Close needs Linux.
 func (*Installed) Close() error { return errLinux }
