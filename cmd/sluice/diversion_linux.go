@@ -126,6 +126,13 @@ func logNotices(spec rules.Spec, log zerolog.Logger) {
 	}
 }
 
+// leave lets go of the rules, which stay in force for another process.
+func (d *diversion) leave() error {
+	d.stop()
+	<-d.done
+	return d.installed.Leave()
+}
+
 // close takes the rules away.
 func (d *diversion) close() error {
 	d.stop()

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/handover"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
-	"sluice/redir/rules"
 )
 
 // process is a running `sluice run`. Its goroutine is the program's first.
@@ -26,6 +25,13 @@ type process struct {
 	diversion *diversion    // nil: no rules of ours
 	idleRules []string      // flags of rules that nobody installs
 	starving  *starving     // of what the rules divert
+
+	changing   changing           // held by who changes cmd, config, server's inbounds, diversion
+	door       *handover.Door     // where successors knock; nil: they do not
+	followed   chan handover.Peer // who serves from now on
+	hasYielded bool               // another one serves; guarded by changing
+	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
+	ending     atomic.Bool        // nothing is worth waiting for
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -40,7 +46,14 @@ func (p *process) start() (err error) {
 	if p.notify, err = service.NewNotifier(); err != nil {
 		return err
 	}
-	if p.server, err = redir.New(p.cmd.options(p.log)); err != nil {
+	incumbent, inherited, err := p.follow(account)
+	if err != nil {
+		return err
+	}
+	defer incumbent.Close()
+	options := p.cmd.options(p.log)
+	options.Inherited = inherited
+	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
 	if p.cmd.User != "" {
@@ -48,10 +61,10 @@ func (p *process) start() (err error) {
 			return err
 		}
 	}
-	p.server.Start()
-	if err := p.redivert(p.cmd); err != nil {
+	if err := p.begin(incumbent); err != nil {
 		return err
 	}
+	p.openDoor(incumbent.Doors())
 	p.cmd.logIngress(p.log)
 	p.logReady()
 	p.logIdleRules(p.idleRules)
@@ -62,42 +75,24 @@ func (p *process) start() (err error) {
 	return nil
 }
 
-// run serves until it is told to stop, and then drains. An error says that
-// sluice can serve no longer.
+// run serves until it is told to stop, or another serves, and then drains. An
+// error says that sluice can serve no longer.
 func (p *process) run() error {
 	stop, err := p.serve()
 	if err != nil {
 		return err
 	}
-	p.log.Info().Stringer("signal", stop).Msg("draining")
-	p.notify.Stopping("draining")
-	if p.diversion != nil {
-		if err := p.diversion.open(p.cmd); err != nil {
-			p.log.Error().Err(err).Msg("while connections drain, new ones are refused")
-		}
+	if stop != nil {
+		p.log.Info().Stringer("signal", stop).Msg("draining")
+		p.notify.Stopping("draining")
+		p.refuse()
 	}
-	p.drain()
+	p.drain(stop == nil)
 	return nil
 }
 
-// close ends what is left. The rules go last: while connections drain, they
-// need them.
-func (p *process) close() error {
-	if p.notify != nil {
-		defer p.notify.Close()
-	}
-	if p.server == nil {
-		return nil
-	}
-	err := p.server.Close()
-	if p.diversion != nil {
-		err = errors.Join(err, p.diversion.close())
-	}
-	return err
-}
-
 // serve returns the first signal that ends the program, or what keeps it from
-// going on. A reload runs beside it, so that no signal waits for one.
+// going on, or neither when another sluice has taken over. A reload runs beside it, so that no signal waits for one.
 func (p *process) serve() (os.Signal, error) {
 	var look <-chan time.Time
 	if p.notify.Watchdog > 0 {
@@ -115,6 +110,10 @@ func (p *process) serve() (os.Signal, error) {
 		case s := <-p.signals.stop:
 			reloads.wait()
 			return s, nil
+		case successor := <-p.followed:
+			reloads.wait()
+			p.tellFollowed(successor)
+			return nil, nil
 		case err := <-p.server.Failed():
 			reloads.wait()
 			return nil, &failedError{err}
@@ -127,30 +126,18 @@ func (p *process) serve() (os.Signal, error) {
 		case <-look:
 			p.answerWatchdog()
 		case now := <-compare.C:
-			if reloads.running == nil { // a reload may be changing the rules
-				p.lookForStarving(now)
-			}
+			p.lookForStarving(now)
 		}
 	}
 }
 
-// failedError says that a reactor has ended. What it carried hangs, so the
-// program ends at once.
-type failedError struct{ err error }
-
-func (e *failedError) Error() string { return "ends at once, since it cannot go on: " + e.err.Error() }
-
-// abandon ends the program after a failedError, without a word to anybody who
-// is connected. Rules that fail closed stay, as they would after a kill -9: the
-// next start takes them over.
-func (p *process) abandon() error {
-	if p.diversion == nil || p.cmd.Rules.Fail == string(rules.Closed) {
-		return nil
-	}
-	return p.diversion.close()
-}
-
+// lookForStarving leaves it for later while a reload or a hand-over may change
+// the rules.
 func (p *process) lookForStarving(now time.Time) {
+	if !p.changing.TryLock() {
+		return
+	}
+	defer p.changing.Unlock()
 	if p.diversion != nil {
 		p.starving.look(now, p.server.Counted(), p.cmd.Rules.Iface, p.log)
 	}
@@ -165,27 +152,6 @@ func (p *process) answerWatchdog() {
 		return
 	}
 	p.notify.Alive()
-}
-
-// drain lets running connections finish, until the time is over or another
-// signal to stop comes.
-func (p *process) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cmd.DrainTimeout)
-	defer cancel()
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-p.signals.counters:
-				p.logStats("counters")
-			case <-p.signals.stop:
-				cancel()
-				return
-			}
-		}
-	}()
-	p.server.Drain(ctx)
 }
 
 // runOf is the run command that was parsed.

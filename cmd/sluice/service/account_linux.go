@@ -44,6 +44,9 @@ func FindAccount(name string) (Account, error) {
 	return Account{name, uid, gid}, nil
 }
 
+// UID is its number.
+func (a Account) UID() int { return a.uid }
+
 // Become makes every thread of the process the account's, with the kept
 // capabilities alone (as far as the process has them), no supplementary group,
 // and no way to gain anything by running another program. When it fails, the
