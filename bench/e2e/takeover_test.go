@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"sluice/bench/lab"
 )
@@ -32,7 +33,7 @@ func (w way) installing(fail string, flags ...string) setup {
 func (g *gateway) succeed(t *testing.T, s setup) *gateway {
 	t.Helper()
 	next := launch(t, g.Lab, s)
-	until(t, "the successor is ready", func() bool {
+	untilWithin(t, 2*patience, "the successor is ready", func() bool {
 		if next.ended() {
 			t.Fatalf("it ended early: %v\n%s", next.exit, next.log)
 		}
@@ -62,7 +63,7 @@ func TestTakeover(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%v fail %s", c.w, c.fail), func(t *testing.T) {
 			t.Parallel()
-			s := c.w.installing(c.fail, "--drain-timeout=1m", "--udp-timeout="+udpTimeout.String())
+			s := c.w.installing(c.fail, "--drain-timeout=1m", "--udp-timeout=5s")
 			g := startFirst(t, s)
 			near, far := g.pair(t, c.w)
 			nameCallers(t, g.Server, c.w.dest(1))
@@ -77,12 +78,13 @@ func TestTakeover(t *testing.T) {
 			}
 			g.signal(t, syscall.SIGTERM) // as a service manager does that restarts it
 			until(t, "it drains on", func() bool { return len(g.log.since(0, message("draining; another signal ends it"))) > 0 })
+			renew(near, far)
 			mustWrite(t, near, payload(1000))
 			wantBytes(t, far, payload(1000))
 			near.Close()
 			far.Close()
-			for i, old := range line[:3] { // their sessions last no longer than udpTimeout
-				untilWithin(t, patience, fmt.Sprintf("sluice %d ends", i), old.ended)
+			for i, old := range line[:3] { // their sessions last no longer than --udp-timeout
+				untilWithin(t, 2*patience, fmt.Sprintf("sluice %d ends", i), old.ended)
 				if old.exit != nil {
 					t.Errorf("sluice %d: %v", i, old.exit)
 				}
@@ -115,6 +117,13 @@ func startFirst(t *testing.T, s setup) *gateway {
 	until(t, "sluice is ready", func() bool { return g.ended() || len(g.log.since(0, message("ready"))) > 0 })
 	g.base, g.shared = g.fds(), writeBackFDs
 	return g
+}
+
+// renew gives connections that have lived for a while their time anew.
+func renew(conns ...*net.TCPConn) {
+	for _, c := range conns {
+		_ = c.SetDeadline(time.Now().Add(patience))
+	}
 }
 
 // asking is what several goroutines ask one after the other, until stop.
@@ -278,7 +287,7 @@ func TestTakeoverThatFails(t *testing.T) {
 	}
 	until(t, "the stuck one is gone", g.ended)
 	heir := launch(t, g.Lab, s) // over what the dead one left
-	until(t, "the next one is ready", func() bool { return len(heir.log.since(0, message("ready"))) > 0 })
+	untilWithin(t, 2*patience, "the next one is ready", func() bool { return len(heir.log.since(0, message("ready"))) > 0 })
 	client, server := heir.pair(t, w)
 	client.Close()
 	server.Close()
@@ -323,6 +332,7 @@ func TestTakeoverFromDrain(t *testing.T) {
 	client, server := g.pair(t, w)
 	client.Close()
 	server.Close()
+	renew(near, far)
 	lateReply(t, func() (*net.TCPConn, *net.TCPConn) { return near, far })
 	until(t, "the first ends", g.ended)
 	if g.exit != nil {
