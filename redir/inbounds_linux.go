@@ -12,7 +12,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, tim
 		s.lastID++
 		in := inbound.New(spec, s.lastID, timeouts)
 		in.Lanes = s.lanes
-		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone); err != nil {
+		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone, s.opts.Inherited); err != nil {
 			closeInbounds(opened)
 			return nil, err
 		}

@@ -14,7 +14,8 @@ import (
 
 // Options is all that a Server needs to know.
 type Options struct {
-	Inbounds []inbound.Spec
+	Inbounds  []inbound.Spec
+	Inherited *inbound.Inherited // listeners of another process that this one follows; nil: none. New takes them over
 
 	UDPTimeout      time.Duration
 	UDPQueryTimeout time.Duration // of lookups (udp.Worker)

@@ -1,6 +1,7 @@
 package redir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,17 +41,17 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	for from, to := range diff.changed {
-		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone); err != nil {
+		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone, nil); err != nil {
 			closeInbounds(append(opened, diff.stay...))
 			return err
 		}
 	}
-	o.Log = s.opts.Log
+	o.Log, o.Inherited = s.opts.Log, nil
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
 	s.admission.SetListeners(o.Inbounds)
 	s.share()
-	err = s.onWorkers(func(w *worker) error {
+	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings())
 		w.udp.Set(o.udpSettings())
@@ -114,8 +115,9 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 	return diff
 }
 
-// onWorkers runs f on each worker's thread and waits for all.
-func (s *Server) onWorkers(f func(w *worker) error) error {
+// onWorkers runs f on each worker's thread and waits for all, or until ctx is
+// done: a worker that is stuck runs it late or never.
+func (s *Server) onWorkers(ctx context.Context, f func(w *worker) error) error {
 	if !s.started {
 		return errStopped
 	}
@@ -127,7 +129,12 @@ func (s *Server) onWorkers(f func(w *worker) error) error {
 	}
 	var errs []error
 	for range s.workers {
-		errs = append(errs, <-results)
+		select {
+		case err := <-results:
+			errs = append(errs, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	return errors.Join(errs...)
 }

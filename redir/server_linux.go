@@ -1,10 +1,9 @@
 package redir
 
 import (
-	"context"
 	"runtime"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -28,6 +27,7 @@ type Server struct {
 	workers   []*worker
 	scarcity  *scarcity
 	started   bool
+	yielded   atomic.Bool
 	closing   sync.Once
 
 	reloading sync.Mutex
@@ -41,10 +41,12 @@ type Server struct {
 // It undoes what it did when it fails.
 func New(o Options) (*Server, error) {
 	if err := o.Validate(); err != nil {
+		o.Inherited.Close()
 		return nil, err
 	}
 	s := &Server{opts: o}
 	if err := s.open(); err != nil {
+		o.Inherited.Close()
 		s.Close()
 		return nil, err
 	}
@@ -93,6 +95,7 @@ func (s *Server) open() (err error) {
 		s.workers = append(s.workers, w)
 	}
 	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.sessionTimeouts())
+	s.opts.Inherited.Close() // what no inbound wanted
 	if err != nil {
 		return err
 	}
@@ -126,32 +129,6 @@ func (s *Server) Start() {
 	s.started = true
 	s.group.Start()
 	s.scarcity.start()
-}
-
-// Drain stops accepting and waits until the last connection has ended or ctx
-// is done. UDP sessions do not hold it up: they have no end to wait for.
-func (s *Server) Drain(ctx context.Context) {
-	stopped, running := make(chan struct{}, len(s.workers)), 0
-	for _, w := range s.workers {
-		if w.r.Post(func() { w.tcp.FinishAccepting(); stopped <- struct{}{} }) {
-			running++
-		}
-	}
-	for ; running > 0; running-- {
-		select {
-		case <-ctx.Done():
-			return
-		case <-stopped:
-		}
-	}
-	const look = 5 * time.Millisecond
-	for s.tcp.Conns() > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(look):
-		}
-	}
 }
 
 // Close ends everything: running connections are reset. It is idempotent.

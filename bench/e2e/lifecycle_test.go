@@ -195,12 +195,12 @@ func startHolder(t *testing.T, l *lab.Lab) string {
 	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(self)), os.Getpid())
 }
 
-// TestSecondSluice asserts that a second sluice does not share the first one's
-// ports unnoticed.
+// TestSecondSluice asserts that a second sluice that is not to take over does not
+// share the first one's ports unnoticed.
 func TestSecondSluice(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, setup{})
-	second := launch(t, g.Lab, setup{})
+	second := launch(t, g.Lab, setup{flags: []string{"--takeover=off"}})
 	until(t, "the second sluice ends", second.ended)
 	name := filepath.Base(os.Getenv(binaryEnv))
 	want := fmt.Sprintf("held by %.15s (pid %d)", name, g.process) // comm holds 15 bytes

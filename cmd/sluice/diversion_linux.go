@@ -79,21 +79,28 @@ func divert(spec rules.Spec, pid int, log zerolog.Logger) (*diversion, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	d := &diversion{installed, stop, make(chan struct{})}
+	d := &diversion{installed: installed}
 	d.logUnmet(log)
 	if why := installed.Unowned(); why != "" {
 		log.Warn().Msg(why)
 	}
 	logNotices(spec, log)
+	d.watch(log)
+	return d, nil
+}
+
+// watch has a goroutine watch over the rules, until stop.
+func (d *diversion) watch(log zerolog.Logger) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	d.stop, d.done = stop, done
 	go func() {
-		defer close(d.done)
-		err := installed.Watch(ctx, func(r rules.Repair, err error) { logRepair(log, r, err) })
+		defer close(done)
+		err := d.installed.Watch(ctx, func(r rules.Repair, err error) { logRepair(log, r, err) })
 		if err != nil {
 			log.Error().Err(err).Msg("the rules are no longer watched")
 		}
 	}()
-	return d, nil
 }
 
 // logRepair names what was amiss and who stands in the place.
@@ -143,6 +150,18 @@ func (d *diversion) hold(ctx context.Context) error {
 	err := d.installed.Hold(ctx)
 	d.stop()
 	<-d.done
+	return err
+}
+
+// leave lets go of the rules, which stay in force for another process. After an
+// error, they are watched as before.
+func (d *diversion) leave(log zerolog.Logger) error {
+	d.stop()
+	<-d.done
+	err := d.installed.Leave()
+	if err != nil {
+		d.watch(log)
+	}
 	return err
 }
 

@@ -62,13 +62,17 @@ Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, 
 
 NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3). NO_COLOR turns colours off.`},
 		{Title: "Signals", Text: `
-SIGTERM, SIGINT: accept nothing more, let running connections finish for --drain-timeout, then end. A second one ends at once.
+SIGTERM, SIGINT: refuse what is new, let running connections finish for --drain-timeout, then end. A second one ends at once.
 
 SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
 
 SIGUSR1: log the counters.
 
 With --install-rules a second process, sluice-keeper, holds the rules. It ignores these signals, and ends when the first does.`},
+		{Title: "Restart", Text: `
+A second run that listens at the same address takes over: it gets the listening sockets and the rules of the first, which drains for --drain-timeout and ends. From the ready line of the second on, all that is new is served by it. One that does not get ready changes nothing. With --takeover off, the address is in use.
+
+Both must run as the same user, with the same --user. They find each other by abstract unix sockets, @sluice-tcp-ADDR and @sluice-udp-ADDR, in one network namespace.`},
 		{Title: "Exit status", Text: `
 0: all went well. 1: something failed; one line on standard error, or the log, says what. 2: the command line is wrong.`},
 		{Title: "Files", Text: `

@@ -130,18 +130,31 @@ func (g *guard) tell(conns, datagrams uint64) {
 
 // remove takes the rules away, if there are any, and ends the keeper.
 func (g *guard) remove() (err error) {
-	g.asking.Lock()
-	holds := g.holds
-	g.asking.Unlock()
-	if holds {
+	if g.hasRules() {
 		err = g.ask(keep.Request{Do: keep.Remove})
 	}
-	g.leave()
+	g.end()
 	return err
 }
 
-// leave ends the keeper, whose rules stay if they fail closed.
-func (g *guard) leave() {
+// leave lets go of the rules, if there are any, which stay in force for another
+// process.
+func (g *guard) leave() error {
+	if !g.hasRules() {
+		return nil
+	}
+	return g.ask(keep.Request{Do: keep.Leave})
+}
+
+// hasRules tells whether rules of ours are in place.
+func (g *guard) hasRules() bool {
+	g.asking.Lock()
+	defer g.asking.Unlock()
+	return g.holds
+}
+
+// end ends the keeper, whose rules stay if they fail closed.
+func (g *guard) end() {
 	g.once.Do(func() { close(g.leaving) })
 	g.conn.Close()
 	select {

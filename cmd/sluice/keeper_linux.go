@@ -102,6 +102,8 @@ func (k *keeper) serve(r keep.Request) error {
 		if k.diversion != nil {
 			err = k.diversion.open(k.cmd)
 		}
+	case keep.Leave:
+		err = k.leave()
 	case keep.Remove:
 		err = k.remove()
 	}
@@ -148,6 +150,18 @@ func (k *keeper) redivert(sum string) error {
 	}
 	k.cmd = next
 	_, err = newLogger(next.LogFormat, next.LogLevel)
+	return err
+}
+
+// leave lets go of the rules.
+func (k *keeper) leave() error {
+	if k.diversion == nil {
+		return nil
+	}
+	err := k.diversion.leave(k.log)
+	if err == nil {
+		k.diversion = nil
+	}
 	return err
 }
 

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/handover"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
-	"sluice/redir/rules"
 )
 
 // process is a running `sluice run`. Its goroutine is the program's first.
@@ -25,6 +24,13 @@ type process struct {
 	server    *redir.Server // nil: not started
 	guard     *guard        // of the rules; nil: they are another's task
 	idleRules []string      // flags of rules that nobody installs
+
+	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
+	door       *handover.Door     // where successors knock; nil: they do not
+	followed   chan handover.Peer // who serves from now on
+	hasYielded bool               // another one serves; guarded by changing
+	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
+	ending     atomic.Bool        // nothing is worth waiting for
 }
 
 // start opens everything; after an error, close closes what was opened.
@@ -44,7 +50,14 @@ func (p *process) start() (err error) {
 			return err
 		}
 	}
-	if p.server, err = redir.New(p.cmd.options(p.log)); err != nil {
+	incumbent, inherited, err := p.follow(account)
+	if err != nil {
+		return err
+	}
+	defer incumbent.Close()
+	options := p.cmd.options(p.log)
+	options.Inherited = inherited
+	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
 	if p.cmd.User != "" {
@@ -52,6 +65,11 @@ func (p *process) start() (err error) {
 			return err
 		}
 	}
+	return p.serveConfined(incumbent)
+}
+
+// serveConfined gives up what running does not need, and begins to serve.
+func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.cmd.logIngress(p.log)
 	if err := settle(); err != nil {
 		p.log.Debug().Err(err).Msg("the memory of starting up is kept")
@@ -60,64 +78,41 @@ func (p *process) start() (err error) {
 	if err != nil {
 		return err
 	}
-	p.server.Start()
-	kept, err := p.divert()
-	if err != nil {
+	var kept []string
+	if p.guard != nil {
+		if kept, err = p.guard.ready(); err != nil {
+			return err
+		}
+	}
+	if err := p.begin(incumbent); err != nil {
 		return err
 	}
+	p.openDoor(incumbent.Doors())
 	p.logReady(holds, kept)
 	p.logIdleRules(p.idleRules)
 	p.notify.Ready(p.status())
 	return nil
 }
 
-// divert has the keeper install the rules, and returns how it is confined.
-func (p *process) divert() (holds []string, err error) {
-	if p.guard == nil {
-		return nil, nil
-	}
-	if holds, err = p.guard.ready(); err != nil {
-		return nil, err
-	}
-	return holds, p.guard.redivert(p.cmd)
-}
-
-// run serves until it is told to stop, and then drains. An error says that
-// sluice can serve no longer.
+// run serves until it is told to stop, or another serves, and then drains. An
+// error says that sluice can serve no longer.
 func (p *process) run() error {
 	stop, err := p.serve()
 	if err != nil {
 		return err
 	}
-	p.log.Info().Stringer("signal", stop).Msg("draining")
-	p.notify.Stopping("draining")
-	if p.guard != nil {
-		if err := p.guard.open(); err != nil {
-			p.log.Error().Err(err).Msg("while connections drain, new ones are refused")
-		}
+	if stop != nil {
+		p.log.Info().Stringer("signal", stop).Msg("draining")
+		p.notify.Stopping("draining")
+		p.refuse()
 	}
-	p.drain()
+	p.drain(stop == nil)
 	return nil
 }
 
-// close ends what is left. The rules go last: while connections drain, they
-// need them.
-func (p *process) close() error {
-	if p.notify != nil {
-		defer p.notify.Close()
-	}
-	var err error
-	if p.server != nil {
-		err = p.server.Close()
-	}
-	if p.guard != nil {
-		err = errors.Join(err, p.guard.remove())
-	}
-	return err
-}
-
 // serve returns the first signal that ends the program, or what keeps it from
-// going on. A reload runs beside it, so that no signal waits for one.
+// going on, or neither when another sluice has taken over. A reload runs beside
+// it, so that no signal waits for one.
 func (p *process) serve() (os.Signal, error) {
 	var look <-chan time.Time
 	if p.notify.Watchdog > 0 {
@@ -138,6 +133,10 @@ func (p *process) serve() (os.Signal, error) {
 		case s := <-p.signals.stop:
 			reloads.wait()
 			return s, nil
+		case successor := <-p.followed:
+			reloads.wait()
+			p.tellFollowed(successor)
+			return nil, nil
 		case err := <-p.server.Failed():
 			reloads.wait()
 			return nil, &failedError{err}
@@ -153,41 +152,19 @@ func (p *process) serve() (os.Signal, error) {
 		case <-look:
 			p.answerWatchdog()
 		case <-compare.C:
-			if reloads.running == nil { // a reload may be changing the rules
-				p.tellArrivals()
-			}
+			p.tellArrivals()
 		}
 	}
 }
 
-// failedError says that a reactor has ended, and what it carried hangs, or the
-// keeper, and nobody watches the rules: the program ends at once.
-type failedError struct{ err error }
-
-func (e *failedError) Error() string { return "ends at once, since it cannot go on: " + e.err.Error() }
-
-// abandon ends the program after a failedError, without a word to anybody who
-// is connected. Rules that fail closed stay, as they would after a kill -9: the
-// next start takes them over.
-func (p *process) abandon() error {
-	if p.guard == nil {
-		return nil
-	}
-	if p.cmd.Rules.Fail == string(rules.Closed) {
-		p.guard.leave()
-		return nil
-	}
-	if err := p.guard.remove(); !errors.Is(err, errKeeperGone) { // which is why, if it is
-		return err
-	}
-	return nil
-}
-
 // tellArrivals lets the keeper compare what arrived with what the rules divert.
+// It leaves that for later while a reload or a hand-over may change the rules.
 func (p *process) tellArrivals() {
-	if p.guard != nil {
-		p.guard.tell(arrivals(p.server.Counted()))
+	if p.guard == nil || !p.changing.TryLock() {
+		return
 	}
+	defer p.changing.Unlock()
+	p.guard.tell(arrivals(p.server.Counted()))
 }
 
 // answerWatchdog is silent when a reactor is stuck, so that the service
@@ -199,27 +176,6 @@ func (p *process) answerWatchdog() {
 		return
 	}
 	p.notify.Alive()
-}
-
-// drain lets running connections finish, until the time is over or another
-// signal to stop comes.
-func (p *process) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), p.cmd.DrainTimeout)
-	defer cancel()
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-p.signals.counters:
-				p.logStats("counters")
-			case <-p.signals.stop:
-				cancel()
-				return
-			}
-		}
-	}()
-	p.server.Drain(ctx)
 }
 
 // runOf is the run command that was parsed.

@@ -57,6 +57,12 @@ func (p *process) reload() {
 		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
 		return
 	}
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	if p.hasYielded {
+		p.log.Warn().Msg("SIGHUP: another sluice has taken over; send it to that one")
+		return
+	}
 	p.notify.Reloading()
 	changes, err := p.reread()
 	status := p.status()
@@ -87,6 +93,7 @@ func (p *process) reread() (changes []string, err error) {
 	}{
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
 		{"--confine", next.Confine != p.cmd.Confine},
+		{"--takeover", next.Takeover != p.cmd.Takeover},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
@@ -123,6 +130,7 @@ func (p *process) reread() (changes []string, err error) {
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
 	p.cmd, p.config = next, config
+	p.keepDoor(nil)
 	return changes, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/handover"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
@@ -59,7 +60,9 @@ type runCmd struct {
 	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
 	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
 
-	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM."`
+	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
+	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
+	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
 	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
@@ -93,7 +96,10 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	if isKeeper() {
 		return cmd.runKeeper(log)
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx)}
+	if cmd.Detach {
+		return detach()
+	}
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close())
 	}
@@ -104,6 +110,9 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	p.logStats("stopped")
 	return err
 }
+
+// takeoverOff is the value of --takeover that turns it off.
+const takeoverOff = "off"
 
 func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 	return redir.Options{

@@ -41,6 +41,7 @@ const (
 	RefusedClientDials    // likewise
 	RefusedClientRate     // likewise
 	RefusedClientSessions // likewise
+	RefusedEnding         // a connection that came after sluice was told to end
 
 	firstFailure // a conn or flow that could not be carried
 	FailedUpstreamRefused
@@ -90,6 +91,7 @@ var counterNames = [numCounters]string{
 	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
 	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
+	RefusedEnding:         "refused_ending",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",

@@ -40,13 +40,13 @@ func New(spec Spec, id uint16, otherwise Timeouts) *Inbound {
 	}
 }
 
-// Open opens a socket of each network named for each worker, or none. Ports
-// that those of gone hold are free for it.
-func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound) error {
+// Open opens a socket of each network named for each worker, or none, and takes
+// those that are inherited instead. Ports that those of gone hold are free for it.
+func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *Inherited) error {
 	held := slices.ContainsFunc(gone, func(g *Inbound) bool { return in.Collides(g.Spec) != "" })
 	addrs := in.Addrs()
 	for _, addr := range addrs {
-		err := in.openAddr(addr, workers, tcp, udp, held)
+		err := in.openAddr(addr, workers, tcp, udp, held, inherited)
 		if len(addrs) > 1 && errors.Is(err, unix.EAFNOSUPPORT) {
 			continue // a kernel without IPv6
 		}
@@ -60,7 +60,7 @@ func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound) error {
 
 // openAddr opens a socket for each network and worker; held tells that sluice
 // itself still has the port.
-func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool) error {
+func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool, inherited *Inherited) error {
 	transparent := in.Kind == TProxy
 	for _, n := range []struct {
 		wanted  bool
@@ -70,7 +70,11 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if !n.wanted {
 			continue
 		}
-		if !held {
+		adopted, err := in.adopt(addr, workers, n.network, inherited)
+		if err != nil {
+			return explainListen(n.name, in.Kind, addr, err)
+		}
+		if !held && adopted == 0 && !inherited.holds(n.network, addr.Port()) {
 			if err := socket.Probe(addr, transparent, n.network); err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
 			}
@@ -79,8 +83,11 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if n.network == unix.SOCK_DGRAM {
 			sockets *= max(1, in.Lanes)
 		}
-		for i := range sockets {
+		for i := adopted; i < sockets; i++ {
 			fd, err := socket.Listen(addr, transparent, n.network)
+			if adopted > 0 && errors.Is(err, unix.EADDRINUSE) {
+				break // another user's process made those (inet_rcv_saddr_equal, SO_REUSEPORT in socket(7))
+			}
 			if err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
 			}
@@ -88,6 +95,21 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		}
 	}
 	return nil
+}
+
+// adopt takes the inherited sockets of a network and address, as many as there
+// are: a worker may have several, and one may have none. It returns how many.
+func (in *Inbound) adopt(addr netip.AddrPort, workers, network int, inherited *Inherited) (int, error) {
+	fds := inherited.take(network, addr)
+	for i, fd := range fds {
+		in.waiting = append(in.waiting, waitingSocket{i % workers, network, addr, fd})
+	}
+	for _, fd := range fds {
+		if err := socket.Adopt(fd, addr, in.Kind == TProxy, network); err != nil {
+			return 0, err
+		}
+	}
+	return len(fds), nil
 }
 
 // Hand gives the sockets that were made for a worker to tcp and udp, which own

@@ -21,6 +21,5 @@ var (
 	errForeign = fmt.Errorf("rules: table inet %s is there and is not sluice's: look at it with nft list table inet %s, and rename or delete it", TableName, TableName)
 	// The wait is settle, and some for the work.
 	errUnowned  = errors.New("before Linux 5.12 nothing keeps a firewall that is loaded anew from flushing the rules: a running sluice puts them back some 60 ms later")
-	errNotLeft  = errors.New("rules: fail open, via redirect or with output: they end with their process, and are not left to another")
 	errOperator = errors.New("rules: they were installed by hand: run without --install-rules, or take them away first with sluice rules remove")
 )

@@ -13,27 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Leave ends the ownership and leaves the rules in force, for a process that
-// calls Install next: until then they are an orphan, which a flush takes away,
-// as it does where they never had an owner (Unowned). Rules that must not
-// outlive a process (fail open, via redirect or with output) end with it, and
-// an error says so. No method may be called after it but Close, which does
-// nothing then.
-func (i *Installed) Leave() error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.closed {
-		return nil
-	}
-	i.closed = true
-	defer i.lock.release()
-	i.holder.close()
-	if i.plan.mortal() {
-		return errNotLeft
-	}
-	return nil
-}
-
 // Hold goes on owning rules whose sluice is dead, for a process that kept them
 // for it, so that no flush opens the gateway meanwhile. It calls Leave when the
 // context ends, or when a process that wants to install or remove rules asks for

@@ -39,6 +39,7 @@ type listener struct {
 	pressure pressure
 	since    int64 // ns of Reactor.Now: when something ran out; 0: nobody waits for it
 	served   int64 // the same: when a connection was accepted last
+	refusing bool  // what is accepted is reset
 }
 
 // Listen takes over a listening socket of in. On error fd stays the caller's.
@@ -65,6 +66,9 @@ func (l *listener) Ready(loop.Events) {
 
 // take accepts a share of the queue, and reports whether there may be more.
 func (l *listener) take() (more bool) {
+	if l.refusing {
+		return l.turnAway()
+	}
 	inVain := 0 // times that something was given up, and did not help
 	for range acceptsPerCall {
 		if cause, why := l.w.shared.full(); cause != 0 && !l.makeWay(false) {
@@ -103,15 +107,19 @@ func (l *listener) take() (more bool) {
 // finish accepts what is queued, as far as there is room for it, and then stops:
 // close would reset clients whose connections the kernel has already accepted.
 func (l *listener) finish() {
-	if l.fd < 0 {
-		return
+	if l.fd >= 0 {
+		l.takeAll()
+		l.close()
 	}
+}
+
+// takeAll empties the queue.
+func (l *listener) takeAll() {
 	for range socket.Backlog/acceptsPerCall + 1 { // those that come meanwhile do not keep it from ending
 		if !l.take() {
-			break
+			return
 		}
 	}
-	l.close()
 }
 
 // accept takes a connection from the queue once there is a socket for its
@@ -165,11 +173,11 @@ func (l *listener) wait(cause count.Counter, why error) {
 		l.pauseFor(cause, why)
 		return
 	}
-	l.refuse(why)
+	l.refuseQueued(why)
 }
 
-// refuse resets a share of those that wait.
-func (l *listener) refuse(why error) {
+// refuseQueued resets a share of those that wait.
+func (l *listener) refuseQueued(why error) {
 	w, cause := l.w, count.RefusedScarce
 	if why == errMemoryShort {
 		cause = count.RefusedPressure
@@ -215,6 +223,7 @@ func (l *listener) close() {
 		return
 	}
 	l.w.r.Cancel(&l.resume)
+	l.w.r.Forget(l.fd) // another process may have the socket too, and then close does not end its edges (epoll(7))
 	l.w.r.Close(l.fd)
 	l.fd = -1
 	l.dropSpare()

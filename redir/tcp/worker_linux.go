@@ -125,6 +125,29 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 	}
 }
 
+// Refuse serves what is queued and refuses what comes later: listeners of TPROXY
+// reset it, unless forward leaves it to the kernel; others are closed, upon which
+// the kernel resets.
+func (w *Worker) Refuse(forward bool) {
+	for _, l := range w.listeners {
+		if forward || l.in.Kind != inbound.TProxy {
+			l.finish()
+		} else {
+			l.refuse()
+		}
+	}
+}
+
+// Listeners are the fds of those that are open.
+func (w *Worker) Listeners() (fds []int) {
+	for _, l := range w.listeners {
+		if l.fd >= 0 {
+			fds = append(fds, l.fd)
+		}
+	}
+	return fds
+}
+
 // FinishAccepting closes all listeners, after what they have queued was
 // accepted.
 func (w *Worker) FinishAccepting() {
@@ -158,12 +181,17 @@ func (w *Worker) AddRunning(sum *count.Stats) {
 	})
 }
 
+// Abort resets all connections.
+func (w *Worker) Abort() {
+	w.conns.each((*conn).abort)
+}
+
 // Close resets all that the worker carries.
 func (w *Worker) Close() {
 	for _, l := range w.listeners {
 		l.close()
 	}
-	w.conns.each((*conn).abort)
+	w.Abort()
 	w.reserve.giveUp()
 	w.workspace.Close()
 }

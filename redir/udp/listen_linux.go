@@ -66,8 +66,26 @@ func (w *Worker) Unlisten(in *inbound.Inbound) {
 	w.listeners = kept
 }
 
+// FinishListening closes all listeners. Flows go on.
+func (w *Worker) FinishListening() {
+	for _, l := range w.listeners {
+		l.Ready(0) // what waits in the queue would be lost by the close
+		l.close()
+	}
+	w.listeners = nil
+}
+
+// Listeners are the fds of those that are open.
+func (w *Worker) Listeners() (fds []int) {
+	for _, l := range w.listeners {
+		fds = append(fds, l.fd)
+	}
+	return fds
+}
+
 func (l *listener) close() {
 	if l.fd >= 0 {
+		l.w.r.Forget(l.fd) // another process may have the socket too, and then close does not end its edges (epoll(7))
 		l.w.r.Close(l.fd)
 		l.fd = -1
 	}

@@ -60,6 +60,9 @@ func (s *Shared) SetBounds(b Bounds) {
 // new flows. From any goroutine.
 func (s *Shared) SetShort(short bool) { s.short.Store(short) }
 
+// Flows is how many flows there are now.
+func (s *Shared) Flows() int { return s.flows.Len() }
+
 // Worker is the UDP half of what one reactor owns. All of it is the reactor's
 // own, but for handed, through which other workers give back flows that they
 // have ended. Its methods belong to the reactor's thread; before it starts, and

@@ -13,6 +13,7 @@ type Verb string
 const (
 	Divert   Verb = "divert"   // have the rules that the configuration asks for, or none
 	Open     Verb = "open"     // let new connections pass while the old ones drain
+	Leave    Verb = "leave"    // let go of the rules, which stay in force for another process
 	Remove   Verb = "remove"   // take the rules away
 	Arrivals Verb = "arrivals" // gets no reply
 )
@@ -44,7 +45,7 @@ func parseRequest(text []byte) (Request, error) {
 		return Request{}, err
 	}
 	switch r.Do {
-	case Divert, Open, Remove, Arrivals:
+	case Divert, Open, Leave, Remove, Arrivals:
 		return r, nil
 	}
 	return Request{}, errVerb

@@ -39,6 +39,9 @@ func FindAccount(name string) (Account, error) {
 	return Account{name, uid, gid}, nil
 }
 
+// UID is its number.
+func (a Account) UID() int { return a.uid }
+
 // Become makes every thread of the process the account's, with no supplementary
 // group, and no way to gain anything by running another program. The permitted
 // capabilities stay, and are none of them effective: confine.Set.Keep comes next.

@@ -60,6 +60,10 @@ func (n *Notifier) Reloading() {
 // Stopping says that the end has begun.
 func (n *Notifier) Stopping(status string) { n.send("STOPPING=1", "STATUS="+status) }
 
+// Follow says that another process of the service is its main one from now on.
+// The manager heeds nothing that this one says later.
+func (n *Notifier) Follow(pid int) { n.send(fmt.Sprintf("MAINPID=%d", pid)) }
+
 // Alive answers the watchdog.
 func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
 
