@@ -20,11 +20,11 @@ const (
 func (o *Options) clientBounds(b budget) *admit.Bounds {
 	c := &o.Clients
 	bounds := &admit.Bounds{
-		Conns:    boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns))),
+		Conns:    below(b.conns, boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns)))),
 		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyConns))),
 		Rate:     boundOf(c.Rate, 0),
 		Paced:    c.Rate == 0,
-		Sessions: boundOf(c.Sessions, max(b.flows/2, min(b.flows, manySessions))),
+		Sessions: below(b.flows, boundOf(c.Sessions, max(b.flows/2, min(b.flows, manySessions)))),
 		Prefix:   c.Prefix, Exempt: c.Exempt,
 	}
 	if bounds.Dials > 0 && b.conns > 0 {
@@ -42,4 +42,13 @@ func boundOf(value, derived int) int {
 		return derived
 	}
 	return value
+}
+
+// below is a bound that is less than all, or none: who may have all waits, or
+// makes room, as all do.
+func below(all, bound int) int {
+	if bound >= all {
+		return 0
+	}
+	return bound
 }
