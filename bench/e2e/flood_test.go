@@ -15,8 +15,8 @@ import (
 	"sluice/bench/serve"
 )
 
-// liveFlows has 20 clients have 1,000 datagrams a second echoed for so long, and
-// returns the share that was lost.
+// liveFlows has 20 clients have datagrams echoed for so long, each the next one
+// when the last has come back, and returns the share that did not.
 func (g *gateway) liveFlows(t *testing.T, w way, dest netip.AddrPort, d time.Duration) float64 {
 	t.Helper()
 	from := netip.MustParsePrefix(lab.ClientNet4)
@@ -24,8 +24,8 @@ func (g *gateway) liveFlows(t *testing.T, w way, dest netip.AddrPort, d time.Dur
 		from = netip.MustParsePrefix(lab.ClientNet6)
 	}
 	r, err := load.Run(t.Context(), load.Spec{
-		Test: load.UDPRR, Target: dest, From: from, Flows: 20, Rate: 1000, Size: 200, Duration: d,
-		Timeout: 2 * time.Second, Threads: 1, Enter: g.Client.Do,
+		Test: load.UDPRR, Target: dest, From: from, Flows: 20, Window: 1, Size: 200, Duration: d,
+		Timeout: 5 * time.Second, Threads: 1, Enter: g.Client.Do,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +55,7 @@ func startServer(t *testing.T, g *gateway, at netip.AddrPort) {
 // sources: those who talk already lose about what they lose without.
 func TestFloodBesideLiveFlows(t *testing.T) {
 	const most = 0.05 // what a machine that is busy with other tests may add
+	const rate = 20_000
 	g := startUDPGateway(t, setup{plain: true})
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		dest := w.dest(0)
@@ -66,7 +67,7 @@ func TestFloodBesideLiveFlows(t *testing.T) {
 		go func() {
 			r, err := flood.Run(ctx, flood.Spec{
 				Kind: flood.UDP, Target: w.dest(9), From: netip.MustParsePrefix(map[bool]string{false: "10.128.0.0/12", true: "fd80::/64"}[w.v6]),
-				Rate: 20_000, Size: 64, Duration: time.Minute, Enter: g.Client.Do,
+				Rate: rate, Size: 64, Duration: time.Minute, Enter: g.Client.Do,
 			})
 			if err != nil {
 				t.Error(err)
@@ -81,7 +82,7 @@ func TestFloodBesideLiveFlows(t *testing.T) {
 		c := g.counters(t)
 		t.Logf("lost %.2f%% beside %.0f datagrams/s, %.2f%% without; %d sessions, %d datagrams shed",
 			100*lost, float64(r.Packets)/r.Seconds, 100*quiet, c.number("udp_sessions_opened"), c.number("dropped_flood"))
-		if lost > quiet+most {
+		if lost > quiet+most && float64(r.Packets)/r.Seconds > rate/2 { // else the machine is too busy to flood
 			t.Errorf("lost %.2f%%, %.2f%% without the flood", 100*lost, 100*quiet)
 		}
 		g.untilCounter(t, "udp_sessions_now", 0)
