@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/bench/lab"
+	"sluice/bench/load"
 )
 
 const (
@@ -42,5 +43,18 @@ func Streams(l *lab.Lab, to netip.AddrPort, n int, flags ...string) func(context
 			}
 			time.Sleep(startLook)
 		}
+	}
+}
+
+// mostTime bounds elephants that nobody ends.
+const mostTime = time.Minute
+
+// Datagrams is UDP echoed as fast as it goes by a server of package serve: n flows
+// of many datagrams in flight, sent in runs (UDP_SEGMENT).
+func Datagrams(l *lab.Lab, to netip.AddrPort, n int) func(context.Context) error {
+	return func(ctx context.Context) error {
+		spec := load.Spec{Test: load.UDPRR, Target: to, Duration: mostTime, Flows: n, Enter: l.Client.Do}
+		_, err := load.Run(ctx, spec, nil)
+		return err
 	}
 }
