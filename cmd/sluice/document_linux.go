@@ -54,7 +54,7 @@ The file is plain JSON, without comments. Inbounds stand in a list; an inbound a
 
 An inbound has type (redirect or tproxy), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout.
 
-Every other flag of run, but for the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
+Every other flag of run, but for --detach and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
 
 A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect or --tproxy is given, the file's inbounds are left out. run --print-config prints what comes of it.`},
 		{Title: "Environment", Text: `

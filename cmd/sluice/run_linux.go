@@ -17,8 +17,8 @@ import (
 	"sluice/splice"
 )
 
-// Each flag is also an environment variable (SLUICE_MARK) and, but for those
-// with file:"-", a key in the file (mark).
+// Each flag is also an environment variable (SLUICE_MARK), but for those with
+// env:"-", and a key in the file (mark), but for those with file:"-".
 
 // runCmd is `sluice run`.
 type runCmd struct {

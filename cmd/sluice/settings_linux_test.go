@@ -105,12 +105,12 @@ func TestEveryFlagIsASetting(t *testing.T) {
 		keys[s.flag.Name] = s.Path()
 	}
 	for _, flag := range ctx.Selected().Flags {
-		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "config", "print-config"}, flag.Name)
+		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "config", "print-config", "detach"}, flag.Name)
 		if (keys[flag.Name] != "") == onlyFlag {
 			t.Errorf("--%s has the key %q", flag.Name, keys[flag.Name])
 		}
 		want := "SLUICE_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
-		if flag.Name == "print-config" {
+		if flag.Name == "print-config" || flag.Name == "detach" {
 			want = ""
 		}
 		if got := strings.Join(flag.Envs, " "); got != want {
