@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"sluice/cmd/sluice/keep"
 	"sluice/cmd/sluice/service"
@@ -28,6 +29,7 @@ const keeperSocket = 3
 // Its goroutine is the program's first.
 type keeper struct {
 	conn      *keep.Conn
+	nowhere   *os.File // os.DevNull
 	log       zerolog.Logger
 	pid       int        // of the sluice that started it
 	cmd       *runCmd    // in effect
@@ -47,7 +49,11 @@ func (cmd *runCmd) runKeeper(log zerolog.Logger) error {
 	if err != nil {
 		return err
 	}
-	k := &keeper{conn: conn, log: log, pid: os.Getppid(), cmd: cmd, starving: newStarving()}
+	nowhere, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	k := &keeper{conn: conn, nowhere: nowhere, log: log, pid: os.Getppid(), cmd: cmd, starving: newStarving()}
 	holds, err := k.begin()
 	if err != nil {
 		return conn.Send(keep.Reply{Error: err.Error()})
@@ -177,7 +183,8 @@ func (k *keeper) remove() error {
 
 // orphaned goes on without the one that asked. Rules that fail closed stay: the
 // keeper owns them, so that no flush opens the gateway, until the next start asks
-// for them or a signal ends it.
+// for them or a signal ends it. Meanwhile it lets go of the log, whose reader may
+// wait for its end.
 func (k *keeper) orphaned() error {
 	if k.diversion == nil {
 		return nil
@@ -187,5 +194,9 @@ func (k *keeper) orphaned() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	k.log.Warn().Int("keeper", os.Getpid()).Msg("sluice is gone; its keeper holds the rules closed, until the next start or sluice rules remove")
+	if err := unix.Dup3(int(k.nowhere.Fd()), int(os.Stderr.Fd()), 0); err != nil {
+		return errors.Join(os.NewSyscallError("dup3", err), k.diversion.leave(k.log))
+	}
 	return k.diversion.hold(ctx)
 }
