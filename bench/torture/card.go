@@ -61,16 +61,24 @@ func (r *Result) settle(err error) {
 	}
 }
 
-// byChance tells that nothing was missed but what is statistical.
+// nearMiss is how far, as a factor, chance may carry a statistical reading past its target.
+const nearMiss = 4
+
+// byChance tells that nothing was missed but what is statistical, and not by far.
 func (r *Result) byChance() bool {
-	missed := false
+	if r.Verdict != Missed {
+		return false
+	}
 	for _, reading := range r.Readings {
-		if !reading.OK && !reading.Statistical {
+		far := reading.Value > nearMiss*reading.Target
+		if reading.Bound == Least {
+			far = nearMiss*reading.Value < reading.Target
+		}
+		if !reading.OK && (!reading.Statistical || far) {
 			return false
 		}
-		missed = missed || !reading.OK
 	}
-	return missed && r.Verdict == Missed
+	return true
 }
 
 // Verdict is the whole card's: ok, or the worst of its figures'.

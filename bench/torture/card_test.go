@@ -63,6 +63,27 @@ func TestReading(t *testing.T) {
 	}
 }
 
+func TestByChance(t *testing.T) {
+	near := Reading{Value: 15, Bound: Most, Target: 10, Statistical: true}.judge()
+	far := Reading{Value: 100, Bound: Most, Target: 10, Statistical: true}.judge()
+	slow := Reading{Value: 1, Bound: Least, Target: 10, Statistical: true}.judge()
+	exact := Reading{Value: 1, Bound: Most}.judge()
+	fine := Reading{Value: 1, Bound: Most, Target: 1}.judge()
+	for _, c := range []struct {
+		readings []Reading
+		want     bool
+	}{
+		{[]Reading{near, fine}, true}, {[]Reading{near, far}, false}, {[]Reading{near, exact}, false},
+		{[]Reading{slow}, false}, {[]Reading{fine}, false},
+	} {
+		r := Result{Readings: c.readings}
+		r.settle(nil)
+		if got := r.byChance(); got != c.want {
+			t.Errorf("%v: %v", c.readings, got)
+		}
+	}
+}
+
 func TestCard(t *testing.T) {
 	held, missed := Reading{What: "b", Bound: Most, Target: 1}, Reading{What: "a", Value: 2, Bound: Most, Target: 1}
 	card := Card{Schema: Schema, Short: true, Figures: []Result{
