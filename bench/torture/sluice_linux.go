@@ -18,7 +18,7 @@ import (
 
 // Bounds of a sluice's start and end.
 const (
-	readyWait   = 10 * time.Second
+	readyWait   = 30 * time.Second
 	stopWait    = 15 * time.Second
 	counterWait = 5 * time.Second
 )
