@@ -19,7 +19,7 @@ import (
 
 // patience bounds what ought to come at once: longer than any of the connect
 // timeouts that figures set.
-const patience = 5 * time.Second
+const patience = 10 * time.Second
 
 // dial connects from inside a namespace, from an address where it is valid.
 func dial(ns *lab.Namespace, from netip.Addr, to netip.AddrPort, wait time.Duration) (conn *net.TCPConn, err error) {

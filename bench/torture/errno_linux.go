@@ -108,12 +108,12 @@ func (t *errnoTally) one(ctx context.Context, p *sluice, call, errno string) err
 	t.injected += i.injected()
 	t.delivered += got.delivered
 	t.reset += got.reset
+	if until(ctx, 50*time.Millisecond, p.ended) {
+		t.ended(p, name) // and who comes now waits: closed is closed
+		return nil
+	}
 	if got.hung > 0 && call != notClosed {
 		t.hangs = append(t.hangs, fmt.Sprintf("%s: %d", name, got.hung))
-	}
-	if until(ctx, 50*time.Millisecond, p.ended) {
-		t.ended(p, name)
-		return nil
 	}
 	after, err := p.counters(ctx)
 	if err != nil {

@@ -49,6 +49,9 @@ func told(counters map[string]float64) (sum float64) {
 	return sum
 }
 
+// hangWait is after how long a connection hangs: longer than the connect timeout.
+const hangWait = 5 * time.Second
+
 // fate is what became of clients.
 type fate struct{ delivered, reset, hung int }
 
@@ -91,7 +94,7 @@ func (t *errnoTally) traffic(ctx context.Context) (f fate) {
 
 // errnoFlow is a connection of one kind: its echo is compared to the end.
 func errnoFlow(to netip.AddrPort, kind int) error {
-	conn, err := dialHere(netip.Addr{}, to, patience)
+	conn, err := dialHere(netip.Addr{}, to, hangWait)
 	if err != nil {
 		return err
 	}

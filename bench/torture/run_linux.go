@@ -145,14 +145,14 @@ func runOne(ctx context.Context, o Options, f figure) Result {
 	if f.name == "soak" {
 		limit += o.soakTime()
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %v", limit))
 	defer cancel()
 	r := Result{Name: f.name, Claim: f.claim, Tries: 1}
 	s, err := newStage(o)
 	if err == nil {
 		err = f.run(ctx, s)
 		if ctx.Err() != nil {
-			err = errors.Join(fmt.Errorf("not done within %v", limit), err)
+			err = errors.Join(context.Cause(ctx), err)
 		}
 		r.Readings = s.readings
 		err = errors.Join(err, s.close())
