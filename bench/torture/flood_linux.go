@@ -45,7 +45,7 @@ func flood(ctx context.Context, s *stage) error {
 // floodUDP measures what live flows lose.
 func (s *stage) floodUDP(ctx context.Context, name string, v6 bool) error {
 	const rate = 2000 // datagrams a second
-	length := pick(s, 3*time.Second, 20*time.Second)
+	length := pick(s, 2500*time.Millisecond, 20*time.Second)
 	under, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -20,7 +20,7 @@ import (
 const (
 	readyWait   = 30 * time.Second
 	stopWait    = 15 * time.Second
-	counterWait = 5 * time.Second
+	counterWait = 15 * time.Second
 )
 
 // sluice is a running `sluice run`. Its log is written by one goroutine of os/exec.

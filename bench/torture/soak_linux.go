@@ -13,7 +13,7 @@ import (
 
 // Times of a soak.
 const (
-	shortSoak = 25 * time.Second
+	shortSoak = 20 * time.Second
 	longSoak  = 30 * time.Minute
 	// loadPiece is one load, and gives one p50 and one p99.
 	loadPiece = 2 * time.Second

@@ -95,7 +95,7 @@ func (s *stage) starveBy(ctx context.Context, a attack, v6 bool) error {
 		from, hostile = netip.MustParseAddr(normal6), netip.MustParseAddr(hostile6)
 	}
 	client := normal{from: from, to: dest(v6, servePort), rate: 100}
-	length := pick(s, 2*time.Second, 10*time.Second)
+	length := pick(s, 1500*time.Millisecond, 10*time.Second)
 	alone, err := s.measure(ctx, client, length)
 	if err != nil {
 		return err
