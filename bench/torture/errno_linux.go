@@ -121,7 +121,7 @@ func (t *errnoTally) one(ctx context.Context, p *sluice, call, errno string) err
 		p.kill()
 		return nil
 	}
-	if got.reset > 0 && told(after) == told(before) {
+	if got.reset > 0 && !ofPeer(errno) && told(after) == told(before) {
 		t.silent = append(t.silent, name)
 	}
 	t.looks(ctx, p, name)

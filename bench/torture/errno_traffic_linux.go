@@ -35,6 +35,16 @@ func (t *errnoTally) looks(ctx context.Context, p *sluice, name string) {
 	}
 }
 
+// ofPeer tells an error by which a peer ends a connection, or the way to it: that is
+// passed on and is no failure of the gateway's own.
+func ofPeer(errno string) bool {
+	switch errno {
+	case "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH":
+		return true
+	}
+	return false
+}
+
 // told sums up the counters that tell of what went wrong.
 func told(counters map[string]float64) (sum float64) {
 	for name, n := range counters {

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,8 +31,8 @@ func (s *stage) inject(ctx context.Context, pid process, call, errno string, fir
 		return nil, fmt.Errorf("strace: %w", err)
 	}
 	i := &injection{cmd, log}
-	if !until(ctx, patience, func() bool { return said.len() > 0 }) || !strings.Contains(said.last(), "attached") {
-		return nil, fmt.Errorf("strace does not attach: %s; %w", said.last(), i.end())
+	if !until(ctx, patience, func() bool { return said.says("attached") }) {
+		return nil, errors.Join(fmt.Errorf("strace does not attach: %s", said.last()), i.end())
 	}
 	return i, nil
 }

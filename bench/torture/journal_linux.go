@@ -3,6 +3,7 @@ package torture
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -52,10 +53,17 @@ func (j *journal) last() string {
 func (j *journal) reason() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.lines) == 0 {
-		return ""
+	last := ""
+	for _, line := range append(slices.Clone(j.lines), string(j.partial)) {
+		switch {
+		case strings.HasPrefix(line, "panic: "):
+			return ""
+		case strings.HasPrefix(line, "fatal error: "):
+			return line
+		case line != "":
+			last = line
+		}
 	}
-	last := j.lines[len(j.lines)-1]
 	var entry map[string]any
 	if json.Unmarshal([]byte(last), &entry) == nil {
 		if level := entry["level"]; level != "error" && level != "fatal" {
@@ -63,15 +71,14 @@ func (j *journal) reason() string {
 		}
 		return words(last)
 	}
-	for _, line := range j.lines {
-		if strings.HasPrefix(line, "fatal error: ") {
-			return line
-		}
-		if strings.HasPrefix(line, "panic: ") {
-			return ""
-		}
-	}
 	return last
+}
+
+// says tells whether some line holds the text.
+func (j *journal) says(text string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.lines, func(line string) bool { return strings.Contains(line, text) })
 }
 
 // since returns the entries with this message from line n on.

@@ -82,6 +82,7 @@ func TestReason(t *testing.T) {
 		{`{"level":"error","error":"out of memory","message":"a reactor ended"}`, "a reactor ended: out of memory"},
 		{"sluice: error: listen tcp :12345: no", "sluice: error: listen tcp :12345: no"},
 		{"fatal error: runtime: netpoll failed\n\ngoroutine 1 [running]:", "fatal error: runtime: netpoll failed"},
+		{"sluice: cannot go on\n\n", "sluice: cannot go on"},
 		{"panic: index out of range\n\ngoroutine 1 [running]:", ""},
 	} {
 		j := &journal{}
