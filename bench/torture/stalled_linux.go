@@ -6,21 +6,26 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/bench/lab"
 )
 
-// stalledMemory is the target of what the kernel holds in sluice's sockets for a
-// connection whose reader has stalled, in kB. Unbounded, the windows of both sides
-// grow to what tcp_rmem and tcp_wmem allow: 32 and 4 MB here.
-const stalledMemory = 1024
+// stalledEach is what each stalled connection may hold, in bytes, where there are just so
+// many that all of them reach what slows down everybody.
+const stalledEach = 750_000
 
 // stalled opens connections that ask for bulk and never read, with a normal client beside them.
 func stalled(ctx context.Context, s *stage) error {
-	n := pick(s, 1000, 3000)
+	pressure, err := tcpPressure()
+	if err != nil {
+		return err
+	}
+	n := min(pick(s, 2000, 4000), pick(s, 1, 2)*int(pressure/stalledEach))
 	if err := s.serve(servePort); err != nil {
 		return err
 	}
@@ -57,7 +62,8 @@ func stalled(ctx context.Context, s *stage) error {
 		return err
 	}
 	s.note("stalled", float64(len(conns)), "")
-	s.atMost("kernel memory of each", memory/1e3/float64(n), " kB", stalledMemory)
+	s.note("kernel memory of each", memory/1e3/float64(n), " kB")
+	s.atMost("of what slows down all TCP", 100*memory/pressure, "%", 100)
 	s.atMost("memory grown for each", 1e3*(p.rss()-before)/float64(n), " kB", 64)
 	s.compare("a normal client", alone, beside)
 	for _, conn := range conns {
@@ -80,7 +86,10 @@ func (s *stage) stall(ctx context.Context, n int) (conns []*net.TCPConn, err err
 		if err != nil {
 			return nil, err
 		}
-		accepting(ln, func(conn *net.TCPConn) { _, _ = io.Copy(conn, endless{}) })
+		accepting(ln, func(conn *net.TCPConn) {
+			_ = conn.SetWriteBuffer(16 << 10) // what is measured is sluice's
+			_, _ = io.Copy(conn, endless{})
+		})
 	}
 	err = s.Client.Do(func() error {
 		for i := range n {
@@ -96,6 +105,21 @@ func (s *stage) stall(ctx context.Context, n int) (conns []*net.TCPConn, err err
 		return nil
 	})
 	return conns, err
+}
+
+// tcpPressure is how much all TCP sockets of the machine hold when the kernel begins to
+// moderate them, in bytes: the second value of tcp_mem (tcp(7)).
+func tcpPressure() (float64, error) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
+	if err != nil {
+		return 0, err
+	}
+	values := strings.Fields(string(text))
+	if len(values) != 3 {
+		return 0, fmt.Errorf("tcp_mem is %q", text)
+	}
+	pages, err := strconv.ParseFloat(values[1], 64)
+	return pages * float64(os.Getpagesize()), err
 }
 
 // socketMemory is what the kernel holds in the gateway's TCP sockets, in bytes: r and w of
