@@ -19,7 +19,7 @@ func fds(ctx context.Context, s *stage) error {
 		return err
 	}
 	length := pick(s, 4*time.Second, 30*time.Second)
-	const rate = 20_000
+	const rate = 60_000
 	var tcp pings
 	stop := tcp.keep(ctx, s.Client, 4, 20*time.Millisecond, func() error { return pingTCP(dest(false, servePort), normalWait) })
 	peak := watch(ctx, time.Millisecond, func() [3]float64 { return [3]float64{float64(p.fds())} })

@@ -160,7 +160,7 @@ func (k *soaked) read(s *stage, length time.Duration) {
 		what string
 		series
 		short float64
-	}{{"RSS", k.rss, 100}, {"fds", k.fds, 100}, {"p50", k.p50, 200}, {"p99", k.p99, 1000}} {
+	}{{"RSS", k.rss, 100}, {"fds", k.fds, 1000}, {"p50", k.p50, 200}, {"p99", k.p99, 1000}} {
 		points := r.after(length / warmUp).windows(length / windows)
 		if length < slopePer {
 			s.about(Most, r.what+" grown", 100*points.slope(length), "%", r.short, r.short)
