@@ -81,7 +81,7 @@ func (r *Relay) Pump() Status {
 }
 
 // passEnd shuts the other side's writing half once everything from this one is delivered, and tells whether that failed. ENOTCONN
-// means that the other was reset meanwhile; its error comes with an edge of its own.
+// means that the other was reset meanwhile (inet_shutdown): that error is the failure's, if it is still there.
 func (r *Relay) passEnd(from Side) (failed bool) {
 	d := &r.dirs[from]
 	if !d.over() || d.passed {
@@ -89,8 +89,13 @@ func (r *Relay) passEnd(from Side) (failed bool) {
 	}
 	d.passed = true
 	errno := shutdownWrite(r.fd(from.other()))
-	if errno == 0 || errno == unix.ENOTCONN {
+	if errno == 0 {
 		return false
+	}
+	if errno == unix.ENOTCONN {
+		if pending, err := unix.GetsockoptInt(int(r.fd(from.other())), unix.SOL_SOCKET, unix.SO_ERROR); err == nil && pending != 0 {
+			errno = syscall.Errno(pending)
+		}
 	}
 	r.fail(from.other(), errno)
 	return true

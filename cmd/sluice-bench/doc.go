@@ -8,8 +8,10 @@
 //	sluice-bench load TEST               one load, measured and verified
 //	sluice-bench compare                 sluice beside other proxies, in interleaved rounds
 //	sluice-bench report FILE             a comparison drawn again from its JSON
+//	sluice-bench torture                 sluice under attack, faults and load: a card of figures
 //
 // Exit status: 0 when all is well, 1 when something is wrong (a failed
-// expectation, a corrupt payload), 2 for a bad command line. `lab exec` exits as
-// the program that it runs.
+// expectation, a corrupt payload, a figure that misses its target), 2 for a bad
+// command line and for a figure that could not be measured. `lab exec` exits as the
+// program that it runs.
 package main

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,6 +22,8 @@ type grammar struct {
 
 	Compare compareCmd `cmd:"" help:"Measure sluice beside other proxies, in interleaved rounds."`
 	Report  reportCmd  `cmd:"" help:"Draw a comparison again from its JSON."`
+
+	Torture tortureCmd `cmd:"" help:"Put sluice under attack, faults and load: a card of figures, measured beside target."`
 }
 
 // sparePs is how many more goroutines may run than there are CPUs, so that those in
@@ -51,8 +54,17 @@ func main() {
 	k.BindTo(ctx, (*context.Context)(nil))
 	if err := k.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "sluice-bench:", err)
-		os.Exit(1)
+		os.Exit(statusOf(err))
 	}
+}
+
+// statusOf is the exit status that an error asks for, else 1.
+func statusOf(err error) int {
+	var s statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return 1
 }
 
 // exit maps kong's status for a bad command line to the usual 2.
