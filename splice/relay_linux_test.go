@@ -224,8 +224,8 @@ func TestBudgetYields(t *testing.T) {
 	})
 }
 
-// A Pump of a relay that never runs dry moves no more than the budget and the one read or splice that exceeds it; so much, and
-// no more, is waited for by others. Such a relay is heavy, one that carries messages is not.
+// A Pump of a relay that never runs dry moves no more than the budget, the one read or splice that exceeds it, and what the last
+// had left; so much, and no more, is waited for by others. Such a relay is heavy, one that carries messages is not.
 func TestPumpIsBounded(t *testing.T) {
 	const budget, largest = 128 << 10, 64 << 10 // bytes
 	everywhere(t, networks, func(t *testing.T, network string, c Config) {
@@ -254,7 +254,7 @@ func TestPumpIsBounded(t *testing.T) {
 			r.Notify(A, In)
 			r.Notify(B, Out)
 			r.Pump()
-			if moved := r.Moved(A) - before; moved >= budget+largest {
+			if moved := r.Moved(A) - before; moved >= budget+2*largest {
 				t.Fatalf("a Pump moved %d bytes", moved)
 			}
 			heavy = heavy || r.Heavy()

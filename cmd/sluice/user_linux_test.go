@@ -120,6 +120,10 @@ func TestUser(t *testing.T) {
 		r.told("RELOADING=1")
 		r.told("READY=1")
 		r.inside("nft", "flush", "ruleset")
+		if got := r.inside("nft", "list", "ruleset"); !strings.Contains(got, "tproxy to :80") {
+			t.Errorf("after a flush of all that has no owner:\n%s", got)
+		}
+		r.inside("ip", "rule", "delete", "priority", "90")
 		r.logged("rules were taken away, and are put back")
 		r.stop()
 		if err := syscall.Kill(keeper, 0); !errors.Is(err, syscall.ESRCH) {
@@ -148,8 +152,8 @@ func TestNoRulesNoKeeper(t *testing.T) {
 }
 
 // TestKeeperEnds: without the keeper nobody guards the rules, so the program
-// ends and says why; without the program, the keeper leaves what fails closed
-// and takes the rest away.
+// ends and says why; without the program, the keeper holds what fails closed until
+// it is told to end, leaves that, and takes the rest away.
 func TestKeeperEnds(t *testing.T) {
 	program := buildProgram(t)
 	for fail, stays := range map[string]bool{"closed": true, "open": false} {
@@ -177,6 +181,17 @@ func TestKeeperEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.signal(syscall.SIGKILL)
+		if stays {
+			for line := range r.lines { // to the end: nobody holds the log
+				last, _ = line["message"].(string)
+			}
+			if !strings.Contains(last, "its keeper holds the rules") {
+				t.Errorf("the last line is %q", last)
+			}
+			if err := syscall.Kill(keeper, syscall.SIGTERM); err != nil {
+				t.Errorf("the keeper has ended: %v", err)
+			}
+		}
 		eventually(t, "the keeper ends", func() bool { return errors.Is(syscall.Kill(keeper, 0), syscall.ESRCH) })
 		if tables := tablesOf(t, namespace); strings.Contains(tables, "inet sluice") != stays {
 			t.Errorf("--fail %s: after a kill -9 of sluice alone, tables %q", fail, tables)
