@@ -31,7 +31,7 @@ func closeHard(c *net.TCPConn) {
 func TestUnansweredDialsGiveWay(t *testing.T) {
 	t.Parallel()
 	const most = 8
-	g := startGateway(t, setup{flags: []string{fmt.Sprintf("--max-conns=%d", most), "--connect-timeout=1m", "--reactors=1"}})
+	g := startGateway(t, setup{flags: []string{fmt.Sprintf("--max-conns=%d", most), "--client-dials=off", "--connect-timeout=1m", "--reactors=1"}})
 	overWays(t, ways(), func(t *testing.T, w way) {
 		echoTCP(t, g.Server, w.dest(0))
 		filter(t, g.Server, fmt.Sprintf("tcp dport %d drop", w.port(1)))
