@@ -49,6 +49,7 @@ func (cmd *runCmd) runKeeper(log zerolog.Logger) error {
 	if err != nil {
 		return err
 	}
+	_ = os.WriteFile("/proc/self/comm", []byte(keeperName), 0) // what top shows; else "exe"
 	nowhere, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -101,9 +102,7 @@ func (k *keeper) serve(r keep.Request) error {
 		return nil
 	case keep.Divert:
 		err = k.redivert(r.Sum)
-		if err := settle(); err != nil {
-			k.log.Debug().Err(err).Msg("the memory of starting up is kept")
-		}
+		openMemory(k.log).settle(k.log)
 	case keep.Open:
 		if k.diversion != nil {
 			err = k.diversion.open(k.cmd)

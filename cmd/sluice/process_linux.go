@@ -71,9 +71,7 @@ func (p *process) start() (err error) {
 // serveConfined gives up what running does not need, and begins to serve.
 func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.cmd.logIngress(p.log)
-	if err := settle(); err != nil {
-		p.log.Debug().Err(err).Msg("the memory of starting up is kept")
-	}
+	memory := openMemory(p.log)
 	holds, err := p.cmd.confine(p.cmd.needs(), p.log)
 	if err != nil {
 		return err
@@ -91,6 +89,7 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.logReady(holds, kept)
 	p.logIdleRules(p.idleRules)
 	p.notify.Ready(p.status())
+	memory.settle(p.log)
 	return nil
 }
 
