@@ -29,14 +29,14 @@ type Config struct {
 	BufferSize int // bytes of the copy buffer and of the largest residue; 64 KiB
 	PipeSize   int // bytes of one pipe; 256 KiB, at most /proc/sys/fs/pipe-max-size; a paced destination gets 16 pages
 	MaxPipes   int // pipes at once, idle ones included; 256
-	Budget     int // bytes after which one direction yields to other work; 128 KiB
+	Budget     int // bytes after which one direction yields to other work; 1 MiB
 }
 
 const (
 	defaultBufferSize = 64 << 10
 	defaultPipeSize   = 256 << 10
 	defaultMaxPipes   = 256
-	defaultBudget     = 128 << 10
+	defaultBudget     = 1 << 20
 
 	minBufferSize = 4 << 10                              // bytes: the smallest class of residue buffers
 	bufferClasses = 12                                   // each twice the one before
