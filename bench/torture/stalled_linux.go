@@ -63,7 +63,7 @@ func stalled(ctx context.Context, s *stage) error {
 	}
 	s.note("stalled", float64(len(conns)), "")
 	s.note("kernel memory of each", memory/1e3/float64(n), " kB")
-	s.atMost("of what slows down all TCP", 100*memory/pressure, "%", 100)
+	s.about(Most, "of what slows down all TCP", 100*memory/pressure, "%", 150, 100)
 	s.atMost("memory grown for each", 1e3*(p.rss()-before)/float64(n), " kB", 64)
 	s.compare("a normal client", alone, beside)
 	for _, conn := range conns {
