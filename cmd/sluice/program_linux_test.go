@@ -130,7 +130,14 @@ func startRun(t *testing.T, program string, args ...string) *running {
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.cmd.Process.Kill(); r.cmd.Wait() })
+	t.Cleanup(func() {
+		keepers := childrenOf(r.cmd.Process.Pid) // they would hold the rules of the dead
+		r.cmd.Process.Kill()
+		r.cmd.Wait()
+		for _, keeper := range keepers {
+			_ = syscall.Kill(keeper, syscall.SIGKILL)
+		}
+	})
 	go r.read(stderr)
 	eventually(t, "ready", func() bool { return (<-r.lines)["message"] == "ready" })
 	return r

@@ -59,19 +59,24 @@ const (
 // keeperOf finds the keeper of the rules of a process.
 func keeperOf(t *testing.T, pid int) int {
 	t.Helper()
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", pid))
-	if len(strings.Fields(string(children))) == 0 { // one that another thread started
-		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-		for _, file := range tasks {
-			text, _ := os.ReadFile(file)
-			children = append(children, text...)
+	children := childrenOf(pid)
+	if len(children) != 1 {
+		t.Fatalf("children %v, want one", children)
+	}
+	return children[0]
+}
+
+// childrenOf are those of all threads of a process.
+func childrenOf(pid int) (children []int) {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, file := range tasks {
+		text, _ := os.ReadFile(file)
+		for _, field := range strings.Fields(string(text)) {
+			child, _ := strconv.Atoi(field)
+			children = append(children, child)
 		}
 	}
-	keeper, err := strconv.Atoi(strings.TrimSpace(string(children)))
-	if err != nil {
-		t.Fatalf("children %q: %v", children, err)
-	}
-	return keeper
+	return children
 }
 
 // forUsers makes a file and its directories readable by every user.
