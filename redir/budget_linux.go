@@ -33,6 +33,9 @@ const (
 	// leastEnding and mostEnding bound the sockets of sessions that have ended,
 	// which another worker may still be using in its turn.
 	leastEnding, mostEnding = 16, 4096
+	// endingPart is their share, as 1/endingPart: at 25,000 new sessions a second,
+	// 300 are those of 12 ms, and a turn takes less.
+	endingPart = 64
 	// sparePorts is the share of ports that is left, as 1/sparePorts: to others on
 	// the gateway, and to sessions whose victims have not given theirs back yet.
 	sparePorts = 32
@@ -127,7 +130,7 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 	b.writeBacks = max(8, min(mostWriteBacks, left/16/workers))
 	b.pipes = max(1, min(mostPipes, left/8/fdsPerPipe/workers))
 	if udp {
-		b.ending = max(leastEnding, min(mostEnding, left/16))
+		b.ending = max(leastEnding, min(mostEnding, left/endingPart))
 		left -= b.ending + b.writeBacks*workers
 		most := left
 		if tcp {
