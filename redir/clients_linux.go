@@ -12,7 +12,7 @@ const (
 	// has the most makes room.
 	manySessions = 5000
 	// lastPart is what is left to others, as 1/lastPart of all.
-	lastPart = 64
+	lastPart = 128
 )
 
 // clientBounds says what one client may have of b. All dials of one are never

@@ -16,7 +16,7 @@ func TestClientBounds(t *testing.T) {
 	}{
 		{330_000, 27_350, ClientOptions{}, admit.Bounds{Conns: 165_000, Dials: 41_250, Sessions: 13_675, Paced: true}},
 		{5136, 6160, ClientOptions{}, admit.Bounds{Conns: 5000, Dials: 2568, Sessions: 5000, Paced: true}},
-		{640, 500, ClientOptions{}, admit.Bounds{Conns: 630, Dials: 320, Paced: true}},
+		{640, 500, ClientOptions{}, admit.Bounds{Conns: 635, Dials: 320, Paced: true}},
 		{8, 100, ClientOptions{}, admit.Bounds{Dials: 4, Paced: true}},
 		{1, 1, ClientOptions{}, admit.Bounds{Dials: 1, Paced: true}},
 		{0, 100, ClientOptions{}, admit.Bounds{Paced: true}},

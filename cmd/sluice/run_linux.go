@@ -40,7 +40,7 @@ type runCmd struct {
 
 	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
-	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 64th is left. off: no bound."`
+	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
 	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 5000. off: no bound."`
 	ClientRate     clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
 	ClientSessions clientBound `group:"client" default:"auto" placeholder:"N" help:"UDP sessions of one client at once. auto: half of all, or up to 5000. off: no bound."`
