@@ -9,6 +9,7 @@ import (
 
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -28,13 +29,14 @@ type Options struct {
 	DrainTimeout     time.Duration
 	MaxConns         int // 0: as many as the fd limit carries
 
-	Clients        ClientOptions
-	MemoryPressure bool // begin nothing new while memory is short
+	Clients          ClientOptions
+	MemoryPressure   bool   // begin nothing new while memory is short
+	ClientCongestion string // congestion control of clients' sockets; "": the namespace's default
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Mark       uint32 // SO_MARK of every socket that sends; 0 sets none
-	AllowLocal bool   // permit the gateway's own addresses as destinations
+	Path       upstream.Path // of upstream sockets
+	AllowLocal bool          // permit the gateway's own addresses as destinations
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode
@@ -60,6 +62,10 @@ const mostBusyPoll = time.Millisecond
 // mostStreamPeriod bounds StreamPeriod likewise, at the end of which a thread
 // may be interrupted.
 const mostStreamPeriod = 10 * time.Millisecond
+
+// mostDeviceName is the length of the longest name of an interface, in bytes
+// (IFNAMSIZ - 1, linux/if.h).
+const mostDeviceName = 15
 
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
@@ -98,6 +104,9 @@ func (o *Options) Validate() error {
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
+	}
+	if len(o.Path.Device) > mostDeviceName {
+		return fmt.Errorf("--bind-iface %q: an interface's name has 1 to %d characters: see ip link", o.Path.Device, mostDeviceName)
 	}
 	for _, k := range []struct {
 		name  string

@@ -1,12 +1,13 @@
 package redir
 
 import (
+	"fmt"
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/socket"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
-	"sluice/redir/upstream"
 )
 
 // tcpSettings and udpSettings are what workers need of o that may change while
@@ -18,16 +19,24 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		HalfCloseTimeout: o.HalfCloseTimeout,
 		Client:           o.KeepaliveClient,
 		Upstream:         o.KeepaliveUpstream,
-		Mark:             o.Mark,
+		Path:             o.Path,
+		ClientCongestion: o.ClientCongestion,
 	}
 }
 
-func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Mark: o.Mark, ICMP: o.ICMP} }
+func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Path: o.Path, ICMP: o.ICMP} }
 
 // checkRights finds out at the start whether what traffic will need is allowed.
 func (o *Options) checkRights() error {
-	if err := upstream.CheckMark(o.Mark); err != nil {
+	if err := o.Path.Check(); err != nil {
 		return err
+	}
+	for _, c := range []struct{ flag, name string }{
+		{"--congestion-client", o.ClientCongestion}, {"--congestion-upstream", o.Path.Congestion},
+	} {
+		if err := socket.CheckCongestion(c.name); c.name != "" && err != nil {
+			return fmt.Errorf("%s: %w", c.flag, err)
+		}
 	}
 	if slices.ContainsFunc(o.Inbounds, func(in inbound.Spec) bool { return in.UDP }) {
 		return udp.CheckRights()

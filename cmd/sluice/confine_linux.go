@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/cmd/sluice/confine"
+	"sluice/redir/socket"
 )
 
 // relayCapabilities are what carrying traffic needs: transparent sockets, marks,
@@ -29,7 +30,7 @@ func (cmd *runCmd) needs() confine.Needs {
 		Read: append(cmd.configDirs(),
 			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"),
 	}
-	if !n.Capabilities.Suffices(markAndTransparent) {
+	if !n.Capabilities.Suffices(cmd.tryOptions) {
 		n.Capabilities |= confine.Of(unix.CAP_NET_ADMIN)
 	}
 	return n
@@ -104,15 +105,20 @@ func each(err error) []error {
 	return all
 }
 
-// markAndTransparent does what every upstream socket and every listener of
-// tproxy needs: a mark takes CAP_NET_ADMIN before Linux 5.17 (commit
-// 079925cce1d0).
-func markAndTransparent() error {
+// tryOptions sets what every upstream socket and every listener of tproxy needs:
+// a mark takes CAP_NET_ADMIN before Linux 5.17 (commit 079925cce1d0), a congestion
+// control where it is not among those allowed to all.
+func (cmd *runCmd) tryOptions() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 1),
+	for _, name := range []string{cmd.CongestionClient, cmd.CongestionUpstream} {
+		if name != "" {
+			err = errors.Join(err, socket.CheckCongestion(name))
+		}
+	}
+	return errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, 1),
 		unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_TRANSPARENT, 1))
 }

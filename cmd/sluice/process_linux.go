@@ -71,6 +71,7 @@ func (p *process) start() (err error) {
 // serveConfined gives up what running does not need, and begins to serve.
 func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.cmd.logIngress(p.log)
+	p.cmd.logEgress(p.log)
 	memory := openMemory(p.log)
 	holds, err := p.cmd.confine(p.cmd.needs(), p.log)
 	if err != nil {

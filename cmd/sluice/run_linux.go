@@ -14,6 +14,7 @@ import (
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
+	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -38,6 +39,9 @@ type runCmd struct {
 	KeepaliveClient   keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the client's side alone."`
 	KeepaliveUpstream keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the upstream's side alone."`
 
+	CongestionClient   string `group:"tcp" placeholder:"NAME" help:"Congestion control towards clients, as cubic or bbr; else the system's (net.ipv4.tcp_congestion_control)."`
+	CongestionUpstream string `group:"tcp" placeholder:"NAME" help:"The same towards destinations."`
+
 	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
 	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
@@ -49,6 +53,7 @@ type runCmd struct {
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
+	BindIface  string `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
@@ -122,8 +127,9 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
-		Clients: cmd.clients(),
-		Mark:    cmd.Mark, AllowLocal: cmd.AllowLocal,
+		Clients:          cmd.clients(),
+		Path:             upstream.Path{Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream},
+		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"strings"
 	"time"
 
@@ -124,6 +125,16 @@ func doctorCommand(ifaces []string) string {
 		command += " --iface " + name
 	}
 	return command
+}
+
+// logEgress says that the interface of --bind-iface is not there.
+func (cmd *runCmd) logEgress(log zerolog.Logger) {
+	if cmd.BindIface == "" {
+		return
+	}
+	if _, err := net.InterfaceByName(cmd.BindIface); err != nil {
+		log.Warn().Str("iface", cmd.BindIface).Err(err).Msg("until the interface of --bind-iface is there, every connection fails")
+	}
 }
 
 // logIngress says where what --iface names can bring nothing.

@@ -82,6 +82,13 @@ func SetInt(fd, level, opt int, value int32) syscall.Errno {
 	return errno
 }
 
+// SetText is setsockopt(2) of an option that takes a name.
+func SetText(fd, level, opt int, name string) syscall.Errno {
+	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),
+		uintptr(unsafe.Pointer(unsafe.StringData(name))), uintptr(len(name)), 0)
+	return errno
+}
+
 // Connect is connect(2): EINPROGRESS where it goes on by itself.
 func Connect(fd int, to netip.AddrPort) syscall.Errno {
 	var sa sockaddr

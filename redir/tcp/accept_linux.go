@@ -53,7 +53,16 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
+	l.setCongestion(w.set.ClientCongestion)
 	return nil
+}
+
+// setCongestion is inherited by the connections that are accepted from here on.
+// Whether it may be set was found out before.
+func (l *listener) setCongestion(name string) {
+	if name != "" && l.fd >= 0 {
+		socket.SetText(l.fd, unix.SOL_TCP, unix.TCP_CONGESTION, name)
+	}
 }
 
 // Ready accepts until the queue is empty, its share is taken, or something has

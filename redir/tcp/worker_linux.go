@@ -10,6 +10,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -20,7 +21,10 @@ type Settings struct {
 	IdleTimeout      time.Duration // without traffic
 	HalfCloseTimeout time.Duration // the same, once one side has ended
 	Client, Upstream socket.Keepalive
-	Mark             uint32 // SO_MARK of upstream sockets, 0 for none
+	Path             upstream.Path // of upstream sockets
+	// ClientCongestion is the congestion control of clients' sockets; "" leaves
+	// them what they have.
+	ClientCongestion string
 }
 
 // Shared is what all workers see.
@@ -99,7 +103,20 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Conf
 }
 
 // Set replaces the settings.
-func (w *Worker) Set(set *Settings) { w.set = set }
+func (w *Worker) Set(set *Settings) {
+	before := w.set.ClientCongestion
+	w.set = set
+	if set.ClientCongestion == before {
+		return
+	}
+	name := set.ClientCongestion
+	if name == "" {
+		name, _ = socket.DefaultCongestion() // where that fails, they keep what they have
+	}
+	for _, l := range w.listeners {
+		l.setCongestion(name)
+	}
+}
 
 // Unlisten closes the listeners of in, after what they have queued was
 // accepted. Running connections go on.

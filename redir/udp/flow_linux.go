@@ -60,7 +60,7 @@ var errManyEnding = errors.New("sessions end faster than their sockets can be cl
 // open makes the flow of a client that has none. It returns nil when there is
 // nothing to make it of, or the client is sluice itself.
 func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest, w.set.Mark) {
+	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest, w.set.Path.Mark) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
 	}
@@ -142,12 +142,12 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 // it gives up a write-back socket for it, and a session for the
 // next.
 func (w *Worker) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, w.set.Mark, w.set.ICMP)
+	fd, errno := upstream.Datagram(client, &w.set.Path, w.set.ICMP)
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
 		if w.toClient.giveUpOne() {
-			fd, errno = upstream.Datagram(client, w.set.Mark, w.set.ICMP)
+			fd, errno = upstream.Datagram(client, &w.set.Path, w.set.ICMP)
 		}
 	}
 	if errno == 0 {

@@ -16,7 +16,7 @@ func CauseOf(err error) count.Counter {
 	switch errno {
 	case unix.ECONNREFUSED:
 		return count.FailedUpstreamRefused
-	case unix.ENETUNREACH, unix.EHOSTUNREACH, unix.ENETDOWN, unix.EHOSTDOWN, unix.EACCES, unix.EPERM, unix.EINVAL:
+	case unix.ENETUNREACH, unix.EHOSTUNREACH, unix.ENETDOWN, unix.EHOSTDOWN, unix.ENODEV, unix.EACCES, unix.EPERM, unix.EINVAL:
 		return count.FailedUpstreamUnreachable
 	case unix.ETIMEDOUT:
 		return count.FailedUpstreamTimeout

@@ -3,7 +3,6 @@ package upstream
 import (
 	"net/netip"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -12,10 +11,10 @@ import (
 
 // Connect starts a handshake of the new TCP socket fd with dest and returns at
 // once.
-func Connect(fd int, dest netip.AddrPort, mark uint32) error {
-	var errno syscall.Errno
-	if mark != 0 {
-		errno = socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int32(mark))
+func Connect(fd int, dest netip.AddrPort, path *Path) error {
+	errno := path.prepare(fd)
+	if errno == 0 && path.Congestion != "" {
+		errno = socket.SetText(fd, unix.SOL_TCP, unix.TCP_CONGESTION, path.Congestion)
 	}
 	if errno == 0 {
 		errno = socket.SetInt(fd, unix.SOL_TCP, unix.TCP_NODELAY, 1)
