@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -76,6 +77,7 @@ func (p *process) reload() {
 		p.log.Info().Strs("changes", changes).Msg("reloaded")
 	}
 	p.notify.Ready(status)
+	debug.FreeOSMemory() // what parsing took
 }
 
 var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
