@@ -56,7 +56,6 @@ var faulty = []struct {
 	{"splice", unix.SYS_SPLICE, []syscall.Errno{unix.EBADF, unix.EINVAL, unix.ENOMEM, unix.ESPIPE, unix.EPIPE, unix.ECONNRESET,
 		unix.EINTR, unix.ETIMEDOUT}, []string{"--relay=splice"}},
 	{"pipe2", unix.SYS_PIPE2, []syscall.Errno{unix.EFAULT, unix.EINVAL, unix.EMFILE, unix.ENFILE}, []string{"--relay=splice"}},
-	{"fcntl", unix.SYS_FCNTL, []syscall.Errno{unix.EACCES, unix.EBADF, unix.EBUSY, unix.EINVAL, unix.EPERM}, []string{"--relay=splice"}},
 	{"shutdown", unix.SYS_SHUTDOWN, []syscall.Errno{unix.EBADF, unix.EINVAL, unix.ENOTSOCK}, nil},
 	{"recvmmsg", unix.SYS_RECVMMSG, []syscall.Errno{unix.EBADF, unix.ECONNREFUSED, unix.EFAULT, unix.EINTR, unix.EINVAL, unix.ENOMEM,
 		unix.ENOTSOCK, unix.EHOSTUNREACH, unix.EMSGSIZE}, nil},

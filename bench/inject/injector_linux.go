@@ -30,7 +30,10 @@ type Injector struct {
 }
 
 // Start starts cmd with the calls watched; none fails before Set. What cmd
-// starts is watched as well. It needs CAP_SYS_ADMIN.
+// starts is watched as well. It needs CAP_SYS_ADMIN. dup3, fcntl and close are not
+// for watching: the child makes them before it becomes the program, while this
+// process' thread waits for it (forkAndExecInChild in Go's syscall), and with a
+// stopped world nobody would answer.
 func Start(cmd *exec.Cmd, calls ...uintptr) (*Injector, error) {
 	in := &Injector{ended: make(chan struct{})}
 	err := onLastThread(func() (err error) {
