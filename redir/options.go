@@ -63,27 +63,13 @@ const mostBusyPoll = time.Millisecond
 // may be interrupted.
 const mostStreamPeriod = 10 * time.Millisecond
 
-// mostDeviceName is the length of the longest name of an interface, in bytes
-// (IFNAMSIZ - 1, linux/if.h).
-const mostDeviceName = 15
-
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
 
 // Validate reports the first setting that makes no sense, and what would.
 func (o *Options) Validate() error {
-	if len(o.Inbounds) == 0 {
-		return ErrNoInbound
-	}
-	for i, in := range o.Inbounds {
-		if err := in.Validate(); err != nil {
-			return err
-		}
-		for _, other := range o.Inbounds[:i] {
-			if network := in.Collides(other); network != "" {
-				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
-			}
-		}
+	if err := o.validateInbounds(); err != nil {
+		return err
 	}
 	for _, d := range []struct {
 		name  string
@@ -105,8 +91,8 @@ func (o *Options) Validate() error {
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
 	}
-	if len(o.Path.Device) > mostDeviceName {
-		return fmt.Errorf("--bind-iface %q: an interface's name has 1 to %d characters: see ip link", o.Path.Device, mostDeviceName)
+	if err := o.Path.Validate(); err != nil {
+		return fmt.Errorf("--bind-iface: %w", err)
 	}
 	for _, k := range []struct {
 		name  string
@@ -129,6 +115,23 @@ func (o *Options) Validate() error {
 	} {
 		if n.value < n.low || n.value > n.high {
 			return fmt.Errorf("%s %d: must be between %d and %d", n.name, n.value, n.low, n.high)
+		}
+	}
+	return nil
+}
+
+func (o *Options) validateInbounds() error {
+	if len(o.Inbounds) == 0 {
+		return ErrNoInbound
+	}
+	for i, in := range o.Inbounds {
+		if err := in.Validate(); err != nil {
+			return err
+		}
+		for _, other := range o.Inbounds[:i] {
+			if network := in.Collides(other); network != "" {
+				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
+			}
 		}
 	}
 	return nil

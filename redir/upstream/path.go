@@ -1,8 +1,22 @@
 package upstream
 
+import "fmt"
+
+// mostDeviceName is the length of the longest name of an interface, in bytes
+// (IFNAMSIZ - 1, linux/if.h).
+const mostDeviceName = 15
+
 // Path is how sockets towards destinations leave the machine.
 type Path struct {
 	Mark       uint32 // SO_MARK, 0 for none
 	Device     string // SO_BINDTODEVICE: an interface or a VRF; "": wherever the routes lead
 	Congestion string // TCP_CONGESTION; "": the namespace's default
+}
+
+// Validate finds fault with a Device that no interface can be called.
+func (p *Path) Validate() error {
+	if len(p.Device) > mostDeviceName {
+		return fmt.Errorf("interface %q: a name has 1 to %d characters: see ip link", p.Device, mostDeviceName)
+	}
+	return nil
 }
