@@ -214,7 +214,7 @@ func TestClientsGone(t *testing.T) {
 			_, _ = io.WriteString(c, "answer")
 		})
 		gone := g.counters(t).number("client_gave_up")
-		g.signal(t, syscall.SIGSTOP)
+		g.halt(t)
 		var waiting []*net.TCPConn
 		for range each {
 			for _, question := range []string{"", "question"} {

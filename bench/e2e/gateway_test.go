@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -145,6 +146,23 @@ func (g *gateway) signal(t testing.TB, s syscall.Signal) {
 	if err := g.cmd.Process.Signal(s); err != nil {
 		t.Fatalf("signal sluice: %v", err)
 	}
+}
+
+// halt stops every thread of sluice, until SIGCONT; kill(2) returns while they
+// still run.
+func (g *gateway) halt(t testing.TB) {
+	t.Helper()
+	g.signal(t, syscall.SIGSTOP)
+	until(t, "all threads of sluice rest", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", g.cmd.Process.Pid))
+		for _, stat := range threads {
+			fields, err := os.ReadFile(stat)
+			if _, state, found := strings.Cut(string(fields), ") "); err != nil || !found || state[0] != 'T' {
+				return false
+			}
+		}
+		return err == nil && len(threads) > 0
+	})
 }
 
 // counters asks sluice for its counters.

@@ -64,7 +64,7 @@ func TestDrainServesTheQueue(t *testing.T) {
 	for _, w := range ways() {
 		echoTCP(t, g.Server, w.dest(0))
 	}
-	g.signal(t, syscall.SIGSTOP)
+	g.halt(t)
 	conns := make([]*net.TCPConn, n)
 	if err := g.crowd(n, func(i int, c *net.TCPConn) error { conns[i] = c; return nil }); err != nil {
 		t.Fatal(err)

@@ -280,7 +280,7 @@ func TestTakeoverThatFails(t *testing.T) {
 		t.Error("no connection in all that time")
 	}
 
-	g.signal(t, syscall.SIGSTOP)
+	g.halt(t)
 	fails("one whose incumbent is stuck", s, fmt.Sprintf("(pid %d) does not answer", g.process), fmt.Sprintf("kill -9 %d", g.process))
 	if err := g.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
