@@ -92,7 +92,7 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.route(t)
 	case transparentSocket, wildcardSocket, handedOver, socketMarkIs:
 		return socket(t), nil
-	case ctNew, ctWithout, ctUnderWay, ctReply, ctMarkIs, ctLabelIs:
+	case ctNew, ctWithout, ctUnderWay, ctReply, ctOriginal, ctMarkIs, ctLabelIs:
 		return conntrack(t), nil
 	default:
 		return statement(t)

@@ -56,6 +56,9 @@ func TestClientsSeen(t *testing.T) {
 			}
 			r.noFailures()
 			w.noneInvalid()
+			if n := w.passed(); n != "packets 0" {
+				t.Errorf("the kernel forwarded %s past the relay", n)
+			}
 		})
 	}
 }
@@ -159,7 +162,7 @@ func TestClientsOnTheGateway(t *testing.T) {
 				w := newForeign(t)
 				r := w.foreignRelay()
 				r.mapped = func(dest netip.AddrPort) netip.AddrPort {
-					if dest.Port() != servicePort {
+					if dest.Port() != mappedPort {
 						return dest
 					}
 					return netip.MustParseAddrPort(to[(dest.Addr().BitLen()-32)/96])
@@ -172,7 +175,7 @@ func TestClientsOnTheGateway(t *testing.T) {
 				spec.Output = script == " output"
 				i := w.install(spec)
 				for range 3 {
-					w.expectSeen(w.client, bothProtocols, []string{"10.9.2.2:80", "[fd09:2::2]:80"}, "")
+					w.expectSeen(w.client, bothProtocols, []string{"10.9.2.2:7002", "[fd09:2::2]:7002"}, "")
 				}
 				w.expectSeen(w.client, bothProtocols, mirrors, "")
 				if name != "loopback" && script != " strict" {
@@ -183,5 +186,162 @@ func TestClientsOnTheGateway(t *testing.T) {
 				w.remove(i)
 			})
 		}
+	}
+}
+
+// TestClientsFail: while sluice does not listen, nothing passes, or all does, as
+// masqueraded as ever; and neither is so for longer.
+func TestClientsFail(t *testing.T) {
+	for _, fail := range []Fail{Closed, Open} {
+		for name, script := range map[string]string{"plain": "", "strict": masquerade + "\n" + strict + `
+			nft insert rule inet strict passing iifname "lan" ct state new accept`} {
+			t.Run(string(fail)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				w := newForeign(t)
+				r := w.foreignRelay()
+				w.gateway.sh(invalid + "\n" + script)
+				spec := clientsSpec()
+				spec.Fail = fail
+				w.install(spec)
+				want := []string{"", ""}
+				if name == "strict" {
+					want = []string{"10.9.2.1", "fd09:2::1"}
+				}
+				expect := func(want []string) {
+					t.Helper()
+					for family, addr := range mirrors {
+						w.expectSeen(w.client, bothProtocols, []string{addr}, want[family])
+					}
+				}
+				running := w.dialed("tcp", mirrors)
+				for range 2 {
+					expect(want)
+					if n := w.passed(); n != "packets 0" {
+						t.Errorf("the kernel forwarded %s past a living relay", n)
+					}
+					r.stop()
+					for _, conn := range running { // of a dead relay
+						if got, err := exchange(conn, silence); err == nil && got != "" {
+							t.Errorf("a dead relay's connection: %q", got)
+						}
+					}
+					if fail == Closed {
+						expect([]string{"silence", "silence"})
+						if n := w.passed(); n != "packets 0" {
+							t.Errorf("the kernel forwarded %s past a dead relay", n)
+						}
+					} else {
+						expect(want)
+						w.gateway.sh("nft reset counters table inet judge")
+					}
+					r.start()
+				}
+			})
+		}
+	}
+}
+
+// dialed are connections of the client, or connected UDP sockets.
+func (w *world) dialed(network string, addrs []string) (conns []net.Conn) {
+	w.t.Helper()
+	for _, addr := range addrs {
+		w.client.do(func() {
+			conn, err := net.DialTimeout(network, addr, patience)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.t.Cleanup(func() { conn.Close() })
+			conns = append(conns, conn)
+			if _, err := exchange(conn, patience); err != nil {
+				w.t.Error(err)
+			}
+		})
+	}
+	return conns
+}
+
+// TestServersBehind: what is behind the gateway still answers others, by both
+// protocols, translated or not; and sends them more than they ask for.
+func TestServersBehind(t *testing.T) {
+	for name, script := range map[string]string{"plain": "", "translated": masquerade + `
+		nft add table inet forwards
+		nft add chain inet forwards pre '{ type nat hook prerouting priority -100; }'
+		nft add rule inet forwards pre iifname wan meta nfproto ipv4 th dport 9000 dnat ip to 10.9.1.2
+		nft add rule inet forwards pre iifname wan meta nfproto ipv6 th dport 9000 dnat ip6 to fd09:1::2`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newForeign(t)
+			r := w.foreignRelay()
+			for _, at := range []string{"10.9.1.2:9000", "[fd09:1::2]:9000"} {
+				w.mirror(w.client, at)
+			}
+			w.gateway.sh(invalid + "\n" + script)
+			i := w.install(clientsSpec())
+			to := []string{"10.9.1.2:9000", "[fd09:1::2]:9000"}
+			if name != "plain" {
+				to = []string{"10.9.2.1:9000", "[fd09:2::1]:9000"}
+			}
+			for range 3 {
+				w.expectSeen(w.server, bothProtocols, to, "")
+				w.expectSeen(w.client, bothProtocols, mirrors, map[bool]string{true: "any"}[name != "plain"])
+			}
+			w.gateway.do(func() { // a flow goes on after new rules
+				spec := clientsSpec()
+				spec.Dports = []PortRange{{1, 65535}}
+				if err := i.Replace(spec); err != nil {
+					t.Error(err)
+				}
+			})
+			w.expectSeen(w.server, bothProtocols, to, "")
+			r.noFailures()
+			w.noneInvalid()
+			if diverted := w.counter(countNew); diverted == 0 {
+				t.Error("nothing was diverted")
+			}
+		})
+	}
+}
+
+func (w *world) counter(name string) (packets uint64) {
+	for _, c := range w.gateway.status().Counters {
+		if c.Name == name {
+			packets = c.Packets
+		}
+	}
+	return packets
+}
+
+// TestClientsUnderWay: a TCP connection that began before the rules goes on past
+// sluice, and a UDP flow through it; the server sees no difference.
+func TestClientsUnderWay(t *testing.T) {
+	for name, script := range map[string]string{"plain": "", "masquerade": masquerade} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newForeign(t)
+			r := w.foreignRelay()
+			w.gateway.sh(invalid + "\n" + script)
+			conns := append(w.dialed("tcp", mirrors), w.dialed("udp", mirrors)...)
+			var seen []string
+			for _, conn := range conns {
+				first, err := exchange(conn, patience)
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen = append(seen, first)
+			}
+			w.install(clientsSpec())
+			for range 3 {
+				for i, conn := range conns {
+					if got, err := exchange(conn, patience); got != seen[i] || err != nil {
+						t.Errorf("%s to %s: %q, %v, before %q", conn.RemoteAddr().Network(), conn.RemoteAddr(), got, err, seen[i])
+					}
+				}
+			}
+			if n := w.counter(countReturned); n != 6 {
+				t.Errorf("%d UDP replies went through the relay, want 6", n)
+			}
+			r.noFailures()
+			w.noneInvalid()
+		})
 	}
 }

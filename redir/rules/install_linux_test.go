@@ -111,7 +111,7 @@ func mustText(t *testing.T, spec Spec, format Format) string {
 // tables are seeded.
 func listing(n *netns) string {
 	n.t.Helper()
-	text := n.sh("nft list table inet sluice; nft --debug=netlink list table inet sluice | grep -v element | sed 's/^\\(inet [a-z]* [a-z]*\\) .*/\\1/'")
+	text := n.sh("nft list table inet sluice; nft --debug=netlink list table inet sluice | grep -v element | sed 's/^\\(inet [a-z]* [a-z_]*\\) .*/\\1/'")
 	text = regexp.MustCompile(`packets \d+ bytes \d+`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`(?s)\{ ([^{}]*?) \}`).ReplaceAllStringFunc(text, func(list string) string {
 		items := strings.Split(strings.Join(strings.Fields(strings.Trim(list, "{}")), " "), ", ")

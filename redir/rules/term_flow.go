@@ -31,6 +31,7 @@ type (
 	ctWithout  struct{} // without history: a flow that has not been answered, or none
 	ctUnderWay struct{} // a flow that has been answered
 	ctReply    struct{}
+	ctOriginal struct{}
 	ctMarkIs   struct{ mark, mask uint32 }
 	ctLabelIs  struct{ label int }
 
@@ -77,6 +78,7 @@ func (ctNew) nft() string        { return "ct state new" }
 func (ctWithout) nft() string    { return "ct state invalid,new,untracked" }
 func (ctUnderWay) nft() string   { return "ct state established,related" }
 func (ctReply) nft() string      { return "ct direction reply" }
+func (ctOriginal) nft() string   { return "ct direction original" }
 func (t ctMarkIs) nft() string   { return "ct mark" + maskedMatch(t.mark, t.mask) }
 func (t ctLabelIs) nft() string  { return fmt.Sprintf("ct label %d", t.label) }
 func (t setMark) nft() string    { return "meta mark set" + maskedSet("meta mark", t.mark, t.mask) }

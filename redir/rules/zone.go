@@ -39,7 +39,7 @@ func zoning(s Spec) []chain {
 	}
 	chains := []chain{zoneKnown(s), zone(s), zoneOut(s)}
 	if s.UDPPort != 0 {
-		chains = append(chains, answers(s))
+		chains = append(chains, answers())
 	}
 	return chains
 }
@@ -113,18 +113,15 @@ func zoneOut(s Spec) chain {
 }
 
 // answers notes what would answer the UDP packets that the kernel forwards to
-// clients: those of flows that others began to what is behind the gateway and,
-// under Keep, of those under way. Nothing else tells them from a client's that
-// are new before they are tracked.
-func answers(s Spec) chain {
+// clients of flows that others began: nothing else tells such answers from a
+// client's datagrams that are new before they are tracked. A client's own flows
+// that are under way are diverted from its next datagram on, Keep or not: they
+// bear the same address and port then, and the same NAT.
+func answers() chain {
 	c := chain{name: chainAnswers, kind: "filter", hook: "forward", priority: priorityLast}
 	c.add([]term{protoNotIn{[]byte{protoUDP}}, goBack}, []term{outNotIn{setIfaces}, goBack})
-	c.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, goBack}, []term{ctLabelIs{ownLabel}, goBack})
-	if s.Established == Divert {
-		c.add([]term{ctReply{}, goBack})
-	}
 	for _, family := range bothFamilies {
-		c.add([]term{familyIs{family}, protoIs{protoUDP}, noteAnswer{family, true}})
+		c.add([]term{familyIs{family}, protoIs{protoUDP}, ctOriginal{}, noteAnswer{family, true}})
 	}
 	return c
 }
