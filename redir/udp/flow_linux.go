@@ -146,7 +146,7 @@ func (w *Worker) upstreamSocket(client netip.Addr, path *upstream.Path) (int, sy
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
-		if w.toClient.giveUpOne() {
+		if w.toClient.writeBacks.giveUpOne() {
 			fd, errno = upstream.Datagram(client, path, w.set.ICMP)
 		}
 	}
