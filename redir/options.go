@@ -37,8 +37,9 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path       upstream.Path // of upstream sockets, where an inbound names nothing else
-	AllowLocal bool          // permit the gateway's own addresses as destinations
+	Path          upstream.Path // of upstream sockets, where an inbound names nothing else
+	RequireSource bool          // refuse a client that cannot have the source that it should, instead of giving it the gateway's
+	AllowLocal    bool          // permit the gateway's own addresses as destinations
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode
@@ -67,6 +68,15 @@ func (o *Options) marks() (marks []uint32) {
 		}
 	}
 	return marks
+}
+
+// bear reports whether upstream sockets of some inbound bear clients' addresses.
+func (o *Options) bear() bool {
+	defaults := o.defaults()
+	return slices.ContainsFunc(o.Inbounds, func(in inbound.Spec) bool {
+		path := defaults.PathOf(&in)
+		return path.Source.OfClients()
+	})
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler

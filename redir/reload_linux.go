@@ -52,6 +52,7 @@ func (s *Server) Reload(o Options) error {
 	s.admission.SetListeners(o.Inbounds)
 	s.admission.SetMarks(o.marks())
 	s.share()
+	s.watch.Refresh()
 	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings())

@@ -19,6 +19,8 @@ import (
 type Settings struct {
 	Mark uint32 // SO_MARK of ICMP errors that are sent
 	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
+	// RequireSource refuses a client that cannot have the source that it should.
+	RequireSource bool
 }
 
 // Shared is what all workers see.
