@@ -70,11 +70,13 @@ const (
 	DroppedEcho  // of two services that answer each other
 	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
+	DroppedReply      // to a client's own address, which has no session
 	FlowsEvicted      // ended early because the NAT table was full
 	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
 	ICMPToClient      // errors about upstream datagrams that were passed on
 	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
+	OutletFallback    // datagrams with the client's address through a raw socket, likewise
 	SourceFallback    // of the gateway's source, since the client's may not be borne
 	SourcePortOther   // of the client's address with another port, the client's own being taken
 
@@ -105,11 +107,11 @@ var counterNames = [numCounters]string{
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
+	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", FlowsEvicted: "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
-	WriteBackFallback: "write_back_fallback",
-	SourceFallback:    "source_fallback", SourcePortOther: "source_port_other",
+	WriteBackFallback: "write_back_fallback", OutletFallback: "outlet_fallback",
+	SourceFallback: "source_fallback", SourcePortOther: "source_port_other",
 }
 
 // String is the counter's name in logs; empty for what is not a counter.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"sluice/loop"
 	"sluice/redir/count"
@@ -36,8 +37,8 @@ type sender struct {
 type senderKey struct {
 	port   uint16
 	v6     bool
-	narrow bool           // cuts what is longer than IPv6's least MTU
-	path   *upstream.Path // how it leaves, one pointer for equal ones; nil: as routes lead
+	narrow bool                         // cuts what is longer than IPv6's least MTU
+	path   unique.Handle[upstream.Path] // zero: as routes lead
 }
 
 // from is the address that a datagram with the given source bears.

@@ -3,11 +3,13 @@ package udp
 import (
 	"net/netip"
 	"os"
+	"unique"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/count"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // Senders are bound to these documentation addresses (RFC 5737, RFC 3849).
@@ -59,8 +61,9 @@ func openSender(key senderKey, kind, protocol int) (int, error) {
 		socket.Transparent(addr.Addr()),
 		fragments(key),
 	})
-	if err == nil && key.path != nil {
-		err = key.path.Take(fd)
+	if err == nil && key.path != (unique.Handle[upstream.Path]{}) {
+		path := key.path.Value()
+		err = path.Take(fd)
 	}
 	if err == nil {
 		socket.SetSendBuffer(fd, bulkBuffer)
