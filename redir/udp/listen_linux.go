@@ -8,6 +8,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
@@ -25,7 +26,7 @@ type listener struct {
 // Listen takes over a bound transparent socket of in. On error fd stays the
 // caller's.
 func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
-	if err := prepareListener(fd, listenerBuffer); err != nil {
+	if err := prepareListener(fd, listenerBuffer, in); err != nil {
 		return err
 	}
 	if err := w.icmp.open(); err != nil {
@@ -41,7 +42,7 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 
 // prepareListener has a bound socket tell where datagrams were going, and take
 // runs.
-func prepareListener(fd, buffer int) error {
+func prepareListener(fd, buffer int, in *inbound.Inbound) error {
 	addr, err := socket.LocalAddr(fd)
 	if err != nil {
 		return err
@@ -55,6 +56,9 @@ func prepareListener(fd, buffer int) error {
 	}
 	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
 	socket.SetReceiveBuffer(fd, buffer)
+	if in.Path.TOS.Copy {
+		upstream.ReportTOS(fd, addr.Addr().Is6(), true)
+	}
 	return nil
 }
 

@@ -82,7 +82,7 @@ func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
 	for slot := b.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
-		e.Source = m.Source.Addr()
+		e.Source, e.TOS = m.Source.Addr(), m.TOS
 		q.outlets.push(b, &e, m, &total)
 	}
 	q.outlets.send(b, &total)

@@ -39,7 +39,7 @@ type returnListener struct {
 // ListenReturns takes over a bound transparent socket for replies to clients of
 // in. On error fd stays the caller's.
 func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
-	if err := prepareListener(fd, returnBuffer); err != nil {
+	if err := prepareListener(fd, returnBuffer, in); err != nil {
 		return err
 	}
 	l := &returnListener{w: w, in: in, fd: fd}

@@ -63,7 +63,9 @@ func openSender(key senderKey, kind, protocol int) (int, error) {
 	})
 	if err == nil && key.path != (unique.Handle[upstream.Path]{}) {
 		path := key.path.Value()
-		err = path.Take(fd)
+		if errno := path.TakeDatagrams(fd, key.v6); errno != 0 {
+			err = os.NewSyscallError("setsockopt", errno)
+		}
 	}
 	if err == nil {
 		socket.SetSendBuffer(fd, bulkBuffer)

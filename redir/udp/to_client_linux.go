@@ -146,7 +146,7 @@ func (w *Worker) sendBack(b *sender) (total loop.SendResult) {
 	for slot := b.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
-		e.Source, e.SourceScope = m.Source.Addr(), m.SourceScope
+		e.Source, e.SourceScope, e.TOS = m.Source.Addr(), m.SourceScope, m.TOS
 		q.writeBacks.push(b, &e, m, &total)
 	}
 	q.writeBacks.send(b, &total)

@@ -122,7 +122,7 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope = m.Dest, m.DestScope
+		to.Dest, to.DestScope, to.TOS = m.Dest, m.DestScope, m.TOS
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
 			w.sendOut(f, &total)

@@ -12,6 +12,8 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // Settings is what may change while running. A worker's copy is replaced
@@ -140,14 +142,24 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
 			l.in = to
+			fds = append(fds, l.fd)
 		}
 	}
 	for _, l := range w.returns {
 		if l.in == from {
 			l.in = to
+			fds = append(fds, l.fd)
+		}
+	}
+	if copies := to.Path.TOS.Copy; copies != from.Path.TOS.Copy {
+		for _, fd := range fds {
+			if addr, err := socket.LocalAddr(fd); err == nil {
+				upstream.ReportTOS(fd, addr.Addr().Is6(), copies)
+			}
 		}
 	}
 }

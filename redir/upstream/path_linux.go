@@ -23,14 +23,6 @@ func (p *Path) prepare(fd int) (errno syscall.Errno) {
 	return errno
 }
 
-// Take makes a new UDP socket take the path, but for its source.
-func (p *Path) Take(fd int) error {
-	if errno := p.prepare(fd); errno != 0 {
-		return os.NewSyscallError("setsockopt", errno)
-	}
-	return nil
-}
-
 // Check finds out whether sockets may take the path, as every one that sends
 // does; Congestion has a check of its own (socket.CheckCongestion). An interface
 // that is not there yet is no error.
