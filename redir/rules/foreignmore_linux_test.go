@@ -76,7 +76,9 @@ func (w *world) exchanges(n *netns, at string) {
 			for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
 				go func() {
 					defer conn.Close()
-					go func() { _, _ = io.CopyN(conn, zeros{}, loadBytes) }()
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+					_, _ = io.CopyN(conn, zeros{}, loadBytes)
+					_ = conn.(*net.TCPConn).CloseWrite()
 					_, _ = io.Copy(io.Discard, conn)
 				}()
 			}
