@@ -281,6 +281,53 @@ func TestReturnsEscape(t *testing.T) {
 	}
 }
 
+// TestReturnsSucceed: what packets put into sets is no change of the rules: they
+// are handed on as they stand, and a watch has nothing to repair.
+func TestReturnsSucceed(t *testing.T) {
+	w := newForeign(t)
+	r := w.foreignRelay()
+	w.mirror(w.client, "10.9.1.2:9000")
+	spec := clientsSpec()
+	now := w.install(spec)
+	handles := func() string {
+		return w.gateway.sh("nft -a list table inet sluice | sed '/chain facts/,/}/d' | grep -v -e packets -e '# progname' -e flags -e elements -e expires")
+	}
+	before := handles()
+	for range 3 {
+		w.expectSeen(w.server, bothProtocols, []string{"10.9.1.2:9000"}, "")
+		w.expectSeen(w.client, bothProtocols, mirrors, "")
+		w.gateway.do(func() {
+			if repair, fault, err := now.mend(true); len(repair.Missing) > 0 || fault != nil || err != nil {
+				t.Errorf("mended: %+v, %v, %v", repair, fault, err)
+			}
+			if err := now.Leave(); err != nil {
+				t.Error(err)
+			}
+			var err error
+			if now, err = Install(spec); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if !strings.Contains(w.gateway.sh("nft list set inet sluice answers4"), "9000") {
+		t.Error("no answers were noted")
+	}
+	if diff := differ(before, handles()); diff != "" {
+		t.Errorf("an equal successor changed:\n%s", diff)
+	}
+	spec.Sources = Sources{}
+	w.gateway.do(func() {
+		if err := now.Replace(spec); err != nil {
+			t.Error(err)
+		}
+	})
+	if s := w.gateway.status(); !s.Complete() || strings.Contains(w.gateway.sh("ip rule"), "127.0.0.0") {
+		t.Errorf("without sources:\n%s", s)
+	}
+	r.noFailures()
+	w.remove(now)
+}
+
 // TestOtherTransparent: another transparent program of the gateway, with
 // addresses of clients by a rule of its own, goes on as it did.
 func TestOtherTransparent(t *testing.T) {
