@@ -21,16 +21,22 @@ import (
 // divertSourced hands every port to TPROXY, puts the client's leg into a conntrack
 // zone of its own, and hands replies to what sluice sent as its clients to its
 // sockets for replies.
-func divertSourced(l *lab.Lab) error {
-	return divertSourcedWith(l, fmt.Sprintf(`
+func divertSourced(l *lab.Lab) error { return divertSourcedWith(l, "ct zone set 1", replyChain()) }
+
+func replyChain() string {
+	return fmt.Sprintf(`
 	chain replies { type filter hook prerouting priority mangle;
 		iifname != %[1]q meta nfproto ipv4 meta l4proto udp ct direction reply ct mark %[2]d meta mark set 1 tproxy ip to 198.51.100.1:%[3]d accept
 		iifname != %[1]q meta nfproto ipv6 meta l4proto udp ct direction reply ct mark %[2]d meta mark set 1 tproxy ip6 to [2001:db8::2]:%[3]d accept
-	}`, lab.LAN, lab.ProxyMark, tproxyPort))
+	}`, lab.LAN, lab.ProxyMark, tproxyPort)
 }
 
+// divertCrowd is divertSourced where the tracker does not know of the client's
+// leg: with two entries for each session, its table would be full.
+func divertCrowd(l *lab.Lab) error { return divertSourcedWith(l, "notrack", replyChain()) }
+
 // divertForwarded is the same, but that the kernel forwards replies by itself.
-func divertForwarded(l *lab.Lab) error { return divertSourcedWith(l, "") }
+func divertForwarded(l *lab.Lab) error { return divertSourcedWith(l, "ct zone set 1", "") }
 
 // divertMasqueraded is divertSourced on a gateway that hides its clients.
 func divertMasqueraded(l *lab.Lab) error {
@@ -40,16 +46,16 @@ func divertMasqueraded(l *lab.Lab) error {
 	return nft(l.Gateway, fmt.Sprintf(`table inet hide { chain out { type nat hook postrouting priority srcnat; oifname %q masquerade; }; }`, lab.WAN))
 }
 
-func divertSourcedWith(l *lab.Lab, replies string) error {
+func divertSourcedWith(l *lab.Lab, apart, replies string) error {
 	if err := divertAll(l); err != nil {
 		return err
 	}
 	return nft(l.Gateway, fmt.Sprintf(`table inet sourced {
-	chain client_leg { type filter hook prerouting priority raw; iifname %[1]q meta l4proto { tcp, udp } ct zone set 1; }
-	chain client_leg_out { type filter hook output priority raw; meta mark != %[2]d oifname %[1]q meta l4proto { tcp, udp } ct zone set 1; }
+	chain client_leg { type filter hook prerouting priority raw; iifname %[1]q meta l4proto { tcp, udp } %[4]s; }
+	chain client_leg_out { type filter hook output priority raw; meta mark != %[2]d oifname %[1]q meta l4proto { tcp, udp } %[4]s; }
 	chain own_leg { type filter hook output priority mangle; meta mark %[2]d fib saddr type != local ct mark set %[2]d; }
 	%[3]s
-}`, lab.LAN, lab.ProxyMark, replies))
+}`, lab.LAN, lab.ProxyMark, replies, apart))
 }
 
 func nft(ns *lab.Namespace, rules string) error {
@@ -243,4 +249,125 @@ func TestUDPSourceFallback(t *testing.T) {
 			g.untilCounter(t, "source_fallback", 1)
 		})
 	}
+}
+
+// divertToSockets hands every port to TPROXY, and what comes for transparent
+// sockets to them.
+func divertToSockets(l *lab.Lab) error {
+	if err := divertAll(l); err != nil {
+		return err
+	}
+	return nft(l.Gateway, fmt.Sprintf(`table inet sourced { chain owned { type filter hook prerouting priority mangle; iifname %q meta l4proto udp socket transparent 1 socket wildcard 0 meta mark set 1 accept; }; }`, lab.WAN))
+}
+
+// TestUDPSourceAddress asserts that servers see the address that the operator
+// names, of each family that he names.
+func TestUDPSourceAddress(t *testing.T) {
+	t.Parallel()
+	const of4, of6 = "203.0.113.5", "2001:db8:5::5"
+	g := startUDPGateway(t, setup{divert: divertToSockets, flags: []string{"--source=" + of4 + "," + of6}})
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		e, other := startEcho(t, g.Server, w.dest(0)), startEcho(t, g.Server, w.dest(1))
+		for range 20 {
+			client := g.udpClient(t, w)
+			var port uint16
+			for _, dest := range []*echo{e, other} {
+				for _, n := range []int{0, 1, 1200, 9000} {
+					ask(t, client, dest.at, payload(n))
+				}
+				burst(t, client, dest.at, 1200)
+				if port == 0 {
+					port = dest.last().Port()
+				}
+				if want := netip.AddrPortFrom(w.pick(of4, of6), port); dest.last() != want {
+					t.Fatalf("the server sees %v, want %v", dest.last(), want)
+				}
+			}
+		}
+	})
+}
+
+// TestUDPTOS asserts that the type of service of datagrams is carried over both
+// ways, with the bits of ECN, whoever's address they bear; and that a fixed one is
+// that of what goes to servers.
+func TestUDPTOS(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		s    setup
+		up   int // type of service that the server sees; -1: the client's
+	}{
+		{"gateway", setup{flags: []string{"--tos=copy"}}, -1},
+		{"client", sourced(divertSourced, "--tos=copy"), -1},
+		{"gateway, fixed", setup{flags: []string{"--tos=ef"}}, 0xb8},
+		{"client, fixed", sourced(divertSourced, "--tos=ef"), 0xb8},
+		{"off", setup{}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			g := startUDPGateway(t, c.s)
+			overWays(t, udpWays(), func(t *testing.T, w way) {
+				client, server := g.udpClient(t, w), listenUDP(t, g.Server, w.dest(0))
+				for _, conn := range []*net.UDPConn{client, server} {
+					control(t, conn, func(fd int) error { return setTOS(fd, w, reportTOS, 1) })
+				}
+				for _, tos := range []int{0xb9, 0x2a, 0} {
+					control(t, client, func(fd int) error { return setTOS(fd, w, ownTOS, tos) })
+					want := tos
+					if c.up >= 0 {
+						want = c.up
+					}
+					if _, err := client.WriteToUDPAddrPort(payload(100), w.dest(0)); err != nil {
+						t.Fatal(err)
+					}
+					from := wantTOS(t, server, want)
+					back := tos ^ 0xff
+					control(t, server, func(fd int) error { return setTOS(fd, w, ownTOS, back) })
+					if _, err := server.WriteToUDPAddrPort(payload(100), from); err != nil {
+						t.Fatal(err)
+					}
+					if c.up >= 0 {
+						back = 0
+					}
+					wantTOS(t, client, back)
+				}
+			})
+		})
+	}
+}
+
+// What setTOS sets: of each family, the type of service of a socket's datagrams,
+// and whether it tells that of others.
+var (
+	ownTOS    = [2][2]int{{unix.SOL_IP, unix.IP_TOS}, {unix.SOL_IPV6, unix.IPV6_TCLASS}}
+	reportTOS = [2][2]int{{unix.SOL_IP, unix.IP_RECVTOS}, {unix.SOL_IPV6, unix.IPV6_RECVTCLASS}}
+)
+
+func setTOS(fd int, w way, which [2][2]int, value int) error {
+	option := which[0]
+	if w.v6 {
+		option = which[1]
+	}
+	return unix.SetsockoptInt(fd, option[0], option[1], value)
+}
+
+// wantTOS reads a datagram and asserts its type of service; it returns whom it is
+// from.
+func wantTOS(t *testing.T, c *net.UDPConn, want int) netip.AddrPort {
+	t.Helper()
+	var data [2000]byte
+	var oob [100]byte
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_, n, _, from, err := c.ReadMsgUDPAddrPort(data[:], oob[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d control messages, %v", len(messages), err)
+	}
+	if got := int(messages[0].Data[0]); got != want {
+		t.Errorf("type of service %#x, want %#x", got, want)
+	}
+	return from
 }

@@ -201,11 +201,12 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !w.gate.admits(w.r.Now()) {
+		bears := w.bears(in, m)
+		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}
-		if e = w.open(key, in, m); e == nil {
+		if e = w.open(key, in, m, bears); e == nil {
 			return nil
 		}
 	}
