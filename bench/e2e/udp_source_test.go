@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -370,4 +372,107 @@ func wantTOS(t *testing.T, c *net.UDPConn, want int) netip.AddrPort {
 		t.Errorf("type of service %#x, want %#x", got, want)
 	}
 	return from
+}
+
+// TestUDPSourceTakeover asserts that no datagram is lost, either way, while one
+// sluice after the other takes over, and that what was asked before is answered
+// after.
+func TestUDPSourceTakeover(t *testing.T) {
+	t.Parallel()
+	for _, w := range udpWays() {
+		t.Run(w.String(), func(t *testing.T) {
+			t.Parallel()
+			s := sourced(divertSourced, "--udp-timeout=5s")
+			s.listen = []string{fmt.Sprintf("--tproxy=:%d", tproxyPort)}
+			g := startFirst(t, s)
+			e, slow := startEcho(t, g.Server, w.dest(0)), listenUDP(t, g.Server, w.dest(1))
+			asker := g.udpClientAt(t, netip.AddrPortFrom(w.anyClient(0), 4000))
+			stop, asked := make(chan struct{}), make(chan int)
+			go func() {
+				n := 0
+				for {
+					select {
+					case <-stop:
+						asked <- n
+						return
+					default:
+					}
+					question := payload(10 + n%1000)
+					if _, err := asker.WriteToUDPAddrPort(question, e.at); err != nil {
+						t.Error(err)
+					}
+					if got, err := next(asker, patience); err != nil || len(got.data) != len(question) || got.from != e.at {
+						t.Errorf("question %d: %d bytes from %v (%v)", n, len(got.data), got.from, err)
+						asked <- n
+						return
+					}
+					n++
+				}
+			}()
+			for i := range 3 {
+				client := g.udpClientAt(t, netip.AddrPortFrom(w.anyClient(1+i), 4000))
+				if _, err := client.WriteToUDPAddrPort([]byte("question"), w.dest(1)); err != nil {
+					t.Fatal(err)
+				}
+				question, err := next(slow, patience)
+				if err != nil {
+					t.Fatal(err)
+				}
+				old := g
+				g = g.succeed(t, s)
+				untilWithin(t, patience, "the incumbent ends, which has no sessions left", old.ended)
+				if _, err := slow.WriteToUDPAddrPort([]byte("answer"), question.from); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := next(client, patience); err != nil || string(got.data) != "answer" {
+					t.Fatalf("%q came (%v)", got.data, err)
+				}
+			}
+			close(stop)
+			if n := <-asked; n < 100 {
+				t.Errorf("only %d questions in all that time", n)
+			}
+			if n := g.counters(t).number("dropped_reply"); n != 0 {
+				t.Errorf("%d replies were dropped", n)
+			}
+			g.finish(t)
+		})
+	}
+}
+
+// TestUDPSourceReload asserts that the source of what comes changes by a reload,
+// and back, and with it who takes replies.
+func TestUDPSourceReload(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "sluice.json")
+	write := func(source, replies string) {
+		text := fmt.Sprintf(`{"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": %d, "source": %q}], "source_replies": %q, "udp_timeout": "2s"}`, tproxyPort, source, replies)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("gateway", "proxy")
+	s := setup{divert: divertSourced, listen: []string{"--config=" + file}}
+	g := startGateway(t, s)
+	g.shared = writeBackFDs
+	for i, c := range []struct{ source, replies string }{
+		{"client", "proxy"}, {"gateway", "proxy"}, {"client-address", "proxy"}, {"client", "kernel"}, {"gateway", "kernel"},
+	} {
+		write(c.source, c.replies)
+		before := g.log.len()
+		g.signal(t, syscall.SIGHUP)
+		until(t, "the file is read", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
+		overWays(t, udpWays(), func(t *testing.T, w way) {
+			e := startEcho(t, g.Server, w.dest(0))
+			at := netip.AddrPortFrom(w.anyClient(i), 4000)
+			client, want := g.udpClientAt(t, at), at.Addr()
+			if c.source == "gateway" {
+				want = w.seen()
+			}
+			ask(t, client, e.at, payload(3000))
+			if e.last().Addr() != want {
+				t.Errorf("source %s: the server sees %v, want %v", c.source, e.last(), want)
+			}
+		})
+	}
 }

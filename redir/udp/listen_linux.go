@@ -94,12 +94,13 @@ func (w *Worker) FinishListening() {
 	w.endSourced()
 }
 
-// Listeners are the fds of those that are open.
+// Listeners are the fds of those that are open, to be shown to another process.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
 		fds = append(fds, l.fd)
 	}
 	for _, l := range w.returns {
+		l.share()
 		fds = append(fds, l.fd)
 	}
 	return fds
