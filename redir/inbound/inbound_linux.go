@@ -23,6 +23,7 @@ type Inbound struct {
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	Path         upstream.Path
 	Returns      bool // takes UDP replies to clients whose address upstreams bear
+	Followed     bool // those of another process too, whose sockets it took over
 	waiting      []waitingSocket
 }
 

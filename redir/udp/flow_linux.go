@@ -67,9 +67,10 @@ func (f *flow) client() netip.AddrPort { return f.key.Client() }
 // ended for it.
 var errManyEnding = errors.New("sessions end faster than their sockets can be closed")
 
-// open makes the flow of a client that has none. It returns nil when there is
-// nothing to make it of, or the client is sluice itself.
-func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+// open makes the flow of a client that has none, which bears its address or has a
+// socket. It returns nil when there is nothing to make it of, or the client is
+// sluice itself.
+func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, bears bool) *nat.Entry[*flow] {
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
@@ -78,10 +79,10 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.refuse(count.RefusedPressure, in, m)
 		return nil
 	}
-	if in.Path.Source.OfClients() {
-		if w.shared.admission.MayBear(m.Source.Addr(), m.Dest.Addr()) {
-			return w.openSourced(key, in, m)
-		}
+	switch {
+	case bears:
+		return w.openSourced(key, in, m)
+	case in.Path.Source.OfClients():
 		if w.set.RequireSource {
 			w.refuse(count.RefusedSource, in, m)
 			return nil

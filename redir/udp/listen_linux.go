@@ -94,12 +94,13 @@ func (w *Worker) FinishListening() {
 	w.endSourced()
 }
 
-// Listeners are the fds of those that are open.
+// Listeners are the fds of those that are open, to be shown to another process.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
 		fds = append(fds, l.fd)
 	}
 	for _, l := range w.returns {
+		l.share()
 		fds = append(fds, l.fd)
 	}
 	return fds
@@ -201,11 +202,12 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !w.gate.admits(w.r.Now()) {
+		bears := w.bears(in, m)
+		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}
-		if e = w.open(key, in, m); e == nil {
+		if e = w.open(key, in, m, bears); e == nil {
 			return nil
 		}
 	}

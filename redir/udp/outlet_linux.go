@@ -7,7 +7,13 @@ import (
 	"sluice/nat"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/upstream"
 )
+
+// bears reports whether a session that m begins bears its client's address.
+func (w *Worker) bears(in *inbound.Inbound, m *loop.Received) bool {
+	return in.Path.Source.OfClients() && w.shared.admission.MayBear(m.Source.Addr(), m.Dest.Addr())
+}
 
 // lookup finds the session of a client, which bears the client's address where
 // it could when its first datagram came: one that has begun keeps the mapping
@@ -46,15 +52,26 @@ func (w *Worker) endSourced() {
 	})
 }
 
+// outletOf names the outlet that m leaves by.
+func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) senderKey {
+	return senderKey{
+		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path,
+		narrow: w.icmp.narrow.has(m.Dest.Addr(), w.r.Now()),
+	}
+}
+
+// hasOutlet reports whether the outlet that m would leave by is open, so that a
+// session more costs little.
+func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
+	return w.toUpstream.outlets.all[w.outletOf(m, unique.Make(in.Path))] != nil
+}
+
 // takeToOutlet puts what slot has received into the queue of this worker's
 // outlet of the client's port.
 func (w *Worker) takeToOutlet(f *flow, slot int32) {
 	q := &w.toUpstream
 	m := &q.messages[slot]
-	b, err := q.outlets.get(senderKey{
-		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: f.path,
-		narrow: w.icmp.narrow.has(m.Dest.Addr(), w.r.Now()),
-	})
+	b, err := q.outlets.get(w.outletOf(m, f.path))
 	if err != nil {
 		w.dropped(count.DroppedSend, m.Datagrams(), m.Source, m.Dest, err)
 		return

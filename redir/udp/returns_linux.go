@@ -30,6 +30,8 @@ type returnListener struct {
 	w  *Worker
 	in *inbound.Inbound
 	fd int // -1: closed
+	// until is when all replies are to sessions of this process (ns of Reactor.Now).
+	until int64
 
 	// What the last datagram's session was: those of a run of datagrams are alike.
 	lastClient netip.AddrPort
@@ -43,6 +45,9 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	l := &returnListener{w: w, in: in, fd: fd}
+	if in.Followed {
+		l.share()
+	}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
@@ -62,6 +67,10 @@ func (w *Worker) UnlistenReturns(in *inbound.Inbound) {
 		return true
 	})
 }
+
+// share notes that another process has the socket too, or had: replies to its
+// sessions come here as well, and are passed on until they all have ended.
+func (l *returnListener) share() { l.until = l.w.r.Now() + l.in.FlowTimeout }
 
 func (l *returnListener) close() {
 	if l.fd >= 0 {
@@ -127,12 +136,12 @@ func (l *returnListener) take(slot int32) {
 		w.counters.Add(count.DroppedNoDest, 1)
 		return
 	}
-	e := l.entryOf(m.Dest)
-	if e == nil {
+	if e := l.entryOf(m.Dest); e != nil {
+		e.TouchReply(w.r.Now())
+	} else if w.r.Now() >= l.until {
 		w.dropped(count.DroppedReply, m.Datagrams(), m.Dest, m.Source, errNoSession)
 		return
 	}
-	e.TouchReply(w.r.Now())
 	w.takeFromUpstream(slot)
 }
 
