@@ -6,11 +6,11 @@ import (
 
 // openInbounds opens the listeners of all inbounds, or none. Ports that those
 // of gone hold are free for them.
-func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, timeouts inbound.Timeouts) ([]*inbound.Inbound, error) {
+func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, otherwise inbound.Defaults) ([]*inbound.Inbound, error) {
 	var opened []*inbound.Inbound
 	for _, spec := range specs {
 		s.lastID++
-		in := inbound.New(spec, s.lastID, timeouts)
+		in := inbound.New(spec, s.lastID, otherwise)
 		in.Lanes = s.lanes
 		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone, s.opts.Inherited); err != nil {
 			closeInbounds(opened)

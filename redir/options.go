@@ -3,12 +3,14 @@ package redir
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
 )
@@ -35,7 +37,7 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path       upstream.Path // of upstream sockets
+	Path       upstream.Path // of upstream sockets, where an inbound names nothing else
 	AllowLocal bool          // permit the gateway's own addresses as destinations
 
 	Reactors   int // 0: one per CPU that the process may use
@@ -51,8 +53,20 @@ type Options struct {
 	Log zerolog.Logger
 }
 
-func (o *Options) sessionTimeouts() inbound.Timeouts {
-	return inbound.Timeouts{UDP: o.UDPTimeout, UDPQuery: o.UDPQueryTimeout}
+// defaults are for inbounds that name none of their own.
+func (o *Options) defaults() inbound.Defaults {
+	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path}
+}
+
+// marks are those of upstream sockets, without 0.
+func (o *Options) marks() (marks []uint32) {
+	defaults := o.defaults()
+	for i := range o.Inbounds {
+		if mark := defaults.PathOf(&o.Inbounds[i]).Mark; mark != 0 && !slices.Contains(marks, mark) {
+			marks = append(marks, mark)
+		}
+	}
+	return marks
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
@@ -91,9 +105,6 @@ func (o *Options) Validate() error {
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
 	}
-	if err := o.Path.Validate(); err != nil {
-		return fmt.Errorf("--bind-iface: %w", err)
-	}
 	for _, k := range []struct {
 		name  string
 		value socket.Keepalive
@@ -128,11 +139,31 @@ func (o *Options) validateInbounds() error {
 		if err := in.Validate(); err != nil {
 			return err
 		}
+		if err := o.validatePath(&in); err != nil {
+			return fmt.Errorf("%s %s: %w", in.Kind, in.Listen, err)
+		}
 		for _, other := range o.Inbounds[:i] {
 			if network := in.Collides(other); network != "" {
 				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
 			}
 		}
+	}
+	return nil
+}
+
+// validatePath finds fault with how upstreams of an inbound shall leave.
+func (o *Options) validatePath(in *inbound.Spec) error {
+	defaults := o.defaults()
+	path := defaults.PathOf(in)
+	switch {
+	case path.Mark&o.Path.Mark != o.Path.Mark:
+		return fmt.Errorf("mark %#x: does not hold the bits of --mark %#x, by which the rules know what sluice sends: want %#x, and routing rules that match its own bits, as fwmark %#x/%#x",
+			path.Mark, o.Path.Mark, path.Mark|o.Path.Mark, path.Mark, path.Mark)
+	case in.Kind == inbound.Redirect && path.Source.Kind == source.Client:
+		return errors.New("source client: REDIRECT cannot carry the client's own port, since the kernel takes such packets for replies: use source client-address, or a tproxy inbound")
+	}
+	if err := path.Validate(); err != nil {
+		return fmt.Errorf("bind_iface: %w", err)
 	}
 	return nil
 }

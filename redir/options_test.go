@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 func testOptions() Options {
@@ -42,6 +43,10 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"--client-prefix 32: must": func(o *Options) { o.Clients.Prefix = 32 },
 		"write it as IPv4": func(o *Options) {
 			o.Clients.Exempt = []netip.Prefix{netip.MustParsePrefix("::ffff:10.0.0.0/104")}
+		},
+		"mark 0x1: does not hold the bits of --mark 0x2, by which": func(o *Options) { o.Path.Mark, o.Inbounds[0].Mark = 2, 1 },
+		"source client: REDIRECT cannot carry": func(o *Options) {
+			o.Inbounds[0] = inbound.Spec{Kind: inbound.Redirect, Listen: o.Inbounds[0].Listen, TCP: true, Source: source.Source{Kind: source.Client}}
 		},
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {

@@ -36,7 +36,7 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	diff := s.compareInbounds(&o)
-	opened, err := s.openInbounds(diff.fresh, diff.gone, o.sessionTimeouts())
+	opened, err := s.openInbounds(diff.fresh, diff.gone, o.defaults())
 	if err != nil {
 		return err
 	}
@@ -50,6 +50,7 @@ func (s *Server) Reload(o Options) error {
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
 	s.admission.SetListeners(o.Inbounds)
+	s.admission.SetMarks(o.marks())
 	s.share()
 	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
@@ -90,7 +91,7 @@ func (o *Options) sameFixed(to *Options) error {
 // inboundDiff is what a reload does to the open inbounds.
 type inboundDiff struct {
 	stay    []*inbound.Inbound                    // at their address
-	changed map[*inbound.Inbound]*inbound.Inbound // those of stay with a new tag, timeout or network: from, to
+	changed map[*inbound.Inbound]*inbound.Inbound // those of stay with a new tag, timeout, network or path: from, to
 	gone    []*inbound.Inbound
 	fresh   []inbound.Spec
 }
@@ -103,9 +104,9 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 			diff.gone = append(diff.gone, in)
 			continue
 		}
-		to := inbound.New(diff.fresh[i], in.ID, o.sessionTimeouts())
+		to := inbound.New(diff.fresh[i], in.ID, o.defaults())
 		to.Lanes = in.Lanes
-		if to.Spec != in.Spec || to.FlowTimeout != in.FlowTimeout || to.QueryTimeout != in.QueryTimeout {
+		if !to.SameAs(in) {
 			diff.changed[in] = to
 			in = to
 		}

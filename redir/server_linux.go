@@ -74,6 +74,7 @@ func (s *Server) open() (err error) {
 	}
 	s.admission = admit.New()
 	s.admission.SetListeners(s.opts.Inbounds)
+	s.admission.SetMarks(s.opts.marks())
 	s.clients = admit.NewClients()
 	s.tcp = tcp.NewShared(s.admission, s.clients)
 	s.udp = udp.NewShared(s.admission, s.clients, s.opts.Batch, s.budget.udp())
@@ -94,7 +95,7 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.sessionTimeouts())
+	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.defaults())
 	s.opts.Inherited.Close() // what no inbound wanted
 	if err != nil {
 		return err

@@ -19,12 +19,11 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		HalfCloseTimeout: o.HalfCloseTimeout,
 		Client:           o.KeepaliveClient,
 		Upstream:         o.KeepaliveUpstream,
-		Path:             o.Path,
 		ClientCongestion: o.ClientCongestion,
 	}
 }
 
-func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Path: o.Path, ICMP: o.ICMP} }
+func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP} }
 
 // checkRights finds out at the start whether what traffic will need is allowed.
 func (o *Options) checkRights() error {

@@ -14,6 +14,7 @@ import (
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
 )
@@ -52,6 +53,8 @@ type runCmd struct {
 	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds (repeatable)."`
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
+
+	Source source.Source `group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
 	BindIface  string `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
@@ -128,7 +131,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Clients:          cmd.clients(),
-		Path:             upstream.Path{Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream},
+		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream},
 		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,

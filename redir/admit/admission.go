@@ -14,6 +14,7 @@ type Admission struct {
 	own        atomic.Pointer[ownAddrs]
 	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
 	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
+	marks      atomic.Pointer[[]uint32]                    // of upstream sockets
 	allowLocal atomic.Bool
 	highest    atomic.Int64 // descriptor that an upstream socket has had
 }
@@ -23,11 +24,15 @@ func New() *Admission {
 	a := &Admission{}
 	a.own.Store(&ownAddrs{})
 	a.SetListeners(nil)
+	a.SetMarks(nil)
 	return a
 }
 
 // SetAllowLocal permits or forbids the gateway's own addresses as destinations.
 func (a *Admission) SetAllowLocal(allow bool) { a.allowLocal.Store(allow) }
+
+// SetMarks tells which marks upstream sockets bear, none of which is 0.
+func (a *Admission) SetMarks(marks []uint32) { a.marks.Store(&marks) }
 
 // Opened notes a socket of an upstream, so that Self finds it again.
 func (a *Admission) Opened(fd int) {

@@ -3,6 +3,7 @@ package admit
 import (
 	"net/netip"
 	"os"
+	"slices"
 
 	"sluice/redir/socket"
 )
@@ -26,18 +27,19 @@ func NewSelf(a *Admission) (*Self, error) {
 }
 
 // Is reports whether what client sends to dest by a network (SOCK_STREAM or
-// SOCK_DGRAM) comes from a socket that bears sluice's mark. A client that is not
+// SOCK_DGRAM) comes from a socket that bears one of sluice's marks. A client that is not
 // the gateway itself, which is nearly all of them, costs one look into a set;
 // one that is, a question to the kernel; and one of sluice's own user, where the
 // kernel keeps marks to itself, a search among the process' sockets. Without a
 // mark nobody is known.
-func (s *Self) Is(network int, client, dest netip.AddrPort, mark uint32) bool {
-	if mark == 0 || !s.admission.IsOwn(client.Addr()) {
+func (s *Self) Is(network int, client, dest netip.AddrPort) bool {
+	marks := *s.admission.marks.Load()
+	if len(marks) == 0 || !s.admission.IsOwn(client.Addr()) {
 		return false
 	}
 	found, ok := s.diag.Find(network, client, dest)
 	if !ok || found.HasMark {
-		return ok && found.Mark == mark
+		return ok && slices.Contains(marks, found.Mark)
 	}
 	if found.UID != uint32(os.Geteuid()) { // which may have changed since the start
 		return false

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 // Config is all that decides how sluice runs, wherever each part of it came
@@ -94,6 +95,15 @@ func inboundJSON(in inbound.Spec) string {
 	if in.UDPQueryTimeout != 0 {
 		fields = append(fields, `"udp_query_timeout": `+quote(DurationText(in.UDPQueryTimeout)))
 	}
+	if in.Source != (source.Source{}) {
+		fields = append(fields, `"source": `+quote(in.Source.String()))
+	}
+	if in.Mark != 0 {
+		fields = append(fields, fmt.Sprintf(`"mark": "%#x"`, in.Mark))
+	}
+	if in.Device != "" {
+		fields = append(fields, `"bind_iface": `+quote(in.Device))
+	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
@@ -144,6 +154,15 @@ func describe(in inbound.Spec) string {
 	}
 	if in.UDPQueryTimeout != 0 {
 		text += " udp_query_timeout " + DurationText(in.UDPQueryTimeout)
+	}
+	if in.Source != (source.Source{}) {
+		text += " source " + in.Source.String()
+	}
+	if in.Mark != 0 {
+		text += fmt.Sprintf(" mark %#x", in.Mark)
+	}
+	if in.Device != "" {
+		text += " bind_iface " + in.Device
 	}
 	return text
 }

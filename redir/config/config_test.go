@@ -1,12 +1,14 @@
 package config
 
 import (
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 func testConfig() Config {
@@ -15,7 +17,8 @@ func testConfig() Config {
 		"user": {`a "quoted" <name>`}, "rules.iface": {"lan0", "lan1"}, "rules.dport": {"443"},
 	}
 	c := Config{Inbounds: []inbound.Spec{
-		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour, UDPQueryTimeout: time.Minute},
+		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour, UDPQueryTimeout: time.Minute,
+			Source: source.Source{Kind: source.Address, IPv4: netip.MustParseAddr("203.0.113.5"), IPv6: netip.MustParseAddr("2001:db8::5")}, Mark: 0x12, Device: "wan1"},
 		{Kind: inbound.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
 	}}
 	for _, k := range testKeys() {
@@ -27,7 +30,7 @@ func testConfig() Config {
 func TestPrint(t *testing.T) {
 	const want = `{
   "inbounds": [
-    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h", "udp_query_timeout": "1m"},
+    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h", "udp_query_timeout": "1m", "source": "203.0.113.5,2001:db8::5", "mark": "0x12", "bind_iface": "wan1"},
     {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]}
   ],
   "udp_timeout": "5m",
@@ -79,9 +82,9 @@ func TestChanges(t *testing.T) {
 	after.Settings[6].Texts = nil
 	after.Settings[7].Texts = strings.Fields("1 2 3 4 5 6")
 	want := []string{
-		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h udp_query_timeout 1m`,
+		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h udp_query_timeout 1m source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1`,
 		`closed redirect-in: redirect 10.0.0.1:12346 tcp`,
-		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h udp_query_timeout 1m`,
+		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h udp_query_timeout 1m source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1`,
 		`udp_timeout 5m -> 10m`,
 		`rules.iface lan0,lan1 -> none`,
 		`rules.dport 443 -> 6 entries`,

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout", "udp_query_timeout"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -86,6 +87,9 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 		return in, err
 	}
 	if in.UDPQueryTimeout, err = r.timeout("udp_query_timeout"); err != nil {
+		return in, err
+	}
+	if err := r.way(&in); err != nil {
 		return in, err
 	}
 	in.Tag, err = r.tag(Listen(in))
@@ -184,6 +188,32 @@ func (r *inboundReader) timeout(key string) (time.Duration, error) {
 		return 0, r.fault(key, n, "must be more than 0, not %s", n)
 	}
 	return timeout, nil
+}
+
+// way sets how what comes by in leaves.
+func (r *inboundReader) way(in *inbound.Spec) error {
+	if n, ok := r.members.find("source"); ok {
+		text, _ := n.value.(string)
+		s, err := source.Parse(text)
+		if err != nil {
+			return r.fault("source", n, "%v", err)
+		}
+		in.Source = s
+	}
+	if n, ok := r.members.find("mark"); ok {
+		text, isMark := Text.text(n)
+		mark, err := strconv.ParseUint(text, 0, 32)
+		if !isMark || err != nil || mark == 0 {
+			return r.fault("mark", n, `want a mark other than 0, as 18 or "0x12", not %s`, n)
+		}
+		in.Mark = uint32(mark)
+	}
+	if n, ok := r.members.find("bind_iface"); ok {
+		if in.Device, ok = n.value.(string); !ok || in.Device == "" {
+			return r.fault("bind_iface", n, "want the name of an interface, not %s", n)
+		}
+	}
+	return nil
 }
 
 // tag names the inbound; without the key, by where it listens.

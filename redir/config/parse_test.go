@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 // testKeys stand for the program's: one of each kind.
@@ -61,6 +62,11 @@ func TestParseInbounds(t *testing.T) {
 		"a fraction of a second": {
 			`{"type": "tproxy", "listen_port": 12345, "udp_timeout": 1.5}`,
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
+		},
+		"a way of its own": {
+			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1"}`,
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true,
+				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1"}},
 		},
 		"one port, a network each": {
 			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "network": "udp"},
@@ -174,6 +180,9 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "tproxy", "udp_timeout": 0`), `2:57: inbounds[0].udp_timeout: must be more than 0, not 0`},
 		{inbound(`"type": "tproxy", "udp_timeout": "soon"`), `2:57: inbounds[0].udp_timeout: want a time as "5m", or a number of seconds, not "soon"`},
 		{inbound(`"type": "tproxy", "udp_query_timeout": 0`), `2:63: inbounds[0].udp_query_timeout: must be more than 0, not 0`},
+		{inbound(`"type": "tproxy", "source": "me"`), `2:52: inbounds[0].source: source "me": want gateway, client, client-address or an address, as 203.0.113.5 or 203.0.113.5,2001:db8::5`},
+		{inbound(`"type": "tproxy", "mark": 0`), `2:50: inbounds[0].mark: want a mark other than 0, as 18 or "0x12", not 0`},
+		{inbound(`"type": "tproxy", "bind_iface": 1`), `2:56: inbounds[0].bind_iface: want the name of an interface, not 1`},
 		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
 		{
 			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // Inbound is a Spec that is open, as its listeners on all reactors see it. It
@@ -20,6 +21,7 @@ type Inbound struct {
 	FlowTimeout  int64  // ns; the Spec's own or the one for all
 	QueryTimeout int64  // ns; likewise
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
+	Path         upstream.Path
 	waiting      []waitingSocket
 }
 
@@ -32,12 +34,18 @@ type waitingSocket struct {
 }
 
 // New is spec, not open yet.
-func New(spec Spec, id uint16, otherwise Timeouts) *Inbound {
+func New(spec Spec, id uint16, otherwise Defaults) *Inbound {
 	return &Inbound{
 		Spec: spec, ID: id,
-		FlowTimeout:  int64(cmp.Or(spec.UDPTimeout, otherwise.UDP)),
-		QueryTimeout: int64(cmp.Or(spec.UDPQueryTimeout, otherwise.UDPQuery)),
+		FlowTimeout:  int64(cmp.Or(spec.UDPTimeout, otherwise.UDPTimeout)),
+		QueryTimeout: int64(cmp.Or(spec.UDPQueryTimeout, otherwise.UDPQueryTimeout)),
+		Path:         otherwise.PathOf(&spec),
 	}
+}
+
+// SameAs reports whether what comes by both is treated alike.
+func (in *Inbound) SameAs(other *Inbound) bool {
+	return in.Spec == other.Spec && in.FlowTimeout == other.FlowTimeout && in.QueryTimeout == other.QueryTimeout && in.Path == other.Path
 }
 
 // Open opens a socket of each network named for each worker, or none, and takes

@@ -56,7 +56,7 @@ func TestOpenInherited(t *testing.T) {
 		if h.Len() != c.inherited+2 {
 			t.Errorf("%d sockets were inherited, want %d", h.Len(), c.inherited+2)
 		}
-		in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Timeouts{})
+		in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Defaults{})
 		if err := in.Open(c.workers, true, false, nil, h); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestOpenInherited(t *testing.T) {
 func TestOpenWithoutInheritance(t *testing.T) {
 	fds, at := listeners(t, 1)
 	defer unix.Close(fds[0])
-	in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Timeouts{})
+	in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Defaults{})
 	var none *Inherited
 	if err := in.Open(1, true, false, nil, none); err == nil {
 		in.Close()

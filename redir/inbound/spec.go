@@ -1,10 +1,14 @@
 package inbound
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
+
+	"sluice/redir/source"
+	"sluice/redir/upstream"
 )
 
 // Kind is how netfilter hands traffic to an inbound.
@@ -40,10 +44,27 @@ type Spec struct {
 	UDPTimeout time.Duration
 	// UDPQueryTimeout is that of a session which is a lookup; 0 likewise.
 	UDPQueryTimeout time.Duration
+
+	// How upstreams of what comes by it leave; zero values take what holds for all.
+	Source source.Source
+	Mark   uint32 // SO_MARK
+	Device string // an interface or a VRF
 }
 
-// Timeouts are the idle times of UDP sessions of inbounds that name none.
-type Timeouts struct{ UDP, UDPQuery time.Duration }
+// Defaults are for inbounds that name none of their own.
+type Defaults struct {
+	UDPTimeout, UDPQueryTimeout time.Duration
+	Path                        upstream.Path
+}
+
+// PathOf is how upstreams of what comes by an inbound leave.
+func (d *Defaults) PathOf(s *Spec) upstream.Path {
+	path := d.Path
+	path.Source = s.Source.Or(path.Source)
+	path.Mark = cmp.Or(s.Mark, path.Mark)
+	path.Device = cmp.Or(s.Device, path.Device)
+	return path
+}
 
 // Validate reports the first setting that makes no sense, and what would.
 func (s *Spec) Validate() error {

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"net/netip"
+
 	"sluice/loop"
 	"sluice/redir/admit"
 	"sluice/redir/inbound"

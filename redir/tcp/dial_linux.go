@@ -30,7 +30,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	cause := w.shared.admission.Check(dest)
-	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest, w.set.Path.Mark) {
+	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
 		cause = count.RefusedOwnUpstream
 	}
 	if cause != 0 {
@@ -63,7 +63,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 // dial starts the handshake with dest.
 func (c *conn) dial(dest netip.AddrPort) {
 	fd := c.upstream.fd
-	if err := upstream.Connect(fd, dest, &c.w.set.Path); err != nil {
+	if err := upstream.Connect(fd, dest, &c.in.Path); err != nil {
 		c.fail(upstream.CauseOf(err), err)
 		return
 	}

@@ -52,7 +52,7 @@ func testWorker(t *testing.T) *Worker {
 func (w *Worker) addConn(t *testing.T, idle int64, answered bool) *conn {
 	t.Helper()
 	c := w.conns.add()
-	c.w, c.in, c.active = w, inbound.New(inbound.Spec{Tag: "t"}, 1, inbound.Timeouts{}), w.r.Now()-idle
+	c.w, c.in, c.active = w, inbound.New(inbound.Spec{Tag: "t"}, 1, inbound.Defaults{}), w.r.Now()-idle
 	pair := func() int {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {

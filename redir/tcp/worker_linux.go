@@ -10,7 +10,6 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
-	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -21,7 +20,6 @@ type Settings struct {
 	IdleTimeout      time.Duration // without traffic
 	HalfCloseTimeout time.Duration // the same, once one side has ended
 	Client, Upstream socket.Keepalive
-	Path             upstream.Path // of upstream sockets
 	// ClientCongestion is the congestion control of clients' sockets; "" leaves
 	// them what they have.
 	ClientCongestion string

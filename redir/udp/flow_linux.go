@@ -60,7 +60,7 @@ var errManyEnding = errors.New("sessions end faster than their sockets can be cl
 // open makes the flow of a client that has none. It returns nil when there is
 // nothing to make it of, or the client is sluice itself.
 func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest, w.set.Path.Mark) {
+	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
 	}
@@ -77,7 +77,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(m.Source.Addr())
+	fd, errno := w.upstreamSocket(m.Source.Addr(), &in.Path)
 	if errno != 0 {
 		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
@@ -141,13 +141,13 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 // upstreamSocket makes a socket of the client's family. When fds have run out
 // it gives up a write-back socket for it, and a session for the
 // next.
-func (w *Worker) upstreamSocket(client netip.Addr) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, &w.set.Path, w.set.ICMP)
+func (w *Worker) upstreamSocket(client netip.Addr, path *upstream.Path) (int, syscall.Errno) {
+	fd, errno := upstream.Datagram(client, path, w.set.ICMP)
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
 		if w.toClient.giveUpOne() {
-			fd, errno = upstream.Datagram(client, &w.set.Path, w.set.ICMP)
+			fd, errno = upstream.Datagram(client, path, w.set.ICMP)
 		}
 	}
 	if errno == 0 {

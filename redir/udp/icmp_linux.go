@@ -51,10 +51,10 @@ func (m *messenger) open() (err error) {
 		return nil
 	}
 	w := m.w
-	if m.v4, err = openICMP4(w.set.Path.Mark); err != nil {
+	if m.v4, err = openICMP4(w.set.Mark); err != nil {
 		return err
 	}
-	if m.v6, err = openICMP6(w.set.Path.Mark); err == nil && m.v6 >= 0 {
+	if m.v6, err = openICMP6(w.set.Mark); err == nil && m.v6 >= 0 {
 		err = w.r.Add(m.v6, loop.Readable, m)
 	}
 	if err != nil {

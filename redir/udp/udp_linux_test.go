@@ -18,7 +18,6 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
-	"sluice/redir/upstream"
 )
 
 // patience bounds every wait for something that must come.
@@ -68,7 +67,7 @@ func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w, err := NewWorker(s.shared, r, &Settings{Path: upstream.Path{Mark: 2}, ICMP: true}, counters, count.NewLog(zerolog.Nop()), self)
+		w, err := NewWorker(s.shared, r, &Settings{Mark: 2, ICMP: true}, counters, count.NewLog(zerolog.Nop()), self)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,14 +12,13 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
-	"sluice/redir/upstream"
 )
 
 // Settings is what may change while running. A worker's copy is replaced
 // whole, on its reactor's thread.
 type Settings struct {
-	Path upstream.Path // of upstream sockets
-	ICMP bool          // pass ICMP errors about upstream datagrams on to clients
+	Mark uint32 // SO_MARK of ICMP errors that are sent
+	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
 }
 
 // Shared is what all workers see.
@@ -114,7 +113,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 // Set replaces the settings.
 func (w *Worker) Set(set *Settings) {
 	w.set = set
-	w.icmp.setMark(set.Path.Mark)
+	w.icmp.setMark(set.Mark)
 }
 
 // Relabel makes the listeners of from those of to, which has the same address.

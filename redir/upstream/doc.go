@@ -8,6 +8,6 @@
 // Glossary:
 //
 //   - upstream: sluice's own socket towards dest.
-//   - path: how upstreams leave: mark, device, congestion control.
+//   - path: how upstreams leave: source, mark, device, congestion control.
 //   - mark: SO_MARK of every upstream (socket(7)); 0 sets none.
 package upstream

@@ -1,6 +1,10 @@
 package upstream
 
-import "fmt"
+import (
+	"fmt"
+
+	"sluice/redir/source"
+)
 
 // mostDeviceName is the length of the longest name of an interface, in bytes
 // (IFNAMSIZ - 1, linux/if.h).
@@ -8,6 +12,7 @@ const mostDeviceName = 15
 
 // Path is how sockets towards destinations leave the machine.
 type Path struct {
+	Source     source.Source
 	Mark       uint32 // SO_MARK, 0 for none
 	Device     string // SO_BINDTODEVICE: an interface or a VRF; "": wherever the routes lead
 	Congestion string // TCP_CONGESTION; "": the namespace's default
