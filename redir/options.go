@@ -3,6 +3,7 @@ package redir
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -37,8 +38,9 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path       upstream.Path // of upstream sockets, where an inbound names nothing else
-	AllowLocal bool          // permit the gateway's own addresses as destinations
+	Path        upstream.Path  // of upstream sockets, where an inbound names nothing else
+	AcceptProxy []netip.Prefix // who begins connections with a PROXY header
+	AllowLocal  bool           // permit the gateway's own addresses as destinations
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode

@@ -20,6 +20,7 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Client:           o.KeepaliveClient,
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
+		Fronts:           o.AcceptProxy,
 	}
 }
 

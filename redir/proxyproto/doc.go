@@ -6,7 +6,7 @@
 //	                                 ├──► at least so long, Incomplete: ask again with more
 //	                                 ├──► Absent: the stream begins with something else
 //	                                 └──► Malformed
-//	source, dest ──► AppendV1, AppendV2 ──► header
+//	source, dest ──► AppendV1, AppendV2, Sending.Append ──► header
 //
 // Parse looks at a byte slice, keeps nothing of it and allocates nothing: it can
 // be asked again and again while a header arrives byte by byte.
