@@ -24,16 +24,20 @@ import (
 // acceptingFrom trusts the lab's own client, and none of its other addresses.
 var acceptingFrom = []string{"--accept-proxy=" + lab.Client4, "--accept-proxy=" + lab.Client6}
 
-// behind is who a front says that it speaks for.
+// behind is who a front says that it speaks for, reached where that one connected to.
 func (w way) behind() netip.AddrPort {
 	return netip.AddrPortFrom(w.pick("203.0.113.9", "2001:db8::9"), 45678)
 }
 
-// header is one of a version: behind reached some address of the front.
+func (w way) reached() netip.AddrPort {
+	return netip.AddrPortFrom(w.pick("203.0.113.1", "2001:db8::1"), 443)
+}
+
+// header is one of a version.
 func (w way) header(t *testing.T, version byte, tlvs ...proxyproto.TLV) []byte {
 	t.Helper()
 	h := proxyproto.HeaderProxyFromAddrs(version, net.TCPAddrFromAddrPort(w.behind()),
-		net.TCPAddrFromAddrPort(netip.AddrPortFrom(w.pick("203.0.113.1", "2001:db8::1"), 443)))
+		net.TCPAddrFromAddrPort(w.reached()))
 	if err := h.SetTLVs(tlvs); err != nil {
 		t.Fatal(err)
 	}
@@ -89,9 +93,9 @@ func TestAcceptProxy(t *testing.T) {
 					}
 					t.Run(fmt.Sprintf("%s by %d before %d", name, piece, follows), func(t *testing.T) {
 						near := g.frontConn(t, w.dest(0))
-						client := w.behind()
+						client, dest := w.behind(), w.reached()
 						if c.front {
-							client = near.LocalAddr().(*net.TCPAddr).AddrPort()
+							client, dest = near.LocalAddr().(*net.TCPAddr).AddrPort(), w.dest(0)
 						}
 						stream := append(bytes.Clone(c.header), payload(follows)...)
 						for len(stream) > 0 {
@@ -101,8 +105,8 @@ func TestAcceptProxy(t *testing.T) {
 						}
 						far := accept(t, ln)
 						in := readHeader(t, far)
-						if in.source != client || in.dest != w.dest(0) {
-							t.Errorf("the client is %v, its destination %v, want %v, %v", in.source, in.dest, client, w.dest(0))
+						if in.source != client || in.dest != dest {
+							t.Errorf("the client is %v, its destination %v, want %v, %v", in.source, in.dest, client, dest)
 						}
 						mustWrite(t, far, []byte("welcome"))
 						wantBytes(t, near, []byte("welcome"))

@@ -70,6 +70,8 @@ func (g *gateway) serveTold(t *testing.T) {
 // sent as mapped.
 type told struct{ source, dest netip.AddrPort }
 
+func (a told) String() string { return fmt.Sprintf("%v to %v", a.source, a.dest) }
+
 // curlFrom asks as a client, and returns what was answered and what ought to be.
 func (g *gateway) curlFrom(t *testing.T, client netip.Addr, to, dest netip.AddrPort) (got, want told) {
 	t.Helper()
@@ -111,8 +113,8 @@ func TestSendProxyToRealServers(t *testing.T) {
 }
 
 // TestHAProxyInFront asserts that the client of an HAProxy which sends headers is
-// the client for sluice, and so for nginx and HAProxy behind it; also where the
-// two families meet.
+// the client for sluice, and so for nginx and HAProxy behind it, where it
+// connected to the one in front; also where the two families meet.
 func TestHAProxyInFront(t *testing.T) {
 	t.Parallel()
 	haproxy := needProgram(t, "haproxy", "haproxy")
@@ -130,8 +132,8 @@ func TestHAProxyInFront(t *testing.T) {
 							bind := netip.AddrPortFrom(near.pick("10.78.0.100", "fd78::100"), port)
 							cfg := filepath.Join(t.TempDir(), "haproxy.cfg")
 							writeFile(t, cfg, fmt.Sprintf(frontConf, bind, w.dest(i), front))
-							runIn(t, g.Client, []uint16{port}, haproxy, "-db", "-f", cfg)
-							if got, want := g.curlFrom(t, near.normal(), bind, w.dest(i)); got != want {
+							serveIn(t, g.Client, []uint16{port}, haproxy, "-db", "-f", cfg)
+							if got, want := g.curlFrom(t, near.normal(), bind, bind); got != want {
 								t.Errorf("%v, from %v: told %v, want %v", w, near.normal(), got, want)
 							}
 						}

@@ -36,11 +36,11 @@ func (g *gateway) runClient(t *testing.T, limit time.Duration, program string, a
 // until it listens on the TCP ports.
 func (g *gateway) serve(t *testing.T, listens []uint16, program string, args ...string) {
 	t.Helper()
-	runIn(t, g.Server, listens, program, args...)
+	serveIn(t, g.Server, listens, program, args...)
 }
 
-// runIn is serve in any namespace.
-func runIn(t *testing.T, ns *lab.Namespace, listens []uint16, program string, args ...string) {
+// serveIn does so in any namespace.
+func serveIn(t *testing.T, ns *lab.Namespace, listens []uint16, program string, args ...string) {
 	t.Helper()
 	var out bytes.Buffer
 	cmd := ns.Command(context.Background(), program, args...)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/pires/go-proxyproto"
+	"golang.org/x/sys/unix"
 )
 
 // introduction is what a server was told by the header of a connection.
@@ -138,4 +139,23 @@ func TestSendProxyOfAnInbound(t *testing.T) {
 	g.signal(t, syscall.SIGHUP)
 	until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 	want(1, 0)
+}
+
+// TestSendProxyAtOnce asserts that the header leaves with the last packet of the
+// handshake, and a client's bytes that are there already right behind it.
+func TestSendProxyAtOnce(t *testing.T) {
+	t.Parallel()
+	overWays(t, ways(), func(t *testing.T, w way) {
+		t.Parallel()
+		g := startGateway(t, setup{flags: []string{"--send-proxy=v2"}})
+		_, far, _ := g.pairTold(t, w, 2)
+		control(t, far, func(fd int) error {
+			info, err := unix.GetsockoptTCPInfo(fd, unix.SOL_TCP, unix.TCP_INFO)
+			const packets = 2 // SYN, and the handshake's last ACK with the header (tcp_create_openreq_child counts the SYN)
+			if err == nil && (info.Segs_in != packets || info.Data_segs_in != 1) {
+				t.Errorf("%d packets came, %d of them with data", info.Segs_in, info.Data_segs_in)
+			}
+			return err
+		})
+	})
 }

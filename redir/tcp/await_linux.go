@@ -110,6 +110,9 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 		return
 	}
 	c.of.Release()
+	if h.HasAddrs() && c.in.Path.SendProxy.On() {
+		c.extra = &extra{reached: socket.EndpointOf(h.Dest)}
+	}
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
 	c.w.conns.dial(c)

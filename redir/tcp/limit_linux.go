@@ -43,7 +43,7 @@ func (c *conn) allowed(l limit) time.Duration {
 	case halfCloseLimit:
 		return c.w.set.HalfCloseTimeout
 	case lingerLimit:
-		return c.linger.pause
+		return c.extra.linger.pause
 	}
 	return c.w.set.IdleTimeout
 }

@@ -2,9 +2,6 @@ package tcp
 
 import (
 	"net/netip"
-
-	"sluice/redir/inbound"
-	"sluice/redir/socket"
 )
 
 // introduce tells the destination whose connection it gets, where it is to be
@@ -14,16 +11,18 @@ func (c *conn) introduce() {
 		return
 	}
 	c.relay.Preface(clientSide, c.in.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
+	c.extra = nil
 }
 
-// reached is the address that the client connected to, wherever the conn goes.
+// reached is the address that the client connected to, wherever the conn goes. A
+// front's client connected to the front.
 func (c *conn) reached() netip.AddrPort {
-	dest := c.dest.AddrPort()
-	if c.in.Kind == inbound.Redirect {
-		return dest
+	if c.extra != nil {
+		return c.extra.reached.AddrPort()
 	}
-	if local, err := socket.LocalAddr(c.client.fd); err == nil && local.IsValid() {
-		return local
+	dest := c.dest.AddrPort()
+	if first, err := c.in.Kind.Dest(c.client.fd, dest.Addr()); err == nil {
+		return first
 	}
 	return dest
 }
