@@ -3,6 +3,7 @@ package redir
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -38,9 +39,10 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path          upstream.Path // of upstream sockets, where an inbound names nothing else
-	RequireSource bool          // refuse a client that cannot have the source that it should, instead of giving it the gateway's
-	AllowLocal    bool          // permit the gateway's own addresses as destinations
+	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
+	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's
+	AllowLocal    bool           // permit the gateway's own addresses as destinations
+	AcceptProxy   []netip.Prefix // who begins connections with a PROXY header
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode

@@ -21,6 +21,7 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
 		RequireSource:    o.RequireSource,
+		Fronts:           o.AcceptProxy,
 	}
 }
 

@@ -41,6 +41,9 @@ const (
 	RefusedClientDials    // likewise
 	RefusedClientRate     // likewise
 	RefusedClientSessions // likewise
+	RefusedProxyAbsent    // a front's connection that began without a PROXY header
+	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
+	RefusedProxyLate      // the same: with less than one, for too long
 	RefusedEnding         // a connection that came after sluice was told to end
 	RefusedSource         // a client whose own address may not be borne (admit.Admission.MayBear)
 
@@ -57,7 +60,7 @@ const (
 	TimedOutHalfClosed
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
-	ClientsGone   // connections that the client reset before they were accepted
+	ClientsGone   // connections that the client reset before they were accepted, or a front ended without a header
 	GaveWayDial   // ended for a new connection: the upstream had not answered for the longest
 	GaveWayIdle   // the same: nothing had moved for the longest
 	GaveWayStall  // ended for want of memory: a reader that took nothing
@@ -99,6 +102,9 @@ var counterNames = [numCounters]string{
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",
+	RefusedProxyAbsent:    "refused_proxy_absent",
+	RefusedProxyMalformed: "refused_proxy_malformed",
+	RefusedProxyLate:      "refused_proxy_late",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",

@@ -40,7 +40,8 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		socket.Reset(fd)
 		return
 	}
-	of := l.account(from, dest)
+	front := w.set.isFront(from.Addr())
+	of := l.hold(from, dest, front)
 	if of == nil {
 		socket.Reset(fd)
 		return
@@ -55,6 +56,10 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)
+		return
+	}
+	if front {
+		c.await()
 		return
 	}
 	c.dial(dest)
@@ -107,6 +112,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	}
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
+	c.introduce()
 	c.pump()
 	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
 		upstream.AckNow(e.fd)

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +25,8 @@ type Settings struct {
 	// them what they have.
 	ClientCongestion string
 	RequireSource    bool // refuse a client that cannot have the source that it should
+	// Fronts are who begins connections with a PROXY header.
+	Fronts []netip.Prefix
 }
 
 // Shared is what all workers see.
@@ -89,6 +92,7 @@ type Worker struct {
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
 	stalled   atomic.Int64
+	header    [mostHeader]byte // where one is read or written; holds nothing between two edges
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
