@@ -37,6 +37,9 @@ func (r *Relay) Start(w *Workspace, a, b int) {
 	*r = Relay{w: w, sides: [2]side{{fd: int32(a), seen: Out}, {fd: int32(b), seen: Out}}}
 }
 
+// Replace puts another socket in the place of one side's, of which Notify has told nothing.
+func (r *Relay) Replace(s Side, fd int) { r.sides[s] = side{fd: int32(fd), seen: Out} }
+
 // Notify notes an edge of one side. It makes no system call; Pump acts on it.
 func (r *Relay) Notify(s Side, ev Events) {
 	seen := r.sides[s].seen | ev

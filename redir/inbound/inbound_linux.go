@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/redir/resolve"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -22,8 +23,14 @@ type Inbound struct {
 	QueryTimeout int64  // ns; likewise
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	Path         upstream.Path
+	Dests        *resolve.Dests // of a Direct one: where it leads now
+	Foreign      bool           // listens at an address that the machine does not have
 	waiting      []waitingSocket
 }
+
+// IsTransparent reports whether the sockets may have an address that the machine
+// does not have.
+func (in *Inbound) IsTransparent() bool { return in.Kind == TProxy || in.Kind == Direct && in.Foreign }
 
 // waitingSocket is a bound socket, made for the worker of an index.
 type waitingSocket struct {
@@ -69,7 +76,7 @@ func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *
 // openAddr opens a socket for each network and worker; held tells that sluice
 // itself still has the port.
 func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool, inherited *Inherited) error {
-	transparent := in.Kind == TProxy
+	transparent := in.IsTransparent()
 	for _, n := range []struct {
 		wanted  bool
 		network int
@@ -113,7 +120,7 @@ func (in *Inbound) adopt(addr netip.AddrPort, workers, network int, inherited *I
 		in.waiting = append(in.waiting, waitingSocket{i % workers, network, addr, fd})
 	}
 	for _, fd := range fds {
-		if err := socket.Adopt(fd, addr, in.Kind == TProxy, network); err != nil {
+		if err := socket.Adopt(fd, addr, in.IsTransparent(), network); err != nil {
 			return 0, err
 		}
 	}

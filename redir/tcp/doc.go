@@ -9,6 +9,7 @@
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
 //	dial     decides where one goes and opens its upstream
+//	forward  finds where a forward leads, and goes on with its next address
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
 //	guard    watches a conn that has lived for a while for peers that vanish

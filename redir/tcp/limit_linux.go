@@ -63,7 +63,7 @@ func (c *conn) Expired(now int64) {
 		c.lingerLook(now)
 		return
 	case connectLimit:
-		c.fail(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
+		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
 		return
 	}
 	if left := c.active + int64(c.allowed(c.armedFor)) - now; left > 0 {

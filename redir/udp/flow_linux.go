@@ -39,6 +39,8 @@ type flow struct {
 	fd    int
 	id    uint32
 	key   nat.Key
+	scope uint32        // interface index of a link-local client, else 0
+	view  *view         // how its client sees its remotes; nil: as they are
 	of    *admit.Client // who holds it
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
@@ -73,11 +75,16 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errManyEnding)
 		return nil
 	}
+	view, to, cause := w.viewOf(in, m)
+	if cause != 0 {
+		w.refuse(cause, in, m)
+		return nil
+	}
 	of := w.account(key, in, m)
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(m.Source.Addr(), &in.Path)
+	fd, errno := w.upstreamSocket(to.Addr(), &in.Path)
 	if errno != 0 {
 		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
@@ -85,11 +92,11 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		return nil
 	}
 	w.lastFlow++
-	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key, of: of}
+	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key, of: of, scope: m.SourceScope, view: view}
 	if w.noRuns {
 		f.gso.Disable()
 	}
-	f.other.Store(!asksAt(m.Dest))
+	f.other.Store(!f.asks(m.Dest))
 	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
 	e, victim, inserted := w.shared.flows.Insert(key, f, now, timeouts)
 	if victim != nil {
@@ -138,16 +145,16 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 	return nil
 }
 
-// upstreamSocket makes a socket of the client's family. When fds have run out
+// upstreamSocket makes a socket of the destination's family. When fds have run out
 // it gives up a write-back socket for it, and a session for the
 // next.
-func (w *Worker) upstreamSocket(client netip.Addr, path *upstream.Path) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, path, w.set.ICMP)
+func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, syscall.Errno) {
+	fd, errno := upstream.Datagram(dest, path, w.set.ICMP)
 	switch errno {
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
 		if w.toClient.giveUpOne() {
-			fd, errno = upstream.Datagram(client, path, w.set.ICMP)
+			fd, errno = upstream.Datagram(dest, path, w.set.ICMP)
 		}
 	}
 	if errno == 0 {

@@ -12,6 +12,10 @@ import (
 // can write to the client.
 var errOtherFamily = errors.New("the remote is of another address family than the client")
 
+// errStranger says that a datagram has come to a forward's session from elsewhere
+// than where the forward leads.
+var errStranger = errors.New("the forward does not lead there")
+
 // clientQueue holds the replies of this turn, grouped by the write-back socket
 // that will send them.
 type clientQueue struct {
@@ -62,6 +66,9 @@ func (f *flow) Ready(ev loop.Events) {
 	if ev&loop.Error != 0 {
 		w.icmp.passOn(f)
 		socket.TakeError(f.fd) // reading it clears it
+		if f.closed {
+			return // it was a forward's, which leads elsewhere too
+		}
 	}
 	q := &w.toClient
 	for {
@@ -100,6 +107,10 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	q.slots.Message(int(slot), m)
 	if m.Truncated {
 		w.counters.Add(count.DroppedTruncated, 1)
+		return
+	}
+	if from := m.Source; !f.known(m) {
+		w.dropped(count.DroppedStranger, m.Datagrams(), f.client(), from, errStranger)
 		return
 	}
 	if m.Source.Addr().Is4() != f.client().Addr().Is4() {
@@ -155,7 +166,7 @@ func (w *Worker) sendBack(b *writeBack) (total loop.SendResult) {
 		m, f := &q.messages[slot], q.flows[slot]
 		if f != last {
 			last = f
-			e.Dest, e.DestScope = f.client(), f.key.Scope()
+			e.Dest, e.DestScope = f.client(), f.scope
 		}
 		e.Source, e.SourceScope = m.Source.Addr(), m.SourceScope
 		if b.raw {

@@ -30,7 +30,9 @@ type upstreamQueue struct {
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
 	lastDest    netip.AddrPort
+	lastDestIn  *inbound.Inbound
 	lastVerdict count.Counter
+	lastVariant uint32
 	lastIn      *inbound.Inbound
 	lastSource  netip.AddrPort
 	lastScope   uint32
@@ -101,14 +103,14 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope = m.Dest, m.DestScope
+		to.Dest, to.DestScope = f.sentTo(m)
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
-			w.sendOut(f, &total)
+			w.sendOut(g.entry, &total)
 			rest, whole = w.out.Push(&to, rest, m.Segment, &f.gso)
 		}
 	}
-	w.sendOut(f, &total)
+	w.sendOut(g.entry, &total)
 	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
 		socket.SetSendBuffer(f.fd, bulkBuffer)
 	}
@@ -116,7 +118,8 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 }
 
 // sendOut sends what was pushed, and adds what became of it to total.
-func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
+func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
+	f := e.Value
 	sent := w.out.Send(f.fd, &f.gso)
 	total.Datagrams += sent.Datagrams
 	total.Bytes += sent.Bytes
@@ -131,6 +134,7 @@ func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
 			if w.set.ICMP {
 				w.icmp.tell(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
 			}
+			w.failed(e)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
 )
 
 // Settings is what may change while running. A worker's copy is replaced
@@ -19,6 +20,8 @@ import (
 type Settings struct {
 	Mark uint32 // SO_MARK of ICMP errors that are sent
 	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
+	// Ports are those at which diverted datagrams are sent on.
+	Ports *portmap.Map
 }
 
 // Shared is what all workers see.
