@@ -49,6 +49,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, true), nil
 	case outNotIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, true), nil
+	case outIn:
+		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, false), nil
 	case outIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, nameIs(t.name, false)}, nil
 	case protoIs:

@@ -35,6 +35,8 @@ func TestClientsSeen(t *testing.T) {
 		"divert":           {masquerade, func(s *Spec) { s.Established = Divert }, []string{"10.9.2.1", "fd09:2::1"}},
 		"kernel":           {strict, func(s *Spec) { s.Sources.KernelReplies = true }, []string{"", ""}},
 		"kernel masked":    {masquerade + "\n" + strict, func(s *Spec) { s.Sources.KernelReplies = true }, []string{"10.9.2.1", "fd09:2::1"}},
+		"between":          {masquerade, func(s *Spec) { s.Ifaces, s.BetweenIfaces = []string{"lan", "wan"}, true }, []string{"10.9.2.1", "fd09:2::1"}},
+		"between plain":    {"", func(s *Spec) { s.Ifaces, s.BetweenIfaces = []string{"lan", "wan"}, true }, []string{"", ""}},
 		"TCP anywhere":     {masquerade + "\n" + strict, func(s *Spec) { s.Ifaces, s.UDPPort = nil, 0 }, []string{"10.9.2.1", "fd09:2::1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,7 @@ type (
 	}
 	ifaceNotIn struct{ set string }
 	outNotIn   struct{ set string }
+	outIn      struct{ set string }
 	outIs      struct{ name string }
 	protoIs    struct{ proto byte }
 	familyIs   struct{ family byte }
@@ -81,6 +82,7 @@ func (t ifaceIs) nft() string {
 }
 func (t ifaceNotIn) nft() string { return "iifname != @" + t.set }
 func (t outNotIn) nft() string   { return "oifname != @" + t.set }
+func (t outIn) nft() string      { return "oifname @" + t.set }
 func (t outIs) nft() string      { return fmt.Sprintf("oifname %q", t.name) }
 func (t protoIs) nft() string    { return "meta l4proto " + protoName(t.proto) }
 func (t familyIs) nft() string {

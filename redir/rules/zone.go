@@ -21,7 +21,7 @@ const (
 // no more.
 const (
 	answersLive = 2 * time.Minute
-	answersMost = 65535
+	answersMost = 1 << 18
 )
 
 // zoning has the client's leg tracked in a zone of its own: what divert would
@@ -113,7 +113,8 @@ func zoneOut(s Spec) chain {
 }
 
 // answers notes what would answer the UDP packets that the kernel forwards to
-// clients of flows that others began: nothing else tells such answers from a
+// clients of flows that others began, as ownFlows does what answers sluice from
+// where clients are: nothing else tells such answers from a
 // client's datagrams that are new before they are tracked. A client's own flows
 // that are under way are diverted from its next datagram on, Keep or not: they
 // bear the same address and port then, and the same NAT.
