@@ -23,6 +23,7 @@ type Settings struct {
 	// ClientCongestion is the congestion control of clients' sockets; "" leaves
 	// them what they have.
 	ClientCongestion string
+	RequireSource    bool // refuse a client that cannot have the source that it should
 }
 
 // Shared is what all workers see.
