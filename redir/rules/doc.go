@@ -46,9 +46,11 @@
 // What the kernel can tell of a packet before it is tracked chooses the zone:
 //
 //	from a client, opens a connection   the conditions by which divert takes it
-//	from a client, any other TCP        a socket that sluice accepted
+//	from a client, any other TCP        a socket that sluice accepted, or a SYN cookie
+//	                                    that it sent just before
 //	from a client, UDP                  those conditions, but for answers: packets
-//	                                    that answer a flow which the kernel forwarded
+//	                                    that answer a flow which the kernel forwarded,
+//	                                    or one of sluice's own
 //	sent by the gateway                 a source that it does not have, and no own mark
 //
 // Returns are known at whichever interface they come by: TCP by its transparent
@@ -84,7 +86,7 @@
 //   - return: a packet to an address that sluice's sockets bear and the gateway
 //     does not have.
 //   - answer: a UDP packet from a client's interface that answers what the kernel
-//     forwarded there; a set that packets fill knows it.
+//     forwarded or sluice sent there; a set that packets fill knows it.
 //   - remembered: a flow whose conntrack entry says that it is diverted.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which

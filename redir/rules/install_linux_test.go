@@ -206,7 +206,7 @@ func TestCommandsSetSysctls(t *testing.T) {
 // TestIPTablesPasted runs the printed iptables script with the real tools.
 func TestIPTablesPasted(t *testing.T) {
 	for name, spec := range specs() {
-		if spec.Fail == Open {
+		if spec.Fail == Open || spec.Sources.Clients { // refused
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -59,11 +59,7 @@ func returnChains(s Spec) []chain {
 	if !s.zoned() {
 		return nil
 	}
-	own := chain{name: chainOwnFlows}
-	own.add([]term{ctReply{}, accept}) // of a flow that others began
-	own.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
-	own.add([]term{setCtMark{s.CTOwn, s.CTOwnMask}}, []term{setCtLabel{ownLabel}}, []term{accept})
-	chains := []chain{own, back(s)}
+	chains := []chain{ownFlows(s), back(s)}
 	if s.returnsUDP() {
 		returned, returns := chain{name: chainReturned}, chain{name: chainReturns}
 		for _, family := range bothFamilies {
@@ -81,6 +77,21 @@ func returnChains(s Spec) []chain {
 		chains = append(chains, ended, lost)
 	}
 	return chains
+}
+
+// ownFlows notes in the conntrack entry that a flow is sluice's own, as remember
+// does. What is to answer by UDP from where clients are is noted too.
+func ownFlows(s Spec) chain {
+	c := chain{name: chainOwnFlows}
+	c.add([]term{ctReply{}, accept}) // of a flow that others began
+	if s.UDPPort != 0 {
+		for _, family := range bothFamilies {
+			c.add([]term{familyIs{family}, protoIs{protoUDP}, outIn{setIfaces}, answerTo(family)})
+		}
+	}
+	c.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
+	c.add([]term{setCtMark{s.CTOwn, s.CTOwnMask}}, []term{setCtLabel{ownLabel}}, []term{accept})
+	return c
 }
 
 // againReturns is returns in the last chain, where NAT is undone: sockets of IPv6
@@ -111,7 +122,6 @@ func ownSent(s Spec) [][]term {
 		return nil
 	}
 	return [][]term{
-		{markIs{s.OwnMark, s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{socketMarkIs{s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{ctReply{}, jump(chainBack)},
 	}
@@ -127,7 +137,7 @@ func back(s Spec) chain {
 	if len(protos) == 0 {
 		return c
 	}
-	c.add([]term{protoNotIn{protos}, goBack})
+	c.add([]term{ctZoneIs{Zone}, goBack}, []term{protoNotIn{protos}, goBack})
 	for _, own := range []term{ctMarkIs{s.CTOwn, s.CTOwnMask}, ctLabelIs{ownLabel}} {
 		c.add([]term{own, setMark{s.back().mark, s.back().mask}, accept})
 	}
