@@ -48,6 +48,12 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"source client: REDIRECT cannot carry": func(o *Options) {
 			o.Inbounds[0] = inbound.Spec{Kind: inbound.Redirect, Listen: o.Inbounds[0].Listen, TCP: true, Source: source.Source{Kind: source.Client}}
 		},
+		"both take UDP replies to clients at this port": func(o *Options) {
+			o.Path.Source.Kind = source.Client
+			o.Inbounds[0].Listen = netip.MustParseAddrPort("10.0.0.1:5")
+			o.Inbounds = append(o.Inbounds, o.Inbounds[0])
+			o.Inbounds[1].Listen = netip.MustParseAddrPort("10.0.0.2:5")
+		},
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {
 		o := testOptions()
