@@ -12,7 +12,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 		s.lastID++
 		in := inbound.New(spec, s.lastID, otherwise)
 		in.Lanes = s.lanes
-		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone, s.opts.Inherited); err != nil {
+		if err := in.Open(len(s.workers), in.TCP, in.UDP, in.Returns, gone, s.opts.Inherited); err != nil {
 			closeInbounds(opened)
 			return nil, err
 		}

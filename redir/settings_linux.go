@@ -21,10 +21,13 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
 		Fronts:           o.AcceptProxy,
+		RequireSource:    o.RequireSource,
 	}
 }
 
-func (o *Options) udpSettings() *udp.Settings { return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP} }
+func (o *Options) udpSettings() *udp.Settings {
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource}
+}
 
 // checkRights finds out at the start whether what traffic will need is allowed.
 func (o *Options) checkRights() error {

@@ -25,7 +25,8 @@ type Settings struct {
 	// them what they have.
 	ClientCongestion string
 	// Fronts are who begins connections with a PROXY header.
-	Fronts []netip.Prefix
+	Fronts        []netip.Prefix
+	RequireSource bool // refuse a client that cannot have the source that it should
 }
 
 // Shared is what all workers see.

@@ -155,14 +155,13 @@ func (m *messenger) passOn(f *flow) {
 		}
 		dest, ok := addrPortOf(to)
 		if e, said := parseError(m.control[:controlled]); ok && said && m.w.set.ICMP {
-			m.tell(f, dest, e, m.data[:n])
+			m.tell(f.client(), f.key.Scope(), dest, e, m.data[:n])
 		}
 	}
 }
 
-// tell sends the client of f the error e about what it sent to dest.
-func (m *messenger) tell(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
-	client := f.client()
+// tell sends a client (with its scope) the error e about what it sent to dest.
+func (m *messenger) tell(client netip.AddrPort, scope uint32, dest netip.AddrPort, e icmp.Error, payload []byte) {
 	fd := m.v6
 	if client.Addr().Is4() {
 		fd = m.v4
@@ -171,7 +170,7 @@ func (m *messenger) tell(f *flow, dest netip.AddrPort, e icmp.Error, payload []b
 		m.w.counters.Add(count.ICMPSuppressed, 1)
 		return
 	}
-	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: f.key.Scope(), Source: e.Offender}
+	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: scope, Source: e.Offender}
 	if !m.w.out.PushPrefixed(&packet, icmp.Append(m.message[:0], e, client, dest, payload), nil) {
 		return
 	}

@@ -18,6 +18,7 @@ type Path struct {
 	Device     string // SO_BINDTODEVICE: an interface or a VRF; "": wherever the routes lead
 	Congestion string // TCP_CONGESTION; "": the namespace's default
 	SendProxy  proxyproto.Sending
+	TOS        TOS
 }
 
 // Validate finds fault with a Device that no interface can be called.
