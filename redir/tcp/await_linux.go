@@ -122,15 +122,18 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	}
 }
 
-// listener is one by which c may have come.
+// listener is the one by which c came, or another of its inbound.
 func (c *conn) listener() *listener {
-	family := socket.Family(c.dest.AddrPort().Addr())
-	for _, l := range c.w.listeners {
-		if l.in == c.in && l.family == family {
-			return l
+	family, found := socket.Family(c.dest.AddrPort().Addr()), -1
+	for i, l := range c.w.listeners {
+		if l.in == c.in && (found < 0 || l.family == family) {
+			found = i
 		}
 	}
-	return &listener{w: c.w, in: c.in, fd: -1, spare: -1} // it was closed meanwhile
+	if found < 0 { // the inbound was closed, or changed, meanwhile
+		return &listener{w: c.w, in: c.in, fd: -1, spare: -1}
+	}
+	return c.w.listeners[found]
 }
 
 // refuseHeader ends a conn that did not begin as it must.
