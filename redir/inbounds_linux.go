@@ -1,6 +1,8 @@
 package redir
 
 import (
+	"net/netip"
+
 	"sluice/redir/inbound"
 )
 
@@ -17,6 +19,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 			return nil, err
 		}
 		s.warnForeign(in)
+		s.warnSource(in)
 		opened = append(opened, in)
 	}
 	return opened, nil
@@ -29,6 +32,17 @@ func (s *Server) warnForeign(in *inbound.Inbound) {
 		if in.Kind == inbound.Redirect && !addr.Addr().IsUnspecified() && !s.admission.IsOwn(addr.Addr()) {
 			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("listen", addr).
 				Msg("this machine does not have the address yet; what is redirected there is refused until it does")
+		}
+	}
+}
+
+// warnSource tells of a source that the machine does not have: whether it is routed
+// here, others know.
+func (s *Server) warnSource(in *inbound.Inbound) {
+	for _, addr := range []netip.Addr{in.Path.Source.IPv4, in.Path.Source.IPv6} {
+		if addr.IsValid() && !s.admission.IsOwn(addr) {
+			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("source", addr).
+				Msg("this machine does not have the source's address: replies come back only if it is routed here, and rules divert them or a local route delivers them (ip route add local ADDR dev lo)")
 		}
 	}
 }

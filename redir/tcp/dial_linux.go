@@ -33,6 +33,9 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
 		cause = count.RefusedOwnUpstream
 	}
+	if _, borne := w.sourceOf(in, from, dest); cause == 0 && !borne {
+		cause = w.fallBack(in, from, dest)
+	}
 	if cause != 0 {
 		w.counters.Add(cause, 1)
 		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
@@ -47,6 +50,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	}
 	c := w.conns.add()
 	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(dest), w.r.Now()
+	c.tos = l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: l.spare}
 	l.spare = -1
@@ -62,11 +66,11 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 
 // dial starts the handshake with dest.
 func (c *conn) dial(dest netip.AddrPort) {
-	fd := c.upstream.fd
-	if err := upstream.Connect(fd, dest, &c.in.Path); err != nil {
+	if err := c.connect(dest); err != nil {
 		c.fail(upstream.CauseOf(err), err)
 		return
 	}
+	fd := c.upstream.fd
 	if err := c.w.r.Add(fd, interest, &c.upstream); err != nil {
 		c.fail(count.FailedNoResource, err)
 		return

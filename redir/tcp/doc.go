@@ -8,6 +8,8 @@
 //	accept   takes connections from the kernel's queue, a share at a time
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
+//	source   whose address and port the upstream bears
+//	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
