@@ -2,11 +2,12 @@ package rules
 
 // Counters of the table.
 const (
-	countNew     = "diverted" // packets handed to a listener
-	countRunning = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
-	countRefused = "refused"  // packets dropped because nobody listened
-	countEscaped = "escaped"  // packets dropped because the policy rule or its route was gone
-	countOutput  = "output"   // packets of the gateway itself sent round to prerouting
+	countNew      = "diverted" // packets handed to a listener
+	countListened = "listened" // packets that went to a listener by themselves
+	countRunning  = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
+	countRefused  = "refused"  // packets dropped because nobody listened
+	countEscaped  = "escaped"  // packets dropped because the policy rule or its route was gone
+	countOutput   = "output"   // packets of the gateway itself sent round to prerouting
 )
 
 // Sets of the table.
@@ -23,14 +24,17 @@ const (
 
 func countersFor(s Spec) []string {
 	counters := []string{countNew}
-	if s.Via == Redirect {
+	if s.Via == Redirect && len(s.Listeners) == 0 {
 		return counters
 	}
 	counters = append(counters, countRunning)
+	if len(s.Listeners) > 0 {
+		counters = append(counters, countListened)
+	}
 	if s.Fail == Closed {
 		counters = append(counters, countRefused, countEscaped)
 	}
-	if s.Output {
+	if s.Output && s.Via == TProxy {
 		counters = append(counters, countOutput)
 	}
 	return counters
@@ -40,13 +44,19 @@ func countersFor(s Spec) []string {
 // wants a chain to be there before a rule that names it.
 func chainsFor(s Spec) []chain {
 	if s.Via == Redirect { // conntrack alone remembers and translates, no mark routes
-		chains := []chain{prerouting(s)}
+		chains := append(besideRedirect(s), wayChains(s)...)
+		if s.diverts() {
+			chains = append(chains, prerouting(s))
+		}
 		if s.Output {
 			chains = append(chains, output(s))
 		}
 		return chains
 	}
-	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s), history(s)}
+	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain)}
+	if s.diverts() {
+		chains = append(append(chains, remember(s), history(s)), wayChains(s)...)
+	}
 	if s.Output {
 		chains = append(chains, round(s))
 	}
@@ -60,21 +70,32 @@ func prerouting(s Spec) chain {
 	c := chain{name: "prerouting", kind: "filter", hook: "prerouting", priority: *s.Priority}
 	if s.Via == Redirect {
 		c.kind = "nat"
+		for _, match := range addressed(s) {
+			c.add(append(match, goBack))
+		}
 		c.add(ingress(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack}, []term{toGateway{}, goBack})
 	} else {
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
+		c.add(listening(s)...)
+		if !s.diverts() {
+			return c
+		}
 		c.add(ingress(s)...)
 		c.add(tooBigsUntracked(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
 		c.add(running(s, chainOwned)...)
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
+	c.add(elsewhere(s)...)
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	c.add(deliver(s)...)
+	c.add(byWay(s)...)
+	if s.hasRest() {
+		c.add(deliver(s)...)
+	}
 	return c
 }
 
@@ -91,7 +112,7 @@ func output(s Spec) chain {
 	if !s.Output {
 		return c
 	}
-	c.add([]term{protoNotIn{s.protos()}, goBack})
+	c.add([]term{protoNotIn{s.restProtos()}, goBack})
 	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
 	if s.ExcludeCgroup != "" {
 		c.add([]term{cgroupIs{s.ExcludeCgroup}, goBack})
@@ -134,21 +155,24 @@ func targets(s Spec) [][]term {
 	return rules
 }
 
-// deliver hands the rest to sluice. tproxy ends its rule when it finds no
+// deliver hands to sluice what arrived by no way.
+func deliver(s Spec) [][]term { return deliverTo(s, s.TCPPort, s.UDPPort) }
+
+// deliverTo hands the rest to sluice, at a port for each protocol. tproxy ends its rule when it finds no
 // listener (nft_tproxy_eval sets NFT_BREAK), and whatever stands after it in
 // the rule is left undone: the packet goes on unmarked. So open is the rule
 // alone, and closed is a drop behind it. What asks the connection tracker
 // stands in a chain of its own, since it ends its rule for a packet that is
 // not tracked (nft_ct_get_eval).
-func deliver(s Spec) [][]term {
+func deliverTo(s Spec, tcp, udp uint16) [][]term {
 	if s.Via == Redirect {
-		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{s.TCPPort}}}
+		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{tcp}}}
 	}
 	var rules [][]term
 	for _, to := range []struct {
 		proto byte
 		port  uint16
-	}{{protoTCP, s.TCPPort}, {protoUDP, s.UDPPort}} {
+	}{{protoTCP, tcp}, {protoUDP, udp}} {
 		if to.port != 0 {
 			rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
 				setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
@@ -158,17 +182,6 @@ func deliver(s Spec) [][]term {
 		rules = append(rules, []term{countIn{countRefused}, drop})
 	}
 	return rules
-}
-
-func (s Spec) protos() []byte {
-	var protos []byte
-	if s.TCPPort != 0 {
-		protos = append(protos, protoTCP)
-	}
-	if s.UDPPort != 0 {
-		protos = append(protos, protoUDP)
-	}
-	return protos
 }
 
 func (c *chain) add(rules ...[]term) { c.rules = append(c.rules, rules...) }

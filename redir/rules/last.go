@@ -8,11 +8,11 @@ const priorityLast = 1<<31 - 1
 // second time if somebody has put another mark in place of ours since, as
 // iptables' CONNMARK --restore-mark does without a mask.
 func last(s Spec) chain {
-	c := chain{name: "last", kind: "filter", hook: "prerouting", priority: priorityLast}
-	c.add([]term{markIs{s.Mark, s.Mask}, goBack})
-	c.add(errorsOf(chainAgain)...)
+	c := lastOfListeners(s)
 	switch {
-	case len(s.Ifaces) > 0:
+	case !s.diverts():
+		return c
+	case len(s.ingress()) > 0:
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	case !s.Output:
 		c.add([]term{ifaceIs{"lo", false}, goBack})
@@ -30,9 +30,12 @@ func last(s Spec) chain {
 // next one begins with what goes to the client, so that the client's packets
 // look like replies.
 func sent(s Spec) [][]term {
-	return [][]term{
+	rules := [][]term{
 		{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setMark{0, s.Mask}},
 		{markIs{s.Mark, s.Mask}, socketMarkIs{s.OwnMark}, setMark{0, s.Mask}},
-		{ctNew{}, sourceOfOthers{}, goTo(chainRemember)},
 	}
+	if s.diverts() && s.Via == TProxy {
+		rules = append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
+	}
+	return rules
 }

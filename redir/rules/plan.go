@@ -87,8 +87,8 @@ func NewPlan(spec Spec) (*Plan, error) {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
-	if spec.Via == TProxy {
-		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}, !spec.Output, ""}
+	if spec.Via == TProxy || len(spec.Listeners) > 0 {
+		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), spec.arrival(), !spec.Output, ""}
 	}
 	plan.table = table{
 		counters: countersFor(spec),
@@ -111,8 +111,8 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 	for _, c := range p.table.chains {
 		count += len(c.rules)
 	}
-	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy,
-		In: arrival{p.Spec.Ifaces, p.Spec.Output}, Sysctls: changed}
+	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Ifaces: p.Spec.Ifaces,
+		Ways: p.Spec.Ways, Listeners: p.Spec.Listeners, Policy: p.policy, In: p.Spec.arrival(), Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and
