@@ -1,5 +1,7 @@
 package rules
 
+import "slices"
+
 // Counters of the table.
 const (
 	countNew      = "diverted" // packets handed to a listener
@@ -7,6 +9,7 @@ const (
 	countRunning  = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
 	countRefused  = "refused"  // packets dropped because nobody listened
 	countEscaped  = "escaped"  // packets dropped because the policy rule or its route was gone
+	countReturned = "returned" // UDP packets that servers sent to clients' addresses
 	countOutput   = "output"   // packets of the gateway itself sent round to prerouting
 )
 
@@ -24,12 +27,15 @@ const (
 
 func countersFor(s Spec) []string {
 	counters := []string{countNew}
-	if s.Via == Redirect && len(s.Listeners) == 0 {
+	if s.Via == Redirect && !s.routed() {
 		return counters
 	}
 	counters = append(counters, countRunning)
 	if len(s.Listeners) > 0 {
 		counters = append(counters, countListened)
+	}
+	if s.returnsUDP() {
+		counters = append(counters, countReturned)
 	}
 	if s.Fail == Closed {
 		counters = append(counters, countRefused, countEscaped)
@@ -44,14 +50,14 @@ func countersFor(s Spec) []string {
 // wants a chain to be there before a rule that names it.
 func chainsFor(s Spec) []chain {
 	if s.Via == Redirect { // conntrack alone remembers and translates, no mark routes
-		chains := append(besideRedirect(s), wayChains(s)...)
+		chains := wayChains(s)
 		if s.diverts() {
 			chains = append(chains, prerouting(s))
 		}
 		if s.Output {
 			chains = append(chains, output(s))
 		}
-		return chains
+		return append(chains, besideRedirect(s)...)
 	}
 	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain)}
 	if s.diverts() {
@@ -61,6 +67,7 @@ func chainsFor(s Spec) []chain {
 		chains = append(chains, round(s))
 	}
 	chains = append(chains, untracking(s)...)
+	chains = append(append(chains, zoning(s)...), returnChains(s)...)
 	return append(append(chains, prerouting(s), last(s), output(s)), escapes(s)...)
 }
 
@@ -79,20 +86,23 @@ func prerouting(s Spec) chain {
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
 		c.add(listening(s)...)
+		c.add(returns(s)...)
 		if !s.diverts() {
 			return c
 		}
 		c.add(ingress(s)...)
 		c.add(tooBigsUntracked(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
-		c.add(running(s, chainOwned)...)
+		if !s.foreign() { // else returns had them
+			c.add(running(s, chainOwned)...)
+		}
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
 	c.add(elsewhere(s)...)
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	c.add(byWay(s)...)
+	c.add(byWay(s, wayChain)...)
 	if s.hasRest() {
 		c.add(deliver(s)...)
 	}
@@ -169,19 +179,30 @@ func deliverTo(s Spec, tcp, udp uint16) [][]term {
 		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{tcp}}}
 	}
 	var rules [][]term
-	for _, to := range []struct {
-		proto byte
-		port  uint16
-	}{{protoTCP, tcp}, {protoUDP, udp}} {
-		if to.port != 0 {
-			rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
-				setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
-		}
+	for _, to := range inletsOf(tcp, udp) {
+		rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
+			setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
 	}
+	return append(rules, refuse(s)...)
+}
+
+// refuse drops what no listener takes, to fail closed.
+func refuse(s Spec) [][]term {
 	if s.Fail == Closed {
-		rules = append(rules, []term{countIn{countRefused}, drop})
+		return [][]term{{countIn{countRefused}, drop}}
 	}
-	return rules
+	return nil
+}
+
+// inlet is where sluice takes in a protocol.
+type inlet struct {
+	proto byte
+	port  uint16
+}
+
+func inletsOf(tcp, udp uint16) []inlet {
+	all := []inlet{{protoTCP, tcp}, {protoUDP, udp}}
+	return slices.DeleteFunc(all, func(l inlet) bool { return l.port == 0 })
 }
 
 func (c *chain) add(rules ...[]term) { c.rules = append(c.rules, rules...) }

@@ -9,6 +9,7 @@ const priorityLast = 1<<31 - 1
 // iptables' CONNMARK --restore-mark does without a mask.
 func last(s Spec) chain {
 	c := lastOfListeners(s)
+	c.add(againReturns(s)...)
 	switch {
 	case !s.diverts():
 		return c
@@ -18,7 +19,9 @@ func last(s Spec) chain {
 		c.add([]term{ifaceIs{"lo", false}, goBack})
 	}
 	c.add([]term{handedOver{}, setMark{s.Mark, s.Mask}, accept})
-	c.add(running(s, chainAgain)...)
+	if !s.foreign() { // else againReturns had them
+		c.add(running(s, chainAgain)...)
+	}
 	return c
 }
 
@@ -30,12 +33,16 @@ func last(s Spec) chain {
 // next one begins with what goes to the client, so that the client's packets
 // look like replies.
 func sent(s Spec) [][]term {
-	rules := [][]term{
-		{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setMark{0, s.Mask}},
-		{markIs{s.Mark, s.Mask}, socketMarkIs{s.OwnMark}, setMark{0, s.Mask}},
-	}
-	if s.diverts() && s.Via == TProxy {
+	rules := append(unmarked(s), ownSent(s)...)
+	if s.diverts() {
 		rules = append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
 	}
 	return rules
+}
+
+func unmarked(s Spec) [][]term {
+	return [][]term{
+		{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setMark{0, s.Mask}},
+		{markIs{s.Mark, s.Mask}, socketMarkIs{s.OwnMark}, setMark{0, s.Mask}},
+	}
 }

@@ -118,20 +118,6 @@ func listenersUntracked(s Spec) (rules [][]term) {
 	return rules
 }
 
-// besideRedirect are the chains that listeners need beside those of Redirect,
-// which route nothing by mark.
-func besideRedirect(s Spec) []chain {
-	if len(s.Listeners) == 0 {
-		return nil
-	}
-	in := chain{name: "listening", kind: "filter", hook: "prerouting", priority: priorityMangle}
-	in.add(errorsOf(chainOwned)...)
-	in.add(listening(s)...)
-	out := chain{name: "answering", kind: "route", hook: "output", priority: priorityLast}
-	out.add(sent(s)...)
-	return append([]chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), in, lastOfListeners(s), out}, escapes(s)...)
-}
-
 // lastOfListeners is last where nothing is diverted by tproxy.
 func lastOfListeners(s Spec) chain {
 	c := chain{name: "last", kind: "filter", hook: "prerouting", priority: priorityLast}

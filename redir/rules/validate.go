@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkNoTrack,
+		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -24,7 +24,7 @@ func (s Spec) validate() error {
 
 func checkModes(s Spec) error {
 	switch {
-	case !s.diverts() && len(s.Listeners) == 0:
+	case !s.diverts() && !s.routed():
 		return errors.New("no port: say where sluice listens, as --port 12345")
 	case s.Via != TProxy && s.Via != Redirect:
 		return fmt.Errorf("via %q: want tproxy or redirect", s.Via)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,19 @@ func (w Way) name() string {
 	}
 	return "way " + w.String()
 }
+
+// portOf is a port at which sluice takes in a protocol, 0 if there is none.
+func (s Spec) portOf(proto byte) uint16 {
+	port := s.rest(proto)
+	for _, w := range s.Ways {
+		port = cmp.Or(port, w.port(proto))
+	}
+	return port
+}
+
+// routed tells whether anything has to be handed over by mark and route, as
+// tproxy does, where redirect takes clients in.
+func (s Spec) routed() bool { return s.foreign() || len(s.Listeners) > 0 }
 
 // carries tells whether the way has a protocol.
 func (w Way) carries(proto byte) bool {
@@ -129,10 +143,7 @@ func (s Spec) ingressOf(protos ...byte) []string {
 
 // arrival is how what is diverted comes to the policy rule.
 func (s Spec) arrival() arrival {
-	if len(s.Listeners) > 0 {
-		return arrival{nil, s.Output}
-	}
-	return arrival{s.ingress(), s.Output}
+	return arrival{s.ingress(), s.Output, s.routed()}
 }
 
 // narrower are the protocols that are diverted at fewer interfaces than others.
@@ -190,14 +201,14 @@ func (w Way) port(proto byte) uint16 {
 }
 
 // byWay goes to the chain of the way that a packet arrived by.
-func byWay(s Spec) (rules [][]term) {
+func byWay(s Spec, name func(i int) string) (rules [][]term) {
 	for i, w := range s.Ways {
-		for _, name := range w.Ifaces {
-			rule := []term{ifaceIs{name, false}}
+		for _, iface := range w.Ifaces {
+			rule := []term{ifaceIs{iface, false}}
 			if w.TCP != w.UDP && len(s.protos()) > 1 {
 				rule = append(rule, protoIs{w.protos()[0]})
 			}
-			rules = append(rules, append(rule, goTo(wayChain(i))))
+			rules = append(rules, append(rule, goTo(name(i))))
 		}
 	}
 	return rules
