@@ -12,7 +12,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 		in.Lanes = s.lanes
 		in.Foreign = in.IsSpecific() && !s.admission.IsOwn(in.Listen.Addr().Unmap())
 		s.lead(in)
-		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone, s.opts.Inherited); err != nil {
+		if err := in.Open(len(s.workers), in.TCP, in.UDP, in.Returns, gone, s.opts.Inherited); err != nil {
 			closeInbounds(opened)
 			return nil, err
 		}

@@ -26,6 +26,7 @@ type Options struct {
 	UDPQueryTimeout time.Duration // of lookups (udp.Worker)
 	UDPSessions     int           // upper bound of the NAT table
 	ICMP            bool          // pass ICMP errors about datagrams on to clients
+	KernelReplies   bool          // the kernel forwards UDP replies to clients whose address upstreams bear
 
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration
@@ -39,9 +40,10 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path       upstream.Path  // of upstream sockets, where an inbound names nothing else
-	AllowLocal bool           // permit the gateway's own addresses as destinations
-	Maps       []portmap.Rule // ports at which diverted flows are dialled instead of their own
+	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
+	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's
+	AllowLocal    bool           // permit the gateway's own addresses as destinations
+	Maps          []portmap.Rule // ports at which diverted flows are dialled instead of their own
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode
@@ -58,7 +60,7 @@ type Options struct {
 
 // defaults are for inbounds that name none of their own.
 func (o *Options) defaults() inbound.Defaults {
-	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path}
+	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path, KernelReplies: o.KernelReplies}
 }
 
 // marks are those of upstream sockets, without 0.
@@ -70,6 +72,29 @@ func (o *Options) marks() (marks []uint32) {
 		}
 	}
 	return marks
+}
+
+// sources reports whether UDP sessions of some inbound have sockets of their own,
+// and whether those of some bear their client's address and have none.
+func (o *Options) sources() (socketed, sourced bool) {
+	defaults := o.defaults()
+	for i := range o.Inbounds {
+		if in := &o.Inbounds[i]; in.UDP {
+			path := defaults.PathOf(in)
+			of := path.Source.OfClients()
+			socketed, sourced = socketed || !of, sourced || of
+		}
+	}
+	return socketed, sourced
+}
+
+// bear reports whether upstream sockets of some inbound bear clients' addresses.
+func (o *Options) bear() bool {
+	defaults := o.defaults()
+	return slices.ContainsFunc(o.Inbounds, func(in inbound.Spec) bool {
+		path := defaults.PathOf(&in)
+		return path.Source.OfClients()
+	})
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
@@ -141,6 +166,7 @@ func (o *Options) validateInbounds() error {
 	if len(o.Inbounds) == 0 {
 		return ErrNoInbound
 	}
+	defaults := o.defaults()
 	for i, in := range o.Inbounds {
 		if err := in.Validate(); err != nil {
 			return err
@@ -151,6 +177,9 @@ func (o *Options) validateInbounds() error {
 		for _, other := range o.Inbounds[:i] {
 			if network := in.Collides(other); network != "" {
 				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
+			}
+			if defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
+				return fmt.Errorf("%s %s and %s %s: both take UDP replies to clients at this port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	for from, to := range diff.changed {
-		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone, nil); err != nil {
+		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, to.Returns && !from.Returns, diff.gone, nil); err != nil {
 			closeInbounds(append(opened, diff.stay...))
 			return err
 		}
@@ -59,16 +59,17 @@ func (s *Server) Reload(o Options) error {
 	s.admission.SetListeners(o.Inbounds)
 	s.admission.SetMarks(o.marks())
 	s.share()
+	s.watch.Refresh()
 	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings())
 		w.udp.Set(o.udpSettings())
 		for from, to := range diff.changed {
 			w.relabel(from, to)
-			w.detach(to, !to.TCP, !to.UDP)
+			w.detach(to, !to.TCP, !to.UDP, !to.Returns)
 		}
 		for _, in := range diff.gone {
-			w.detach(in, true, true)
+			w.detach(in, true, true, true)
 		}
 		return w.attach(s.inbounds)
 	})

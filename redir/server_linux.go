@@ -125,6 +125,7 @@ func (s *Server) share() {
 	s.udp.SetBounds(s.budget.udp())
 	s.tcp.SetMaxConns(s.budget.conns)
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
+	s.admission.SetBearing(s.opts.bear())
 	s.clients.Set(s.opts.clientBounds(s.budget))
 }
 

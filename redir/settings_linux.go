@@ -22,11 +22,12 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
 		Ports:            o.ports(),
+		RequireSource:    o.RequireSource,
 	}
 }
 
 func (o *Options) udpSettings() *udp.Settings {
-	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, Ports: o.ports()}
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports()}
 }
 
 // ports are those of Maps, which are valid.

@@ -59,6 +59,10 @@ type runCmd struct {
 
 	Source source.Source `group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
+	SourceFallback string       `group:"admission" default:"gateway" enum:"gateway,refuse" help:"What a client gets whose address no upstream can bear (the gateway itself, a link-local one, a neighbour of the destination): the gateway's source, or a reset: gateway, refuse."`
+	SourceReplies  string       `group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
+	TOS            upstream.TOS `name:"tos" group:"path" default:"off" placeholder:"TOS" help:"Type of service towards destinations: copy: what the client's SYN and datagrams have, and back; a number, as 0xb8, or the name of a code point, as ef."`
+
 	BindIface  string `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
 	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
 	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
@@ -134,7 +138,9 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Clients:          cmd.clients(),
-		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream},
+		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream, TOS: cmd.TOS},
+		RequireSource:    cmd.SourceFallback == "refuse",
+		KernelReplies:    cmd.SourceReplies == "kernel",
 		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,

@@ -12,10 +12,12 @@ import (
 // decisions read an immutable set, which the watcher of addresses replaces.
 type Admission struct {
 	own        atomic.Pointer[ownAddrs]
+	links      atomic.Pointer[links]
 	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
 	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
 	marks      atomic.Pointer[[]uint32]                    // of upstream sockets
 	allowLocal atomic.Bool
+	bearing    atomic.Bool  // some upstream sockets bear clients' addresses
 	highest    atomic.Int64 // descriptor that an upstream socket has had
 }
 
@@ -23,6 +25,7 @@ type Admission struct {
 func New() *Admission {
 	a := &Admission{}
 	a.own.Store(&ownAddrs{})
+	a.links.Store(&links{})
 	a.SetListeners(nil)
 	a.SetMarks(nil)
 	return a

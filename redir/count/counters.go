@@ -43,6 +43,7 @@ const (
 	RefusedClientRate     // likewise
 	RefusedClientSessions // likewise
 	RefusedEnding         // a connection that came after sluice was told to end
+	RefusedSource         // a client whose own address may not be borne (admit.Admission.MayBear)
 
 	firstFailure // a conn or flow that could not be carried
 	FailedUpstreamRefused
@@ -50,6 +51,7 @@ const (
 	FailedUpstreamTimeout
 	FailedUpstreamOther
 	FailedNoResource // out of fds, ports or memory
+	FailedSource     // no socket could have the source that it should
 	FailedRelay      // broken off by an error of the gateway's own
 	AcceptPaused     // times that accepting paused for want of fds
 	TimedOutIdle
@@ -71,11 +73,15 @@ const (
 	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
 	DroppedStranger   // came to a forward's session from elsewhere than where that leads
+	DroppedReply      // to a client's own address, which has no session
 	FlowsEvicted      // ended early because the NAT table was full
 	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
 	ICMPToClient      // errors about upstream datagrams that were passed on
 	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
+	OutletFallback    // datagrams with the client's address through a raw socket, likewise
+	SourceFallback    // of the gateway's source, since the client's may not be borne
+	SourcePortOther   // of the client's address with another port, the client's own being taken
 
 	numCounters
 )
@@ -95,18 +101,20 @@ var counterNames = [numCounters]string{
 	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
+	RefusedSource:         "refused_source",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
-	FailedNoResource: "no_resource", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
+	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", DroppedStranger: "dropped_stranger", FlowsEvicted: "udp_sessions_evicted",
+	DroppedWriteBack: "dropped_write_back", DroppedStranger: "dropped_stranger", DroppedReply: "dropped_reply", FlowsEvicted: "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
-	WriteBackFallback: "write_back_fallback",
+	WriteBackFallback: "write_back_fallback", OutletFallback: "outlet_fallback",
+	SourceFallback: "source_fallback", SourcePortOther: "source_port_other",
 }
 
 // String is the counter's name in logs; empty for what is not a counter.

@@ -25,6 +25,7 @@ type Inbound struct {
 	Path         upstream.Path
 	Dests        *resolve.Dests // of a Direct one: where it leads now
 	Foreign      bool           // listens at an address that the machine does not have
+	Returns      bool           // takes UDP replies to clients whose address upstreams bear
 	waiting      []waitingSocket
 }
 
@@ -36,28 +37,32 @@ func (in *Inbound) IsTransparent() bool { return in.Kind == TProxy || in.Kind ==
 type waitingSocket struct {
 	worker  int
 	network int // SOCK_STREAM or SOCK_DGRAM
+	returns bool
 	addr    netip.AddrPort
 	fd      int
 }
 
 // New is spec, not open yet.
 func New(spec Spec, id uint16, otherwise Defaults) *Inbound {
+	path := otherwise.PathOf(&spec)
 	return &Inbound{
 		Spec: spec, ID: id,
 		FlowTimeout:  int64(cmp.Or(spec.UDPTimeout, otherwise.UDPTimeout)),
 		QueryTimeout: int64(cmp.Or(spec.UDPQueryTimeout, otherwise.UDPQueryTimeout)),
-		Path:         otherwise.PathOf(&spec),
+		Path:         path,
+		Returns:      otherwise.Returns(&spec),
 	}
 }
 
 // SameAs reports whether what comes by both is treated alike.
 func (in *Inbound) SameAs(other *Inbound) bool {
-	return in.Spec == other.Spec && in.FlowTimeout == other.FlowTimeout && in.QueryTimeout == other.QueryTimeout && in.Path == other.Path
+	return in.Spec == other.Spec && in.FlowTimeout == other.FlowTimeout && in.QueryTimeout == other.QueryTimeout && in.Path == other.Path && in.Returns == other.Returns
 }
 
-// Open opens a socket of each network named for each worker, or none, and takes
-// those that are inherited instead. Ports that those of gone hold are free for it.
-func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *Inherited) error {
+// Open opens a socket of each network named for each worker, and one for
+// replies, or none, and takes those that are inherited instead. Ports that those
+// of gone hold are free for it.
+func (in *Inbound) Open(workers int, tcp, udp, returns bool, gone []*Inbound, inherited *Inherited) error {
 	held := slices.ContainsFunc(gone, func(g *Inbound) bool { return in.Collides(g.Spec) != "" })
 	addrs := in.Addrs()
 	for _, addr := range addrs {
@@ -69,6 +74,13 @@ func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *
 			in.Close()
 			return err
 		}
+	}
+	if !returns {
+		return nil
+	}
+	if err := in.openReturns(workers, inherited); err != nil {
+		in.Close()
+		return err
 	}
 	return nil
 }
@@ -85,7 +97,7 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if !n.wanted {
 			continue
 		}
-		adopted, err := in.adopt(addr, workers, n.network, inherited)
+		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, transparent, inherited)
 		if err != nil {
 			return explainListen(n.name, in.Kind, addr, err)
 		}
@@ -106,38 +118,42 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 			if err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
 			}
-			in.waiting = append(in.waiting, waitingSocket{i % workers, n.network, addr, fd})
+			in.waiting = append(in.waiting, waitingSocket{worker: i % workers, network: n.network, addr: addr, fd: fd})
 		}
 	}
 	return nil
 }
 
-// adopt takes the inherited sockets of a network and address, as many as there
-// are: a worker may have several, and one may have none. It returns how many.
-func (in *Inbound) adopt(addr netip.AddrPort, workers, network int, inherited *Inherited) (int, error) {
-	fds := inherited.take(network, addr)
+// adopt takes the inherited sockets that are like s, as many as there are: a
+// worker may have several, and one may have none. It returns how many.
+func (in *Inbound) adopt(s waitingSocket, workers int, transparent bool, inherited *Inherited) (int, error) {
+	fds := inherited.take(s.network, s.addr)
 	for i, fd := range fds {
-		in.waiting = append(in.waiting, waitingSocket{i % workers, network, addr, fd})
+		s.worker, s.fd = i%workers, fd
+		in.waiting = append(in.waiting, s)
 	}
 	for _, fd := range fds {
-		if err := socket.Adopt(fd, addr, in.IsTransparent(), network); err != nil {
+		if err := socket.Adopt(fd, s.addr, transparent, s.network); err != nil {
 			return 0, err
 		}
 	}
 	return len(fds), nil
 }
 
-// Hand gives the sockets that were made for a worker to tcp and udp, which own
-// what they take without an error. Each worker may call it on its own thread:
-// they touch different sockets.
-func (in *Inbound) Hand(worker int, tcp, udp func(fd int, in *Inbound) error) error {
+// Hand gives the sockets that were made for a worker to tcp and udp, and to
+// returns those for replies, which own what they take without an error. Each
+// worker may call it on its own thread: they touch different sockets.
+func (in *Inbound) Hand(worker int, tcp, udp, returns func(fd int, in *Inbound) error) error {
 	for i := range in.waiting {
 		s := &in.waiting[i]
 		if s.worker != worker || s.fd < 0 {
 			continue
 		}
 		take := tcp
-		if s.network == unix.SOCK_DGRAM {
+		switch {
+		case s.returns:
+			take = returns
+		case s.network == unix.SOCK_DGRAM:
 			take = udp
 		}
 		if err := take(s.fd, in); err != nil {

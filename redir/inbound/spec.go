@@ -67,6 +67,7 @@ type Spec struct {
 type Defaults struct {
 	UDPTimeout, UDPQueryTimeout time.Duration
 	Path                        upstream.Path
+	KernelReplies               bool // the kernel forwards UDP replies to clients whose address upstreams bear
 }
 
 // PathOf is how upstreams of what comes by an inbound leave.

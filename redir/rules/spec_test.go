@@ -104,8 +104,8 @@ func FuzzFacts(f *testing.F) {
 }
 
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true},
-		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true}, false,
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true, true}, Back: marks{3, 3},
+		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true, true}, false, marks{3, 3},
 			"sluice rules install --port 80 --iface lan --iface ppp* and the other flags as before"}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string
 	for _, rule := range want.chain().rules {

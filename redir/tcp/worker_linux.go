@@ -25,6 +25,7 @@ type Settings struct {
 	// them what they have.
 	ClientCongestion string
 	Ports            *portmap.Map // at which diverted connections are dialled
+	RequireSource    bool         // refuse a client that cannot have the source that it should
 }
 
 // Shared is what all workers see.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
+	"unique"
 
 	"golang.org/x/sys/unix"
 
@@ -34,9 +35,13 @@ const (
 // remote sees and may write to (RFC 4787, REQ-1 and REQ-8). The worker that
 // made it receives from it; any worker may send on it in a turn in which it
 // found it in the table.
+//
+// One that bears its client's address has none: remotes see the client's port,
+// any worker sends by an outlet of its own, and replies come to any worker's
+// return listener.
 type flow struct {
 	owner *Worker
-	fd    int
+	fd    int // -1: none
 	id    uint32
 	key   nat.Key
 	scope uint32        // interface index of a link-local client, else 0
@@ -47,11 +52,16 @@ type flow struct {
 	other atomic.Bool // has written elsewhere than to a lookup's port
 	echo  echoMeter
 
+	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
+	unseen bool                         // the kernel forwards its replies, past us
+
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
 	bulk   bool // receives in batches
 	closed bool
 }
+
+func (f *flow) isSourced() bool { return f.fd < 0 }
 
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
@@ -70,14 +80,24 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.refuse(count.RefusedPressure, in, m)
 		return nil
 	}
-	if w.endingAreMany() {
-		w.counters.Add(count.DroppedNoSession, 1)
-		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errManyEnding)
-		return nil
-	}
 	view, to, cause := w.viewOf(in, m)
 	if cause != 0 {
 		w.refuse(cause, in, m)
+		return nil
+	}
+	if in.Path.Source.OfClients() {
+		if w.mayBear(in, m.Source.Addr(), to.Addr(), view) {
+			return w.openSourced(key, in, m, view)
+		}
+		if w.set.RequireSource {
+			w.refuse(count.RefusedSource, in, m)
+			return nil
+		}
+		w.counters.Add(count.SourceFallback, 1)
+	}
+	if w.endingAreMany() {
+		w.counters.Add(count.DroppedNoSession, 1)
+		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errManyEnding)
 		return nil
 	}
 	of := w.account(key, in, m)
@@ -91,24 +111,13 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	w.lastFlow++
-	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key, of: of, scope: m.SourceScope, view: view}
-	if w.noRuns {
-		f.gso.Disable()
-	}
-	f.other.Store(!f.asks(m.Dest))
-	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
-	e, victim, inserted := w.shared.flows.Insert(key, f, now, timeouts)
-	if victim != nil {
-		w.evict(victim)
-	}
+	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: view}
+	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
 		unix.Close(fd)
 		return e
 	}
-	f.entry = e
-	w.counters.Add(count.FlowsOpened, 1)
 	if err := w.r.Add(fd, loop.Readable, f); err != nil {
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, err)
 		if w.shared.flows.Remove(e) {
@@ -116,8 +125,30 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		}
 		return nil
 	}
-	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e
+}
+
+// insert puts f into its table, where there may be another of its client's
+// already, which then is e.
+func (w *Worker) insert(f *flow, in *inbound.Inbound, m *loop.Received) (e *nat.Entry[*flow], inserted bool) {
+	w.lastFlow++
+	f.id = w.lastFlow
+	if w.noRuns {
+		f.gso.Disable()
+	}
+	f.other.Store(!f.asks(m.Dest))
+	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
+	e, victim, inserted := w.shared.table(f).Insert(f.key, f, now, timeouts)
+	if victim != nil {
+		w.evict(victim)
+	}
+	if !inserted {
+		return e, false
+	}
+	f.entry = e
+	w.counters.Add(count.FlowsOpened, 1)
+	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
+	return e, true
 }
 
 // account takes a session for a client. Where the client has as many as it may,
@@ -125,7 +156,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *admit.Client {
 	of, refusal := w.shared.clients.Open(m.Source.Addr())
 	for tries := 0; of == nil && tries < mostReplaced; tries++ {
-		e := w.shared.flows.EvictOf(key, w.r.Now())
+		e := w.evictOf(key)
 		if e == nil {
 			break
 		}
@@ -145,15 +176,28 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 	return nil
 }
 
+// evictOf ends a session of a client's for another one, of whichever table.
+func (w *Worker) evictOf(key nat.Key) (e *nat.Entry[*flow]) {
+	for _, table := range w.shared.tables() {
+		if e = table.EvictOf(key, w.r.Now()); e != nil {
+			break
+		}
+	}
+	return e
+}
+
 // upstreamSocket makes a socket of the destination's family. When fds have run out
 // it gives up a write-back socket for it, and a session for the
-// next.
+// next; when ports have, which only a socket with an address takes at once, a
+// session too.
 func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, syscall.Errno) {
 	fd, errno := upstream.Datagram(dest, path, w.set.ICMP)
 	switch errno {
+	case unix.EADDRINUSE:
+		w.evictOne()
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
-		if w.toClient.giveUpOne() {
+		if w.toClient.writeBacks.giveUpOne() {
 			fd, errno = upstream.Datagram(dest, path, w.set.ICMP)
 		}
 	}

@@ -155,33 +155,30 @@ func (m *messenger) passOn(f *flow) {
 		}
 		dest, ok := addrPortOf(to)
 		e, said := parseError(m.control[:controlled])
-		if ok && said && m.w.set.ICMP {
-			m.tell(f, dest, e, m.data[:n])
+		if !ok || !said {
+			continue
 		}
-		if said && e.IsUnreachable() {
+		unreachable := e.IsUnreachable()
+		if m.w.set.ICMP && f.seenInError(&dest, &e) {
+			m.tell(f.client(), f.scope, dest, e, m.data[:n])
+		}
+		if unreachable {
 			m.w.failed(f.entry)
 		}
 	}
 }
 
-// tell sends the client of f the error e about what was sent to dest for it. Errors
-// of the other family have no words for it.
-func (m *messenger) tell(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
-	client := f.client()
+// tell sends a client (with its scope) the error e about what it sent to dest.
+func (m *messenger) tell(client netip.AddrPort, scope uint32, dest netip.AddrPort, e icmp.Error, payload []byte) {
 	fd := m.v6
 	if client.Addr().Is4() {
 		fd = m.v4
 	}
-	same := dest.Addr().Is4() == client.Addr().Is4()
-	if f.view != nil {
-		e.Offender = f.view.offender(e.Offender)
-		dest, _ = f.view.back(dest)
-	}
-	if fd < 0 || !same || !m.mayTell() {
+	if fd < 0 || !m.mayTell() {
 		m.w.counters.Add(count.ICMPSuppressed, 1)
 		return
 	}
-	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: f.scope, Source: e.Offender}
+	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: scope, Source: e.Offender}
 	if !m.w.out.PushPrefixed(&packet, icmp.Append(m.message[:0], e, client, dest, payload), nil) {
 		return
 	}

@@ -1,8 +1,6 @@
 package udp
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
@@ -10,6 +8,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
@@ -27,27 +26,39 @@ type listener struct {
 // Listen takes over a bound socket of in. On error fd stays the
 // caller's.
 func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return os.NewSyscallError("getsockname", err)
-	}
-	original := socket.Option{Name: "IP_RECVORIGDSTADDR", Level: unix.SOL_IP, Opt: unix.IP_RECVORIGDSTADDR, Value: 1}
-	if _, ok := sa.(*unix.SockaddrInet6); ok {
-		original = socket.Option{Name: "IPV6_RECVORIGDSTADDR", Level: unix.SOL_IPV6, Opt: unix.IPV6_RECVORIGDSTADDR, Value: 1}
-	}
-	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
+	if err := prepareListener(fd, listenerBuffer, in); err != nil {
 		return err
 	}
 	if err := w.icmp.open(); err != nil {
 		return err
 	}
-	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
-	socket.SetReceiveBuffer(fd, listenerBuffer)
 	l := &listener{w: w, in: in, fd: fd}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
+	return nil
+}
+
+// prepareListener has a bound socket tell where datagrams were going, and take
+// runs.
+func prepareListener(fd, buffer int, in *inbound.Inbound) error {
+	addr, err := socket.LocalAddr(fd)
+	if err != nil {
+		return err
+	}
+	original := socket.Option{Name: "IP_RECVORIGDSTADDR", Level: unix.SOL_IP, Opt: unix.IP_RECVORIGDSTADDR, Value: 1}
+	if addr.Addr().Is6() {
+		original = socket.Option{Name: "IPV6_RECVORIGDSTADDR", Level: unix.SOL_IPV6, Opt: unix.IPV6_RECVORIGDSTADDR, Value: 1}
+	}
+	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
+		return err
+	}
+	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
+	socket.SetReceiveBuffer(fd, buffer)
+	if in.Path.TOS.Copy {
+		upstream.ReportTOS(fd, addr.Addr().Is6(), true)
+	}
 	return nil
 }
 
@@ -66,18 +77,29 @@ func (w *Worker) Unlisten(in *inbound.Inbound) {
 	w.listeners = kept
 }
 
-// FinishListening closes all listeners. Flows go on.
+// FinishListening closes all listeners, for a process that has a copy of each.
+// Flows go on, but for those that have no socket: their replies come to that
+// process.
 func (w *Worker) FinishListening() {
 	for _, l := range w.listeners {
 		l.Ready(0) // what waits in the queue would be lost by the close
 		l.close()
 	}
 	w.listeners = nil
+	for _, l := range w.returns {
+		l.Ready(0)
+		l.close()
+	}
+	w.returns = nil
+	w.endSourced()
 }
 
 // Listeners are the fds of those that are open.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
+		fds = append(fds, l.fd)
+	}
+	for _, l := range w.returns {
 		fds = append(fds, l.fd)
 	}
 	return fds
@@ -142,14 +164,20 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
 		} else if e := w.entryOf(in, m); e != nil {
-			if f := e.Value; !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
-				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
+			f := e.Value
+			if !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
+				w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
 			}
-			if e.Value.echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
+			if f.echoes(m) && !f.echo.passes(w.r.Now(), m.Datagrams()) {
 				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 				return
 			}
-			q.append(e, slot)
+			f.sendThrough(m)
+			if f.isSourced() {
+				w.takeToOutlet(f, slot)
+			} else {
+				q.append(e, slot)
+			}
 		}
 	}
 }
@@ -170,7 +198,7 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		return q.lastEntry
 	}
 	key := nat.KeyOf(m.Source, scope, in.ID)
-	e := w.shared.flows.Lookup(key)
+	e := w.lookup(key, in)
 	if e != nil {
 		// At once, and before it is used: an entry that expires in this turn
 		// would take the reply with it.
@@ -184,6 +212,9 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		if e = w.open(key, in, m); e == nil {
 			return nil
 		}
+	}
+	if e.Value.unseen {
+		e.TouchReply(w.r.Now())
 	}
 	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, scope, e
 	return e

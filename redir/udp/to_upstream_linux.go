@@ -16,8 +16,9 @@ import (
 // none ends a chain of slots.
 const none = -1
 
-// upstreamQueue holds what clients sent in this turn, grouped by flow so that
-// each flow's datagrams leave by one system call, in their order.
+// upstreamQueue holds what clients sent in this turn, grouped by flow, or by
+// outlet, so that what leaves by one socket does so by one system call, in its
+// order.
 type upstreamQueue struct {
 	slots    *loop.RecvBatch
 	messages []loop.Received // of each slot
@@ -26,6 +27,9 @@ type upstreamQueue struct {
 
 	groups  []flowGroup
 	groupOf []int32 // by the flow's id: the group that it probably has
+
+	outlets senders
+	dirty   []*sender // outlets with something to send
 
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
@@ -45,7 +49,10 @@ type flowGroup struct {
 	head, tail int32
 }
 
-func (q *upstreamQueue) init(n int) (err error) {
+func (q *upstreamQueue) init(w *Worker) (err error) {
+	n := w.shared.batch
+	q.outlets.init(w, senderUse{&w.shared.outlets, w.flushOutlet, w.lostOut, count.OutletFallback})
+	q.dirty = make([]*sender, 0, n)
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, n)
 	q.next = make([]int32, n)
@@ -56,6 +63,11 @@ func (q *upstreamQueue) init(n int) (err error) {
 	}
 	q.groupOf = make([]int32, size)
 	return err
+}
+
+func (q *upstreamQueue) close() {
+	q.outlets.closeAll()
+	q.slots.Close()
 }
 
 // append adds a slot to its flow's group. A flow whose place in groupOf was
@@ -90,11 +102,20 @@ func (w *Worker) flushUpstream() {
 		datagrams += sent.Datagrams
 		bytes += sent.Bytes
 	}
+	for i, b := range q.dirty {
+		w.flushOutlet(b)
+		q.dirty[i] = nil
+	}
+	q.dirty = q.dirty[:0]
+	w.sentUpstream(datagrams, bytes)
+	q.reset()
+}
+
+func (w *Worker) sentUpstream(datagrams, bytes int) {
 	if datagrams > 0 {
 		w.counters.Add(count.DatagramsToUpstream, uint64(datagrams))
 		w.counters.Add(count.UDPBytesToUpstream, uint64(bytes))
 	}
-	q.reset()
 }
 
 // sendUpstream sends a group through its flow's socket.
@@ -103,7 +124,7 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope = f.sentTo(m)
+		to.Dest, to.DestScope, to.TOS = m.Dest, m.DestScope, m.TOS
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
 			w.sendOut(g.entry, &total)
@@ -125,16 +146,27 @@ func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
 	total.Bytes += sent.Bytes
 	if sent.Dropped > 0 {
 		w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
-		switch sent.Errno {
-		case unix.EAGAIN:
-			if !f.hasPort() {
-				w.evictOne()
-			}
-		case unix.ENETUNREACH, unix.EHOSTUNREACH:
-			if w.set.ICMP {
-				w.icmp.tell(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
-			}
+		if sent.Errno == unix.EAGAIN && !f.hasPort() {
+			w.evictOne()
+		}
+		unreachable := sent.Errno == unix.ENETUNREACH || sent.Errno == unix.EHOSTUNREACH
+		dest, err := sent.Failed.Dest, icmp.Unreachable(!sent.Failed.Dest.Addr().Is4())
+		if unreachable && w.set.ICMP && f.seenInError(&dest, &err) {
+			w.icmp.tell(f.client(), f.scope, dest, err, nil)
+		}
+		if unreachable {
 			w.failed(e)
+		}
+	}
+}
+
+// tellUnreachable tells a client that the gateway has no way to where it sent,
+// where that is why a send failed.
+func (w *Worker) tellUnreachable(client netip.AddrPort, scope uint32, sent *loop.SendResult) {
+	switch sent.Errno {
+	case unix.ENETUNREACH, unix.EHOSTUNREACH:
+		if w.set.ICMP {
+			w.icmp.tell(client, scope, sent.Failed.Dest, icmp.Unreachable(!client.Addr().Is4()), nil)
 		}
 	}
 }
