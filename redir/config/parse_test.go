@@ -184,8 +184,8 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "tproxy", "source": "me"`), `2:52: inbounds[0].source: source "me": want gateway, client, client-address or an address, as 203.0.113.5 or 203.0.113.5,2001:db8::5`},
 		{inbound(`"type": "tproxy", "mark": 0`), `2:50: inbounds[0].mark: want a mark other than 0, as 18 or "0x12", not 0`},
 		{inbound(`"type": "tproxy", "bind_iface": 1`), `2:56: inbounds[0].bind_iface: want the name of an interface, not 1`},
-		{inbound(`"type": "tproxy", "send_proxy": "v3"`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not "v3"`},
-		{inbound(`"type": "tproxy", "send_proxy": 2`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not 2`},
+		{inbound(`"type": "tproxy", "send_proxy": "v3"`), `2:56: inbounds[0].send_proxy: want "off", "v1", "v2" or "v2+udp", not "v3"`},
+		{inbound(`"type": "tproxy", "send_proxy": 2`), `2:56: inbounds[0].send_proxy: want "off", "v1", "v2" or "v2+udp", not 2`},
 		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
 		{
 			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,

@@ -8,6 +8,7 @@
 //
 //	listen       receives a batch, admits each datagram, finds or opens its flow
 //	to_upstream  groups what clients sent by flow, and sends it
+//	preface      puts a PROXY header before what is sent, where remotes want one
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	flow         opens a session, within the bounds of its client
 //	gate         bounds the sessions that are opened while a listener is behind

@@ -155,7 +155,11 @@ func (m *messenger) passOn(f *flow) {
 		}
 		dest, ok := addrPortOf(to)
 		if e, said := parseError(m.control[:controlled]); ok && said && m.w.set.ICMP {
-			m.tell(f.client(), f.key.Scope(), dest, e, m.data[:n])
+			payload := m.data[:n]
+			if f.told {
+				payload = withoutPreface(&e, payload, f.client(), dest)
+			}
+			m.tell(f.client(), f.key.Scope(), dest, e, payload)
 		}
 	}
 }
