@@ -90,6 +90,9 @@ func inboundJSON(in inbound.Spec) string {
 		fmt.Sprintf(`"listen_port": %d`, in.Listen.Port()),
 		`"network": ["` + strings.Join(networks(in), `", "`) + `"]`,
 	}
+	if in.Kind == inbound.Direct {
+		fields = append(fields, `"override_address": `+quote(in.Dest.Host), fmt.Sprintf(`"override_port": %d`, in.Dest.Port))
+	}
 	if in.UDPTimeout != 0 {
 		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
 	}
@@ -152,7 +155,7 @@ func (c Config) Changes(next Config) (phrases []string) {
 
 // describe is the inbound in a line for people.
 func describe(in inbound.Spec) string {
-	text := fmt.Sprintf("%s: %s %s", in.Tag, Listen(in), strings.Join(networks(in), ","))
+	text := fmt.Sprintf("%s: %s %s", in.Tag, &in, strings.Join(networks(in), ","))
 	if in.UDPTimeout != 0 {
 		text += " udp_timeout " + DurationText(in.UDPTimeout)
 	}

@@ -11,6 +11,7 @@
 //	await    reads the PROXY header that a front begins with
 //	dial     decides where one goes and opens its upstream
 //	proxy    says the PROXY header to destinations that want one
+//	forward  finds where a forward leads, and goes on with its next address
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
 //	guard    watches a conn that has lived for a while for peers that vanish

@@ -69,7 +69,7 @@ func (c *conn) Expired(now int64) {
 		c.refuseHeader(count.RefusedProxyLate, errHeaderLate)
 		return
 	case connectLimit:
-		c.fail(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
+		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
 		return
 	}
 	if left := c.active + int64(c.allowed(c.armedFor)) - now; left > 0 {
