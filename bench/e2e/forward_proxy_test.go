@@ -12,8 +12,8 @@ import (
 	"sluice/bench/lab"
 )
 
-// forwardPort is where forwards listen, on the gateway's own addresses.
-const forwardPort = 8081
+// toldForwardPort is where forwards listen, on the gateway's own addresses.
+const toldForwardPort = 8081
 
 // forwarding is a setup with a forward for each family, to the port of the ways
 // by TPROXY.
@@ -21,8 +21,8 @@ func forwarding(flags ...string) setup {
 	return setup{
 		divert: divertNothing, flags: flags,
 		listen: []string{
-			fmt.Sprintf("--forward=%s:%d=%s:%d", lab.GatewayLAN4, forwardPort, lab.Server4, tproxyFirst),
-			fmt.Sprintf("--forward=[%s]:%d=[%s]:%d", lab.GatewayLAN6, forwardPort, lab.Server6, tproxyFirst),
+			fmt.Sprintf("--forward=%s:%d=%s:%d", lab.GatewayLAN4, toldForwardPort, lab.Server4, tproxyFirst),
+			fmt.Sprintf("--forward=[%s]:%d=[%s]:%d", lab.GatewayLAN6, toldForwardPort, lab.Server6, tproxyFirst),
 		},
 	}
 }
@@ -37,7 +37,7 @@ func TestSendProxyOfForwards(t *testing.T) {
 			g := startGateway(t, forwarding("--send-proxy="+version, "--udp-timeout=1s"))
 			g.shared = writeBackFDs
 			overWays(t, udpWays(), func(t *testing.T, w way) {
-				at := netip.AddrPortFrom(w.gateway(), forwardPort)
+				at := netip.AddrPortFrom(w.gateway(), toldForwardPort)
 				ln := listenTCP(t, g.Server, w.dest(0))
 				near := dialTCP(t, g.Client, at)
 				mustWrite(t, near, []byte("to the forward"))
@@ -80,7 +80,7 @@ func TestAcceptProxyOfForwards(t *testing.T) {
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		ln := listenTCP(t, g.Server, w.dest(0))
 		for _, version := range []byte{1, 2} {
-			near := dialTCP(t, g.Client, netip.AddrPortFrom(w.gateway(), forwardPort))
+			near := dialTCP(t, g.Client, netip.AddrPortFrom(w.gateway(), toldForwardPort))
 			mustWrite(t, near, append(w.header(t, version), payload(50_000)...))
 			mustCloseWrite(t, near)
 			far := accept(t, ln)
