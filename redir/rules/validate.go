@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
+		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -22,9 +22,9 @@ func (s Spec) validate() error {
 	return nil
 }
 
-func checkWays(s Spec) error {
+func checkModes(s Spec) error {
 	switch {
-	case s.TCPPort == 0 && s.UDPPort == 0:
+	case !s.diverts() && !s.routed():
 		return errors.New("no port: say where sluice listens, as --port 12345")
 	case s.Via != TProxy && s.Via != Redirect:
 		return fmt.Errorf("via %q: want tproxy or redirect", s.Via)
@@ -41,7 +41,11 @@ func checkWays(s Spec) error {
 }
 
 func checkIfaces(s Spec) error {
-	for _, name := range append(slices.Clone(s.Ifaces), s.Oifaces...) {
+	names := append(slices.Clone(s.Ifaces), s.Oifaces...)
+	for _, w := range s.Ways {
+		names = append(names, w.Ifaces...)
+	}
+	for _, name := range names {
 		stem := strings.TrimSuffix(name, anyTail)
 		switch {
 		case name == "lo":

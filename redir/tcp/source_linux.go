@@ -1,0 +1,89 @@
+package tcp
+
+import (
+	"errors"
+	"net/netip"
+
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/socket"
+	"sluice/redir/source"
+	"sluice/redir/upstream"
+)
+
+// errNotBorne says why a client's address is not its upstream's.
+var errNotBorne = errors.New("the server's replies to the client would not come back here: one of them is the gateway itself, or link-local, or both are on one link, or they are of two families")
+
+// sourceOf is what the upstream of a client bears towards dest: invalid for what
+// the routes choose. borne is false where it should be the client's address and
+// cannot.
+func (w *Worker) sourceOf(in *inbound.Inbound, client, dest netip.AddrPort) (from netip.AddrPort, borne bool) {
+	s := &in.Path.Source
+	switch {
+	case s.Kind == source.Address:
+		return s.For(dest), true // of its family
+	case !s.OfClients():
+		return netip.AddrPort{}, true
+	case client.Addr().Is4() != dest.Addr().Is4() || !w.shared.admission.MayBear(client.Addr(), dest.Addr()):
+		return netip.AddrPort{}, false
+	}
+	return s.For(client), true
+}
+
+// fallBack has the upstream of a client whose address is not borne take the
+// gateway's source, where it may.
+func (c *conn) fallBack(dest netip.AddrPort) error {
+	w := c.w
+	if w.set.RequireSource {
+		return errNotBorne
+	}
+	w.counters.Add(count.SourceFallback, 1)
+	if e := w.log.Warn(count.SourceFallback, w.r.Now()); e != nil {
+		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", dest).Err(errNotBorne).
+			Msg("the gateway's own source is taken instead of the client's")
+	}
+	return nil
+}
+
+// causeOf sorts an error of connect.
+func causeOf(err error) count.Counter {
+	if errors.Is(err, errNotBorne) {
+		return count.RefusedSource
+	}
+	return upstream.CauseOf(err)
+}
+
+// connect begins the handshake of c's upstream with dest. The socket that it
+// begins with may be another's afterwards.
+func (c *conn) connect(dest netip.AddrPort) error {
+	w := c.w
+	d := upstream.Dial{Path: &c.in.Path, TOS: c.tos, Ports: w.shared.Ports()}
+	var borne bool
+	if d.From, borne = w.sourceOf(c.in, c.from(), dest); !borne {
+		if err := c.fallBack(dest); err != nil {
+			return err
+		}
+	}
+	fd, kept, err := d.Connect(c.upstream.fd, dest)
+	if fd != c.upstream.fd {
+		c.upstream.fd = fd
+		c.relay.Replace(upstreamSide, fd)
+		w.shared.admission.Opened(fd)
+	}
+	if err == nil && !kept {
+		w.counters.Add(count.SourcePortOther, 1)
+	}
+	return err
+}
+
+// source is what the upstream of c bears, for logs: "" where the routes chose it.
+func (c *conn) source() string {
+	if from, _ := c.w.sourceOf(c.in, c.from(), c.dest.AddrPort()); !from.IsValid() {
+		return ""
+	}
+	at, err := socket.LocalAddr(c.upstream.fd)
+	if err != nil {
+		return ""
+	}
+	return at.String()
+}
