@@ -114,6 +114,20 @@ func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
 	return true
 }
 
+// PushEach is Push of datagrams that each have a prefix, which must not be empty.
+// SendResult.Bytes leaves prefixes out.
+func (b *SendBatch) PushEach(e *Envelope, prefix, payload []byte, segment int) (rest []byte, whole bool) {
+	for {
+		part := payload[:min(segment, len(payload))]
+		if !b.PushPrefixed(e, prefix, part) {
+			return payload, false
+		}
+		if payload = payload[len(part):]; len(payload) == 0 {
+			return nil, true
+		}
+	}
+}
+
 // join adds payload to the last run, if it may follow there.
 func (b *SendBatch) join(e *Envelope, payload []byte, segment int) bool {
 	if b.n == 0 || b.iovn+1 >= len(b.iovs) {

@@ -116,10 +116,14 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
 	c.w.conns.dial(c)
-	c.dial(dest)
-	if c.state == dialing {
-		c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
+	c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
+	if to := c.suited(); to != dest {
+		if errno := c.turnTo(to); errno != 0 {
+			c.fail(count.FailedNoResource, errno)
+			return
+		}
 	}
+	c.dial(c.dest.AddrPort())
 }
 
 // listener is the one by which c came, or another of its inbound.

@@ -11,7 +11,9 @@ import (
 	"sluice/loop"
 	"sluice/redir/inbound"
 	"sluice/redir/proxyproto"
+	"sluice/redir/resolve"
 	"sluice/redir/socket"
+	"sluice/redir/source"
 	"sluice/redir/upstream"
 )
 
@@ -108,6 +110,28 @@ func TestIntroduceDoesNotAllocate(t *testing.T) {
 		t.Errorf("%+v, %d bytes, %d; want %v to %v", h, n, verdict, c.from(), local)
 	}
 	c.abort()
+}
+
+// TestHeardChoosesAForwardsAddress asserts that a forward which is to bear clients'
+// addresses leads a front's client to one of its own family.
+func TestHeardChoosesAForwardsAddress(t *testing.T) {
+	w := testWorker(t)
+	c, _ := awaitingConn(t, w)
+	c.relay.Start(w.workspace, c.client.fd, c.upstream.fd)
+	path := upstream.Path{Source: source.Source{Kind: source.Client}}
+	c.in = inbound.New(inbound.Spec{Kind: inbound.Direct, Tag: "t"}, 1, inbound.Defaults{Path: path})
+	for4, for6 := netip.MustParseAddrPort("127.0.0.1:9"), netip.MustParseAddrPort("[::1]:9")
+	c.in.Dests = resolve.Fixed(for4, for6)
+	c.dest = socket.EndpointOf(for4)
+	h, _, _ := proxyproto.Parse(proxyproto.AppendV2(nil, proxyproto.TCP, netip.MustParseAddrPort("[2001:db8::9]:1"), netip.MustParseAddrPort("[2001:db8::1]:2")))
+	c.heard(&h, loop.Readable)
+	if got := c.dest.AddrPort(); got != for6 || c.from() != h.Source {
+		t.Errorf("%v is led to %v, want %v", c.from(), got, for6)
+	}
+	c.abort()
+	if n := w.shared.clients.Len(); n != 0 || w.shared.Conns() != 0 {
+		t.Errorf("%d clients are remembered, %d conns", n, w.shared.Conns())
+	}
 }
 
 // TestAwaitingGivesWay asserts that a front which says nothing gives way like a

@@ -12,6 +12,7 @@
 //
 //	listen       receives a batch, admits each datagram, finds or opens its flow
 //	to_upstream  groups what clients sent by flow, and sends it
+//	preface      puts a PROXY header before what is sent, where remotes want one
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	outlet       flows that bear their client's address: opens them, sends for them
 //	returns      receives what remotes write to such clients

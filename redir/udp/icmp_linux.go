@@ -176,6 +176,9 @@ func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload [
 		e.Offender = f.view.offender(e.Offender)
 		dest, _ = f.view.back(dest)
 	}
+	if f.told {
+		payload = withoutPreface(&e, payload, client, dest)
+	}
 	m.tell(client, f.scope, dest, e, payload)
 }
 

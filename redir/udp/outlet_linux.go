@@ -99,12 +99,13 @@ func (w *Worker) flushOutlet(b *sender) {
 // sendOutlet sends what waits for b, each with its client's address.
 func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
 	q := &w.toUpstream
+	told := b.key.path.Value().SendProxy.Datagrams()
 	var e loop.Envelope
 	for slot := b.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.TOS = m.Source.Addr(), m.TOS
-		q.outlets.push(b, &e, m, &total)
+		q.outlets.push(b, &e, q.preface(slot, told), m, &total)
 	}
 	q.outlets.send(b, &total)
 	return total

@@ -125,17 +125,18 @@ func (p *senders) open(key senderKey) (*sender, error) {
 	return b, nil
 }
 
-// push adds what m holds, to go through b as e says. What does not fit has the
+// push adds what m holds, to go through b as e says, each datagram with its
+// preface if there is one. What does not fit has the
 // rest sent first, and its result added to total.
-func (p *senders) push(b *sender, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
+func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
 	if b.raw {
-		p.pushRaw(b, e, m, total)
+		p.pushRaw(b, e, preface, m, total)
 		return
 	}
-	rest, whole := p.worker.out.Push(e, m.Payload, m.Segment, &b.gso)
+	rest, whole := p.worker.push(e, preface, m.Payload, m.Segment, &b.gso)
 	for !whole {
 		p.send(b, total)
-		rest, whole = p.worker.out.Push(e, rest, m.Segment, &b.gso)
+		rest, whole = p.worker.push(e, preface, rest, m.Segment, &b.gso)
 	}
 }
 

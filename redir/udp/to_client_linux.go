@@ -159,7 +159,7 @@ func (w *Worker) sendBack(b *sender) (total loop.SendResult) {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.SourceScope, e.TOS = m.Source.Addr(), m.SourceScope, m.TOS
-		q.writeBacks.push(b, &e, m, &total)
+		q.writeBacks.push(b, &e, nil, m, &total)
 	}
 	q.writeBacks.send(b, &total)
 	return total
