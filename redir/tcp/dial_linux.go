@@ -33,8 +33,12 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
 		cause = count.RefusedOwnUpstream
 	}
-	if _, borne := w.sourceOf(in, from, dest); cause == 0 && !borne {
-		cause = w.fallBack(in, from, dest)
+	var bears netip.AddrPort
+	if cause == 0 {
+		var borne bool
+		if bears, borne = w.sourceOf(in, from, dest); !borne {
+			cause = w.fallBack(in, from, dest)
+		}
 	}
 	if cause != 0 {
 		w.counters.Add(cause, 1)
@@ -61,13 +65,13 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		c.fail(count.FailedNoResource, err)
 		return
 	}
-	c.dial(dest)
+	c.dial(dest, bears)
 }
 
-// dial starts the handshake with dest.
-func (c *conn) dial(dest netip.AddrPort) {
-	if err := c.connect(dest); err != nil {
-		c.fail(upstream.CauseOf(err), err)
+// dial starts the handshake with dest, from a source that sourceOf has chosen.
+func (c *conn) dial(dest, from netip.AddrPort) {
+	if cause, err := c.connect(dest, from); cause != 0 {
+		c.fail(cause, err)
 		return
 	}
 	fd := c.upstream.fd

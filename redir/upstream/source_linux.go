@@ -133,16 +133,32 @@ func leaveToConnect(fd int, leave bool) syscall.Errno {
 
 // renew puts another socket in the place of one that cannot be bound again.
 func (d *Dial) renew(fd int) (int, error) {
-	unix.Close(fd)
-	fd, errno := socket.New(socket.Family(d.From.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno != 0 {
-		return -1, os.NewSyscallError("socket", errno)
+	fd, err := another(fd, d.From.Addr())
+	if err == nil {
+		err = d.prepare(fd, d.From.Addr())
 	}
-	err := d.prepare(fd, d.From.Addr())
 	if err == nil {
 		err = bear(fd, d.From.Addr())
 	}
 	return fd, err
+}
+
+// Again is Connect with another socket instead of fd.
+func (d *Dial) Again(fd int, dest netip.AddrPort) (now int, kept bool, err error) {
+	if fd, err = another(fd, dest.Addr()); err != nil {
+		return fd, true, err
+	}
+	return d.Connect(fd, dest)
+}
+
+// another is a new TCP socket instead of fd, of addr's family, or -1.
+func another(fd int, addr netip.Addr) (int, error) {
+	unix.Close(fd)
+	fd, errno := socket.New(socket.Family(addr), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
+	}
+	return fd, nil
 }
 
 // CanChoose reports whether connect can be left a choice of one port.
