@@ -3,7 +3,6 @@ package redir
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -69,21 +68,6 @@ func (o *Options) marks() (marks []uint32) {
 		}
 	}
 	return marks
-}
-
-// sources are the addresses that upstream sockets of some inbound bear, beside the
-// gateway's and clients'.
-func (o *Options) sources() (addrs []netip.Addr) {
-	defaults := o.defaults()
-	for i := range o.Inbounds {
-		s := defaults.PathOf(&o.Inbounds[i]).Source
-		for _, addr := range []netip.Addr{s.IPv4, s.IPv6} {
-			if addr.IsValid() && !slices.Contains(addrs, addr) {
-				addrs = append(addrs, addr)
-			}
-		}
-	}
-	return addrs
 }
 
 // bear reports whether upstream sockets of some inbound bear clients' addresses.

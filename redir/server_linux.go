@@ -118,7 +118,6 @@ func (s *Server) share() {
 	s.tcp.SetPorts(chosenPorts())
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
 	s.admission.SetBearing(s.opts.bear())
-	s.admission.SetSources(s.opts.sources())
 	s.clients.Set(s.opts.clientBounds(s.budget))
 }
 

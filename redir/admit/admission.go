@@ -2,7 +2,6 @@ package admit
 
 import (
 	"net/netip"
-	"slices"
 	"sync/atomic"
 
 	"sluice/redir/count"
@@ -17,7 +16,6 @@ type Admission struct {
 	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
 	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
 	marks      atomic.Pointer[[]uint32]                    // of upstream sockets
-	sources    atomic.Pointer[[]netip.Addr]                // that upstream sockets bear beside clients'
 	allowLocal atomic.Bool
 	bearing    atomic.Bool  // some upstream sockets bear clients' addresses
 	highest    atomic.Int64 // descriptor that an upstream socket has had
@@ -30,7 +28,6 @@ func New() *Admission {
 	a.links.Store(&links{})
 	a.SetListeners(nil)
 	a.SetMarks(nil)
-	a.SetSources(nil)
 	return a
 }
 
@@ -39,12 +36,6 @@ func (a *Admission) SetAllowLocal(allow bool) { a.allowLocal.Store(allow) }
 
 // SetMarks tells which marks upstream sockets bear, none of which is 0.
 func (a *Admission) SetMarks(marks []uint32) { a.marks.Store(&marks) }
-
-// SetSources tells which addresses upstream sockets bear, beside the gateway's own
-// and clients'.
-func (a *Admission) SetSources(addrs []netip.Addr) { a.sources.Store(&addrs) }
-
-func (a *Admission) isSource(addr netip.Addr) bool { return slices.Contains(*a.sources.Load(), addr) }
 
 // Opened notes a socket of an upstream, so that Self finds it again.
 func (a *Admission) Opened(fd int) {

@@ -5,8 +5,6 @@ import (
 	"os"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
 	"sluice/redir/socket"
 )
 
@@ -36,35 +34,18 @@ func NewSelf(a *Admission) (*Self, error) {
 // mark nobody is known.
 func (s *Self) Is(network int, client, dest netip.AddrPort) bool {
 	marks := *s.admission.marks.Load()
-	if len(marks) == 0 || !s.admission.IsOwn(client.Addr()) && !s.admission.isSource(client.Addr()) {
+	if len(marks) == 0 || !s.admission.IsOwn(client.Addr()) {
 		return false
 	}
 	found, ok := s.diag.Find(network, client, dest)
-	if !ok || found.Listens || found.HasMark {
-		return ok && !found.Listens && slices.Contains(marks, found.Mark)
+	if !ok || found.HasMark {
+		return ok && slices.Contains(marks, found.Mark)
 	}
-	_, held := s.holds(found)
-	return held
-}
-
-// Bears reports whether what client sends to dest by TCP comes from a socket of
-// this process that bears a client's address, with a port that the kernel has
-// chosen. It costs a question to the kernel.
-func (s *Self) Bears(client, dest netip.AddrPort) bool {
-	found, ok := s.diag.Find(unix.SOCK_STREAM, client, dest)
-	if !ok || found.Listens || found.HasMark && !slices.Contains(*s.admission.marks.Load(), found.Mark) {
+	if found.UID != uint32(os.Geteuid()) { // which may have changed since the start
 		return false
 	}
-	fd, held := s.holds(found)
-	return held && socket.HasLatePort(fd)
-}
-
-// holds finds a socket among those of this process.
-func (s *Self) holds(found socket.Found) (fd int, held bool) {
-	if found.UID != uint32(os.Geteuid()) { // which may have changed since the start
-		return -1, false
-	}
-	return socket.Holds(found.Cookie, int(s.admission.highest.Load()))
+	_, held := socket.Holds(found.Cookie, int(s.admission.highest.Load()))
+	return held
 }
 
 // Close may be called again.

@@ -42,7 +42,6 @@ const (
 	diagMark       = 15 // INET_DIAG_MARK, an attribute for those with CAP_NET_ADMIN
 	anyState       = 0xffffffff
 	noCookie       = 0xffffffff
-	tcpListen      = 10 // TCP_LISTEN of the kernel's include/net/tcp_states.h; no state of UDP
 )
 
 // Found is what the kernel says of a socket.
@@ -51,7 +50,6 @@ type Found struct {
 	HasMark bool   // the mark is told to those with CAP_NET_ADMIN alone
 	UID     uint32 // whose it is
 	Cookie  uint64 // which it is: SO_COOKIE
-	Listens bool   // of TCP
 }
 
 // Find finds the socket of a network (SOCK_STREAM or SOCK_DGRAM) that would
@@ -102,7 +100,6 @@ func parseDiag(b []byte) (found Found, ok bool) {
 		return Found{}, false
 	}
 	answer := b[headerSize:]
-	found.Listens = answer[1] == tcpListen
 	found.Cookie = uint64(order.Uint32(answer[44:])) | uint64(order.Uint32(answer[48:]))<<32
 	found.UID = order.Uint32(answer[64:])
 	for b = b[headerSize+answerSize:]; len(b) >= unix.SizeofNlAttr; {

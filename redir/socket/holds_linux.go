@@ -12,14 +12,3 @@ func Holds(cookie uint64, highest int) (fd int, ok bool) {
 	}
 	return -1, false
 }
-
-// HasLatePort reports whether fd, bound to an address alone, has left its port to
-// connect, which was free to choose it.
-func HasLatePort(fd int) bool {
-	late, err := unix.GetsockoptInt(fd, unix.SOL_IP, unix.IP_BIND_ADDRESS_NO_PORT)
-	if err != nil || late == 0 {
-		return false
-	}
-	only, err := unix.GetsockoptInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE)
-	return err != nil || only == 0 // a kernel without such ranges has none
-}

@@ -70,8 +70,8 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 
 // dial starts the handshake with dest, from a source that sourceOf has chosen.
 func (c *conn) dial(dest, from netip.AddrPort) {
-	if cause, err := c.connect(dest, from); cause != 0 {
-		c.fail(cause, err)
+	if err := c.connect(dest, from); err != nil {
+		c.fail(upstream.CauseOf(err), err)
 		return
 	}
 	fd := c.upstream.fd

@@ -12,15 +12,12 @@ import (
 )
 
 // errNotBorne says why a client's address is not its upstream's.
-var errNotBorne = errors.New("the server's replies to the client would not come back here (it is the gateway itself, or link-local, or on one link with the server), or sluice's own connection was diverted again")
+var errNotBorne = errors.New("the server's replies to the client would not come back here (it is the gateway itself, or link-local, or on one link with the server)")
 
-// Where somebody's rules take the mark off sluice's packets, they are diverted a
-// second time. The gateway's own source tells (admit.Self.Is). One of a client that
-// has kept its port cannot come again: its tuple is that of the connection which
-// it was made for, and TPROXY hands its packets there (nf_tproxy_get_sock_v4). One
-// that left its port to the kernel would come again and again; so what is found to
-// come from such a socket of sluice's own gets the gateway's source, which tells
-// the next time. A client that has chosen the same port by chance is served.
+// An upstream with a client's address whose packets are diverted a second time,
+// since somebody's rules take their mark off, is no loop, as one with the gateway's
+// own would be (admit.Self): what a listener answers goes to the client, which
+// resets it, and the handshake of neither ends.
 
 // sourceOf is what the upstream of a client bears towards dest: invalid for what
 // the routes choose. borne is false where it should be the client's address and
@@ -33,8 +30,6 @@ func (w *Worker) sourceOf(in *inbound.Inbound, client, dest netip.AddrPort) (fro
 	case !s.OfClients():
 		return netip.AddrPort{}, true
 	case !w.shared.admission.MayBear(client.Addr(), dest.Addr()):
-		return netip.AddrPort{}, false
-	case s.Kind == source.ClientAddress && w.self.Bears(client, dest):
 		return netip.AddrPort{}, false
 	}
 	return s.For(client), true
@@ -55,30 +50,24 @@ func (w *Worker) fallBack(in *inbound.Inbound, client, dest netip.AddrPort) coun
 }
 
 // connect begins the handshake of c's upstream with dest, from a source that
-// sourceOf has chosen. Its socket may be another afterwards. The cause is 0, or
-// that of the error.
-func (c *conn) connect(dest, from netip.AddrPort) (count.Counter, error) {
+// sourceOf has chosen. Its socket may be another afterwards.
+func (c *conn) connect(dest, from netip.AddrPort) error {
 	w := c.w
 	d := upstream.Dial{Path: &c.in.Path, From: from, TOS: c.tos, Ports: w.shared.Ports()}
-	fd, kept, err := d.Connect(c.upstream.fd, dest)
-	if err == nil && !kept && w.self.Bears(c.from(), dest) {
-		if cause := w.fallBack(c.in, c.from(), dest); cause != 0 {
-			return cause, errNotBorne
-		}
-		d.From = netip.AddrPort{}
-		fd, kept, err = d.Again(fd, dest)
+	if c.in.Kind == inbound.Redirect {
+		// With the client's own port, the SYN would be one of the connection that
+		// REDIRECT has rewritten, and be rewritten too.
+		d.Avoid = c.port
 	}
+	fd, kept, err := d.Connect(c.upstream.fd, dest)
 	if fd != c.upstream.fd {
 		c.upstream.fd = fd
 		w.shared.admission.Opened(fd)
 	}
-	if err != nil {
-		return upstream.CauseOf(err), err
-	}
-	if !kept {
+	if err == nil && !kept {
 		w.counters.Add(count.SourcePortOther, 1)
 	}
-	return 0, nil
+	return err
 }
 
 // source is what the upstream of c bears, for logs: "" where the routes chose it.

@@ -17,6 +17,18 @@ type Ports struct{ Low, High uint16 }
 // Has reports whether a port is one of them.
 func (p Ports) Has(port uint16) bool { return port != 0 && p.Low <= port && port <= p.High }
 
+// without is the longer part of them beside a port, as IP_LOCAL_PORT_RANGE has it;
+// 0, which is all of them, for a port that is none of them, or the only one.
+func (p Ports) without(port uint16) int32 {
+	switch {
+	case !p.Has(port) || p.Low == p.High:
+		return 0
+	case port-p.Low > p.High-port:
+		return int32(p.Low) | int32(port-1)<<16
+	}
+	return int32(port+1) | int32(p.High)<<16
+}
+
 // way is how a socket comes by its source. They are tried in this order, from the
 // first that fits on.
 //
@@ -106,8 +118,8 @@ func (d *Dial) bind(fd int, w way) (errno syscall.Errno) {
 		}
 	case late:
 		errno = leaveToConnect(fd, true)
-		if d.Ports.Has(d.From.Port()) {
-			socket.SetInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, 0)
+		if from, avoid := d.Ports.Has(d.From.Port()), d.Ports.Has(d.Avoid); from || avoid {
+			socket.SetInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, d.Ports.without(d.Avoid))
 		}
 	case early:
 		errno = leaveToConnect(fd, false)
@@ -133,32 +145,16 @@ func leaveToConnect(fd int, leave bool) syscall.Errno {
 
 // renew puts another socket in the place of one that cannot be bound again.
 func (d *Dial) renew(fd int) (int, error) {
-	fd, err := another(fd, d.From.Addr())
-	if err == nil {
-		err = d.prepare(fd, d.From.Addr())
+	unix.Close(fd)
+	fd, errno := socket.New(socket.Family(d.From.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno != 0 {
+		return -1, os.NewSyscallError("socket", errno)
 	}
+	err := d.prepare(fd, d.From.Addr())
 	if err == nil {
 		err = bear(fd, d.From.Addr())
 	}
 	return fd, err
-}
-
-// Again is Connect with another socket instead of fd.
-func (d *Dial) Again(fd int, dest netip.AddrPort) (now int, kept bool, err error) {
-	if fd, err = another(fd, dest.Addr()); err != nil {
-		return fd, true, err
-	}
-	return d.Connect(fd, dest)
-}
-
-// another is a new TCP socket instead of fd, of addr's family, or -1.
-func another(fd int, addr netip.Addr) (int, error) {
-	unix.Close(fd)
-	fd, errno := socket.New(socket.Family(addr), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno != 0 {
-		return -1, os.NewSyscallError("socket", errno)
-	}
-	return fd, nil
 }
 
 // CanChoose reports whether connect can be left a choice of one port.

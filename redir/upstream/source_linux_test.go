@@ -18,11 +18,12 @@ import (
 // ground is a network namespace in which every address of a few prefixes is local,
 // so that what a socket towards a client's address is sent comes back.
 type ground struct {
-	t     *testing.T
-	v6    bool
-	ports Ports
-	dests [2]netip.AddrPort // servers that listen
-	fds   []int
+	t      *testing.T
+	v6     bool
+	ports  Ports
+	dests  [2]netip.AddrPort // servers that listen
+	server int               // listens at the first of dests
+	fds    map[int]bool      // that are open
 }
 
 // onGround runs f in a namespace of its own, once for each family.
@@ -41,13 +42,15 @@ func onGround(t *testing.T, f func(g *ground)) {
 					t.Error(err)
 					return
 				}
-				g := &ground{t: t, v6: v6, ports: Ports{40000, 40019}}
+				g := &ground{t: t, v6: v6, ports: Ports{40000, 40019}, fds: map[int]bool{}}
 				defer g.close()
 				g.sh("ip link set lo up; ip route add local 198.18.0.0/15 dev lo; ip -6 route add local 2001:2::/48 dev lo")
 				g.sh("sysctl -qw net.ipv4.ip_local_port_range='40000 40019'")
 				for i := range g.dests {
-					g.dests[i] = g.listen(netip.AddrPortFrom(g.addr(9, i), 80), true)
+					g.dests[i] = netip.AddrPortFrom(g.addr(9, i), 80)
 				}
+				g.server = g.listen(g.dests[0], true)
+				g.listen(g.dests[1], true)
 				f(g)
 			}()
 			<-done
@@ -63,9 +66,18 @@ func (g *ground) sh(script string) {
 }
 
 func (g *ground) close() {
-	for _, fd := range g.fds {
+	for fd := range g.fds {
 		unix.Close(fd)
 	}
+}
+
+// end closes a socket before the namespace ends; with a reset, nothing is left of it.
+func (g *ground) end(fd int, reset bool) {
+	if reset {
+		socket.SetLinger0(fd)
+	}
+	unix.Close(fd)
+	delete(g.fds, fd)
 }
 
 func (g *ground) addr(net, host int) netip.Addr {
@@ -80,7 +92,7 @@ func (g *ground) client(host, port int) netip.AddrPort {
 }
 
 // listen listens as sluice does, or as others do.
-func (g *ground) listen(at netip.AddrPort, shared bool) netip.AddrPort {
+func (g *ground) listen(at netip.AddrPort, shared bool) int {
 	fd := g.new()
 	if shared {
 		socket.SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
@@ -91,7 +103,7 @@ func (g *ground) listen(at netip.AddrPort, shared bool) netip.AddrPort {
 	if err := errors.Join(socket.Bind(fd, at), unix.Listen(fd, 256)); err != nil {
 		g.t.Errorf("listen %v: %v", at, err)
 	}
-	return at
+	return fd
 }
 
 func (g *ground) new() int {
@@ -99,7 +111,7 @@ func (g *ground) new() int {
 	if errno != 0 {
 		g.t.Error(errno)
 	}
-	g.fds = append(g.fds, fd)
+	g.fds[fd] = true
 	return fd
 }
 
@@ -107,8 +119,10 @@ func (g *ground) new() int {
 func (g *ground) dial(what string, from, dest netip.AddrPort, want bool) int {
 	g.t.Helper()
 	d := Dial{Path: &Path{}, From: from, Ports: g.ports}
-	fd, kept, err := d.Connect(g.new(), dest)
-	g.fds = append(g.fds, fd)
+	given := g.new()
+	fd, kept, err := d.Connect(given, dest)
+	delete(g.fds, given)
+	g.fds[fd] = true
 	if err != nil {
 		g.t.Errorf("%s: %v", what, err)
 		return fd
@@ -145,7 +159,7 @@ func TestPortsAreLeft(t *testing.T) {
 	onGround(t, func(g *ground) {
 		for port := g.ports.Low; port <= g.ports.High; port++ {
 			g.dial("client", g.client(1, int(port)), g.dests[0], true)
-			unix.Close(g.dial("client", g.client(2, int(port)), g.dests[0], true))
+			g.end(g.dial("client", g.client(2, int(port)), g.dests[0], true), false)
 		}
 		if errno := connect(g.new(), g.dests[0]); errno != 0 {
 			g.t.Errorf("the gateway itself: %v", errno)
@@ -179,7 +193,7 @@ func TestTimeWait(t *testing.T) {
 				fd := g.dial("first", from, g.dests[0], true)
 				unix.Shutdown(fd, unix.SHUT_WR)
 				g.endServed()
-				unix.Close(fd)
+				g.end(fd, false)
 				g.dial(fmt.Sprint("again, timestamps: ", timestamps), from, g.dests[0], timestamps)
 				g.endServed()
 			}
@@ -189,7 +203,7 @@ func TestTimeWait(t *testing.T) {
 
 // endServed ends what the first server has accepted.
 func (g *ground) endServed() {
-	fd, _, err := unix.Accept4(g.fds[0], unix.SOCK_CLOEXEC)
+	fd, _, err := unix.Accept4(g.server, unix.SOCK_CLOEXEC)
 	if err != nil {
 		g.t.Errorf("accept: %v", err)
 	}
@@ -206,8 +220,25 @@ func TestServicesPort(t *testing.T) {
 		}
 		for _, port := range []uint16{2000, 40001} {
 			for i, own := range []bool{false, true} {
-				at := g.listen(netip.AddrPortFrom(wildcard, port+uint16(i)), own)
-				g.dial(fmt.Sprint("own: ", own), g.client(i, int(at.Port())), g.dests[0], own)
+				g.listen(netip.AddrPortFrom(wildcard, port+uint16(i)), own)
+				g.dial(fmt.Sprint("own: ", own), g.client(i, int(port)+i), g.dests[0], own)
+			}
+		}
+	})
+}
+
+// TestPortIsAvoided asserts that any port is any other than that one.
+func TestPortIsAvoided(t *testing.T) {
+	onGround(t, func(g *ground) {
+		for _, avoid := range []uint16{39999, 40000, 40009, 40010, 40019, 40020} {
+			for range 30 {
+				d := Dial{Path: &Path{}, From: g.client(1, 0), Avoid: avoid, Ports: g.ports}
+				fd, kept, err := d.Connect(g.new(), g.dests[0])
+				at, _ := socket.LocalAddr(fd)
+				if err != nil || !kept || at.Port() == avoid || !g.ports.Has(at.Port()) {
+					g.t.Errorf("%v instead of %d: kept: %v, %v", at, avoid, kept, err)
+				}
+				g.end(fd, true)
 			}
 		}
 	})
