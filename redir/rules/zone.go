@@ -211,8 +211,6 @@ func zoneSets(s Spec) (sets []set) {
 	if s.carries(protoUDP) {
 		add(setAnswers4, answersLive)
 	}
-	if s.carries(protoTCP) {
-		add(setCookies4, cookiesLive)
-	}
+	add(setCookies4, cookiesLive)
 	return sets
 }
