@@ -55,8 +55,7 @@ func (w *Worker) endSourced() {
 // outletOf names the outlet that m leaves by.
 func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) senderKey {
 	return senderKey{
-		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path,
-		narrow: w.icmp.narrow.has(m.Dest.Addr(), w.r.Now()),
+		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path, narrow: w.mustCut(m.Dest.Addr(), m.Segment),
 	}
 }
 

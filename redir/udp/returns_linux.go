@@ -52,7 +52,6 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.returns = append(w.returns, l)
-	w.shared.addOrigin(in.ID)
 	return nil
 }
 
@@ -80,15 +79,15 @@ func (l *returnListener) close() {
 	}
 }
 
-// addOrigin notes an inbound whose sessions bear their clients' addresses. It is
-// kept when the inbound is gone, since its sessions go on.
-func (s *Shared) addOrigin(id uint16) {
+// addOrigin notes an inbound whose sessions may bear their clients' addresses. It
+// is kept when the inbound is gone, since its sessions go on.
+func (s *Shared) addOrigin(in *inbound.Inbound) {
 	for {
 		known := s.origins.Load()
-		if slices.Contains(*known, id) {
+		if !in.Path.Source.OfClients() || slices.Contains(*known, in.ID) {
 			return
 		}
-		more := append(slices.Clone(*known), id)
+		more := append(slices.Clone(*known), in.ID)
 		more = more[max(0, len(more)-mostOrigins):]
 		if s.origins.CompareAndSwap(known, &more) {
 			return
@@ -151,15 +150,20 @@ func (l *returnListener) entryOf(client netip.AddrPort) *nat.Entry[*flow] {
 	if l.lastEntry != nil && l.lastClient == client {
 		return l.lastEntry
 	}
-	sourced := l.w.shared.sourced
-	e := sourced.Lookup(nat.KeyOf(client, 0, l.in.ID))
-	if e == nil {
-		for _, id := range *l.w.shared.origins.Load() {
-			if e = sourced.Lookup(nat.KeyOf(client, 0, id)); e != nil {
-				break
-			}
+	l.lastClient, l.lastEntry = client, l.w.shared.sourcedOf(client, l.in.ID)
+	return l.lastEntry
+}
+
+// sourcedOf returns the session of a client that bears its address, by an inbound
+// before the others; nil where there is none.
+func (s *Shared) sourcedOf(client netip.AddrPort, inbound uint16) *nat.Entry[*flow] {
+	if e := s.sourced.Lookup(nat.KeyOf(client, 0, inbound)); e != nil {
+		return e
+	}
+	for _, id := range *s.origins.Load() {
+		if e := s.sourced.Lookup(nat.KeyOf(client, 0, id)); e != nil {
+			return e
 		}
 	}
-	l.lastClient, l.lastEntry = client, e
-	return e
+	return nil
 }

@@ -17,8 +17,17 @@ import (
 
 const udpHeaderSize = 8 // bytes: ports, length, checksum (RFC 768)
 
-// rawHeaders are the UDP headers of the messages that wait in a SendBatch.
-type rawHeaders [][udpHeaderSize]byte
+// rawHeaders are the headers of the messages that wait in a SendBatch.
+type rawHeaders [][fragmentHeaderSize + udpHeaderSize]byte
+
+// header is the place for the next message's, which has room in the batch: else
+// what waits there is sent first.
+func (p *senders) header(b *sender, total *loop.SendResult) []byte {
+	if !p.worker.out.HasRoom() {
+		p.send(b, total)
+	}
+	return p.raw[p.worker.out.Len()][:]
+}
 
 // pushRaw is push for a raw sender: each datagram has a header.
 func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
@@ -29,15 +38,9 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *
 	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; ; {
 		part := rest[:min(m.Segment, len(rest))]
-		if w.out.Len() == len(p.raw) {
-			p.send(b, total)
-		}
-		header := p.raw[w.out.Len()][:]
+		header := p.header(b, total)[:udpHeaderSize]
 		putUDPHeader(header, b.from(e.Source), dest, part)
-		if !w.out.PushPrefixed(&packet, header, part) {
-			p.send(b, total)
-			continue
-		}
+		w.out.PushPrefixed(&packet, header, part)
 		w.counters.Add(p.fallback, 1)
 		if rest = rest[len(part):]; len(rest) == 0 {
 			return
