@@ -16,6 +16,7 @@
 //	outlet       flows that bear their client's address: opens them, sends for them
 //	returns      receives what remotes write to such clients
 //	flow         opens a session, within the bounds of its client
+//	view         how a flow's remotes look to its client: of a forward, of a mapped port
 //	gate         bounds the sessions that are opened while a listener is behind
 //	echo         damps two services that answer each other
 //	timeout      how long one may be idle: a lookup less

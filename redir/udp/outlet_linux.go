@@ -1,18 +1,21 @@
 package udp
 
 import (
+	"net/netip"
 	"unique"
 
 	"sluice/loop"
 	"sluice/nat"
 	"sluice/redir/count"
+	"sluice/redir/icmp"
 	"sluice/redir/inbound"
 	"sluice/redir/upstream"
 )
 
-// bears reports whether a session that m begins bears its client's address.
-func (w *Worker) bears(in *inbound.Inbound, m *loop.Received) bool {
-	return in.Path.Source.OfClients() && w.shared.admission.MayBear(m.Source.Addr(), m.Dest.Addr())
+// bears reports whether a session that m begins, which is to be sent to to, bears
+// its client's address.
+func (w *Worker) bears(in *inbound.Inbound, m *loop.Received, to netip.Addr) bool {
+	return in.Path.Source.OfClients() && m.Source.Addr().Is4() == to.Is4() && w.shared.admission.MayBear(m.Source.Addr(), to)
 }
 
 // lookup finds the session of a client, which bears the client's address where
@@ -28,12 +31,12 @@ func (w *Worker) lookup(key nat.Key, in *inbound.Inbound) *nat.Entry[*flow] {
 }
 
 // openSourced makes a flow that bears its client's address, and has no socket.
-func (w *Worker) openSourced(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+func (w *Worker) openSourced(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort) *nat.Entry[*flow] {
 	of := w.account(key, in, m)
 	if of == nil {
 		return nil
 	}
-	f := &flow{owner: w, fd: -1, key: key, of: of, path: unique.Make(in.Path), unseen: !in.Returns}
+	f := &flow{owner: w, fd: -1, key: key, of: of, view: viewOf(in, m, to), path: unique.Make(in.Path), unseen: !in.Returns}
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
@@ -70,6 +73,7 @@ func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
 func (w *Worker) takeToOutlet(f *flow, slot int32) {
 	q := &w.toUpstream
 	m := &q.messages[slot]
+	m.Dest, m.DestScope = f.sentTo(m)
 	b, err := q.outlets.get(w.outletOf(m, f.path))
 	if err != nil {
 		w.dropped(count.DroppedSend, m.Datagrams(), m.Source, m.Dest, err)
@@ -109,5 +113,7 @@ func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
 func (w *Worker) lostOut(b *sender, sent loop.SendResult) {
 	client := b.from(sent.Failed.Source)
 	w.dropped(count.DroppedSend, sent.Dropped, client, sent.Failed.Dest, sent.Errno)
-	w.tellUnreachable(client, 0, &sent)
+	if isUnreachable(sent.Errno) && w.set.ICMP {
+		w.icmp.tell(client, 0, sent.Failed.Dest, icmp.Unreachable(!client.Addr().Is4()), nil)
+	}
 }

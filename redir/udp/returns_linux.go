@@ -34,8 +34,8 @@ type returnListener struct {
 	until int64
 
 	// What the last datagram's session was: those of a run of datagrams are alike.
-	lastClient netip.AddrPort
-	lastEntry  *nat.Entry[*flow]
+	lastClient, lastRemote netip.AddrPort
+	lastEntry              *nat.Entry[*flow]
 }
 
 // ListenReturns takes over a bound transparent socket for replies to clients of
@@ -135,35 +135,48 @@ func (l *returnListener) take(slot int32) {
 		w.counters.Add(count.DroppedNoDest, 1)
 		return
 	}
-	if e := l.entryOf(m.Dest); e != nil {
+	var f *flow
+	if e := l.entryOf(m.Dest, m.Source); e != nil {
 		e.TouchReply(w.r.Now())
+		f = e.Value
 	} else if w.r.Now() >= l.until {
 		w.dropped(count.DroppedReply, m.Datagrams(), m.Dest, m.Source, errNoSession)
 		return
 	}
-	w.takeFromUpstream(slot)
+	w.takeFromUpstream(f, slot)
 }
 
-// entryOf returns the session of a client, that of the listener's own inbound
-// before those of others; nil where there is none.
-func (l *returnListener) entryOf(client netip.AddrPort) *nat.Entry[*flow] {
-	if l.lastEntry != nil && l.lastClient == client {
+// entryOf returns the session of a client to which a remote has written, that of
+// the listener's own inbound before those of others; nil where there is none.
+func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
+	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	l.lastClient, l.lastEntry = client, l.w.shared.sourcedOf(client, l.in.ID)
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, l.w.sourcedOf(client, remote, l.in.ID)
 	return l.lastEntry
 }
 
-// sourcedOf returns the session of a client that bears its address, by an inbound
-// before the others; nil where there is none.
-func (s *Shared) sourcedOf(client netip.AddrPort, inbound uint16) *nat.Entry[*flow] {
-	if e := s.sourced.Lookup(nat.KeyOf(client, 0, inbound)); e != nil {
+// sourcedOf returns the session that bears a client's address and that a remote
+// belongs to, of an inbound before those of others; nil where there is none.
+func (w *Worker) sourcedOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	if e := w.sessionOf(client, remote, id); e != nil {
 		return e
 	}
-	for _, id := range *s.origins.Load() {
-		if e := s.sourced.Lookup(nat.KeyOf(client, 0, id)); e != nil {
+	for _, id := range *w.shared.origins.Load() {
+		if e := w.sessionOf(client, remote, id); e != nil {
 			return e
 		}
 	}
 	return nil
+}
+
+// sessionOf is the session by an inbound that bears a client's address, the one
+// whose mapped port the remote's is before the one of unmapped ports.
+func (w *Worker) sessionOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	for _, from := range w.set.Ports.UDPFrom(remote.Port()) {
+		if e := w.shared.sourced.Lookup(nat.KeyOf(client, mapVariant(from, remote.Port()), id)); e != nil {
+			return e
+		}
+	}
+	return w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
 }

@@ -20,8 +20,12 @@ func (m *messenger) Ready(loop.Events) {
 			continue
 		}
 		m.narrow.add(said.To.Addr(), m.w.r.Now())
-		if from, ok := addrPortOf(offender); ok && m.w.set.ICMP && m.isMine() && m.w.shared.sourcedOf(said.From, 0) != nil {
-			m.tell(said.From, 0, said.To, icmp.Error{Type: m.data[0], Info: said.MTU, Offender: from.Addr()}, nil)
+		from, ok := addrPortOf(offender)
+		if !ok || !m.w.set.ICMP || !m.isMine() {
+			continue
+		}
+		if e := m.w.sourcedOf(said.From, said.To, 0); e != nil {
+			m.tellOf(e.Value, said.To, icmp.Error{Type: m.data[0], Info: said.MTU, Offender: from.Addr()}, nil)
 		}
 	}
 	m.w.r.Again(m.v6)
