@@ -65,7 +65,7 @@ func zone(s Spec) chain {
 		c.add(errorsOf(chainZoneKnown)...)
 		return c
 	}
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	}
 	c.add(errorsOf(chainZoneKnown)...)
@@ -135,7 +135,7 @@ func zoneOut(s Spec) chain {
 	if !s.diverts() {
 		return c
 	}
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		c.add([]term{outNotIn{setIfaces}, goBack})
 	}
 	for _, family := range bothFamilies {
