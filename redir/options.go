@@ -43,6 +43,7 @@ type Options struct {
 	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
 	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's
 	AllowLocal    bool           // permit the gateway's own addresses as destinations
+	AcceptProxy   []netip.Prefix // who begins connections with a PROXY header
 	Maps          []portmap.Rule // ports at which diverted flows are dialled instead of their own
 
 	Reactors   int // 0: one per CPU that the process may use

@@ -21,8 +21,9 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Client:           o.KeepaliveClient,
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
-		Ports:            o.ports(),
 		RequireSource:    o.RequireSource,
+		Fronts:           o.AcceptProxy,
+		Ports:            o.ports(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"sluice/redir/config"
 	"sluice/redir/inbound"
 	"sluice/redir/portmap"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -63,9 +64,12 @@ type runCmd struct {
 	SourceReplies  string       `group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
 	TOS            upstream.TOS `name:"tos" group:"path" default:"off" placeholder:"TOS" help:"Type of service towards destinations: copy: what the client's SYN and datagrams have, and back; a number, as 0xb8, or the name of a code point, as ef."`
 
-	BindIface  string `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
-	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
-	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
+	BindIface   string             `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
+	Mark        uint32             `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
+	SendProxy   proxyproto.Sending `group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off."`
+	AcceptProxy []network          `group:"admission" placeholder:"CIDR" help:"TCP connections of these peers begin with a PROXY header, which tells whose they are (repeatable)."`
+
+	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
 	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
@@ -138,9 +142,10 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Clients:          cmd.clients(),
-		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream, TOS: cmd.TOS},
+		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream, TOS: cmd.TOS, SendProxy: cmd.SendProxy},
 		RequireSource:    cmd.SourceFallback == "refuse",
 		KernelReplies:    cmd.SourceReplies == "kernel",
+		AcceptProxy:      prefixes(cmd.AcceptProxy),
 		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
@@ -153,10 +158,15 @@ func (cmd *runCmd) clients() redir.ClientOptions {
 		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Rate: int(cmd.ClientRate), Sessions: int(cmd.ClientSessions),
 		Prefix: cmd.ClientPrefix,
 	}
-	for _, n := range cmd.ClientExempt {
-		c.Exempt = append(c.Exempt, n.Prefix)
-	}
+	c.Exempt = prefixes(cmd.ClientExempt)
 	return c
+}
+
+func prefixes(networks []network) (all []netip.Prefix) {
+	for _, n := range networks {
+		all = append(all, n.Prefix)
+	}
+	return all
 }
 
 func relayModes() map[string]splice.Mode {

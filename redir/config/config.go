@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
@@ -107,6 +108,9 @@ func inboundJSON(in inbound.Spec) string {
 	if in.Device != "" {
 		fields = append(fields, `"bind_iface": `+quote(in.Device))
 	}
+	if in.SendProxy != proxyproto.SendDefault {
+		fields = append(fields, `"send_proxy": `+quote(in.SendProxy.String()))
+	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
@@ -166,6 +170,9 @@ func describe(in inbound.Spec) string {
 	}
 	if in.Device != "" {
 		text += " bind_iface " + in.Device
+	}
+	if in.SendProxy != proxyproto.SendDefault {
+		text += " send_proxy " + in.SendProxy.String()
 	}
 	return text
 }

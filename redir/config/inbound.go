@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface", "send_proxy"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -227,6 +228,14 @@ func (r *inboundReader) way(in *inbound.Spec) error {
 		if in.Device, ok = n.value.(string); !ok || in.Device == "" {
 			return r.fault("bind_iface", n, "want the name of an interface, not %s", n)
 		}
+	}
+	if n, ok := r.members.find("send_proxy"); ok {
+		text, _ := n.value.(string)
+		sending, err := proxyproto.ParseSending(text)
+		if err != nil {
+			return r.fault("send_proxy", n, `want "off", "v1" or "v2", not %s`, n)
+		}
+		in.SendProxy = sending
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
 	"sluice/redir/source"
 )
@@ -65,9 +66,9 @@ func TestParseInbounds(t *testing.T) {
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
 		},
 		"a way of its own": {
-			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1"}`,
+			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v2"}`,
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true,
-				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1"}},
+				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV2}},
 		},
 		"a forward": {
 			`{"inbounds": [{"type": "direct", "listen": "222.173.190.239", "listen_port": 51966, "override_address": "backend.example", "override_port": 80},
@@ -193,6 +194,8 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "tproxy", "source": "me"`), `2:52: inbounds[0].source: source "me": want gateway, client, client-address or an address, as 203.0.113.5 or 203.0.113.5,2001:db8::5`},
 		{inbound(`"type": "tproxy", "mark": 0`), `2:50: inbounds[0].mark: want a mark other than 0, as 18 or "0x12", not 0`},
 		{inbound(`"type": "tproxy", "bind_iface": 1`), `2:56: inbounds[0].bind_iface: want the name of an interface, not 1`},
+		{inbound(`"type": "tproxy", "send_proxy": "v3"`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not "v3"`},
+		{inbound(`"type": "tproxy", "send_proxy": 2`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not 2`},
 		{inbound(`"type": "tproxy", "override_address": "10.0.0.5"`), `2:62: inbounds[0].override_address: tproxy inbounds carry traffic to where it was going: only direct ones lead elsewhere`},
 		{inbound(`"type": "redirect", "override_port": 80`), `2:61: inbounds[0].override_port: redirect inbounds carry traffic to where it was going: only direct ones lead elsewhere; see the key map`},
 		{inbound(`"type": "direct"`), `2:1: inbounds[0]: has no "override_address": want the address or the name that it leads to`},

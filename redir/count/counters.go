@@ -42,6 +42,9 @@ const (
 	RefusedClientDials    // likewise
 	RefusedClientRate     // likewise
 	RefusedClientSessions // likewise
+	RefusedProxyAbsent    // a front's connection that began without a PROXY header
+	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
+	RefusedProxyLate      // the same: with less than one, for too long
 	RefusedEnding         // a connection that came after sluice was told to end
 	RefusedSource         // a client whose own address may not be borne (admit.Admission.MayBear)
 
@@ -59,7 +62,7 @@ const (
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
 	DialsNext     // times that a dial went on with the next address of a forward
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
-	ClientsGone   // connections that the client reset before they were accepted
+	ClientsGone   // connections that the client reset before they were accepted, or a front ended without a header
 	GaveWayDial   // ended for a new connection: the upstream had not answered for the longest
 	GaveWayIdle   // the same: nothing had moved for the longest
 	GaveWayStall  // ended for want of memory: a reader that took nothing
@@ -72,8 +75,8 @@ const (
 	DroppedEcho  // of two services that answer each other
 	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
-	DroppedStranger   // came to a forward's session from elsewhere than where that leads
 	DroppedReply      // to a client's own address, which has no session
+	DroppedStranger   // came to a forward's session from elsewhere than where that leads
 	FlowsEvicted      // ended early because the NAT table was full
 	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
 	ICMPToClient      // errors about upstream datagrams that were passed on
@@ -102,6 +105,9 @@ var counterNames = [numCounters]string{
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",
+	RefusedProxyAbsent:    "refused_proxy_absent",
+	RefusedProxyMalformed: "refused_proxy_malformed",
+	RefusedProxyLate:      "refused_proxy_late",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
@@ -110,7 +116,8 @@ var counterNames = [numCounters]string{
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", DroppedStranger: "dropped_stranger", DroppedReply: "dropped_reply", FlowsEvicted: "udp_sessions_evicted",
+	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
+	FlowsEvicted:  "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
 	WriteBackFallback: "write_back_fallback", OutletFallback: "outlet_fallback",

@@ -23,9 +23,10 @@ type Inbound struct {
 	QueryTimeout int64  // ns; likewise
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	Path         upstream.Path
+	Returns      bool           // takes UDP replies to clients whose address upstreams bear
+	Followed     bool           // those of another process too, whose sockets it took over
 	Dests        *resolve.Dests // of a Direct one: where it leads now
 	Foreign      bool           // listens at an address that the machine does not have
-	Returns      bool           // takes UDP replies to clients whose address upstreams bear
 	waiting      []waitingSocket
 }
 
@@ -97,7 +98,7 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if !n.wanted {
 			continue
 		}
-		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, transparent, inherited)
+		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, in.Kind == TProxy, inherited)
 		if err != nil {
 			return explainListen(n.name, in.Kind, addr, err)
 		}

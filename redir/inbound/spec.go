@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
@@ -58,9 +59,10 @@ type Spec struct {
 	UDPQueryTimeout time.Duration
 
 	// How upstreams of what comes by it leave; zero values take what holds for all.
-	Source source.Source
-	Mark   uint32 // SO_MARK
-	Device string // an interface or a VRF
+	Source    source.Source
+	Mark      uint32 // SO_MARK
+	Device    string // an interface or a VRF
+	SendProxy proxyproto.Sending
 }
 
 // Defaults are for inbounds that name none of their own.
@@ -76,6 +78,7 @@ func (d *Defaults) PathOf(s *Spec) upstream.Path {
 	path.Source = s.Source.Or(path.Source)
 	path.Mark = cmp.Or(s.Mark, path.Mark)
 	path.Device = cmp.Or(s.Device, path.Device)
+	path.SendProxy = s.SendProxy.Or(path.SendProxy)
 	return path
 }
 
@@ -88,6 +91,8 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", s.Listen)
 	case !s.TCP && !s.UDP:
 		return fmt.Errorf("%s %s: no network; name tcp, udp or both", s.Kind, s.Listen)
+	case !s.TCP && s.SendProxy.On():
+		return fmt.Errorf("%s %s: send_proxy: the header is for TCP; name tcp too, or leave it out", s.Kind, s.Listen)
 	case s.UDPTimeout < 0:
 		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", s.Kind, s.Listen, s.UDPTimeout)
 	case s.UDPQueryTimeout < 0:

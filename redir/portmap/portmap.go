@@ -59,14 +59,17 @@ func (r Rule) String() string {
 
 // Map is some rules. It is never changed. A nil one, which is that of no rules,
 // leaves every port as it is.
-type Map struct{ tcp, udp map[uint16]uint16 }
+type Map struct {
+	tcp, udp map[uint16]uint16
+	udpFrom  map[uint16][]uint16 // the ports that a port of udp stands in for
+}
 
 // New finds fault with two rules for one port.
 func New(rules []Rule) (*Map, error) {
 	if len(rules) == 0 {
 		return nil, nil
 	}
-	m := &Map{map[uint16]uint16{}, map[uint16]uint16{}}
+	m := &Map{map[uint16]uint16{}, map[uint16]uint16{}, map[uint16][]uint16{}}
 	for _, r := range rules {
 		for _, of := range []struct {
 			name  string
@@ -80,6 +83,9 @@ func New(rules []Rule) (*Map, error) {
 				return nil, fmt.Errorf("%s port %d is mapped twice, to %d and to %d", of.name, r.From, to, r.To)
 			}
 			of.ports[r.From] = r.To
+		}
+		if r.UDP {
+			m.udpFrom[r.To] = append(m.udpFrom[r.To], r.From)
 		}
 	}
 	return m, nil
@@ -99,6 +105,14 @@ func (m *Map) UDP(dest netip.AddrPort) netip.AddrPort {
 		return dest
 	}
 	return mapped(m.udp, dest)
+}
+
+// UDPFrom are the ports of datagrams that are sent to a port in their place.
+func (m *Map) UDPFrom(to uint16) []uint16 {
+	if m == nil {
+		return nil
+	}
+	return m.udpFrom[to]
 }
 
 func mapped(ports map[uint16]uint16, dest netip.AddrPort) netip.AddrPort {

@@ -23,8 +23,10 @@ func escapes(s Spec) []chain {
 	// What the gateway sends itself: what it forwards bears others' addresses yet,
 	// and may have got a mark in forward.
 	leaving := chain{name: "leaving", kind: "filter", hook: "postrouting", priority: priorityFirst}
-	leaving.add([]term{outIs{"lo"}, goBack}, []term{sourceOfOthers{}, goBack},
-		[]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
+	leaving.add([]term{outIs{"lo"}, goBack}, []term{sourceOfOthers{}, goBack})
+	if s.Output {
+		leaving.add([]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
+	}
 	if s.zoned() {
 		leaving.add([]term{markIs{s.back().mark, s.back().mask}, countIn{countEscaped}, drop})
 	}

@@ -19,14 +19,16 @@ import (
 
 // relay is a small sluice whose upstream sockets bear clients' addresses.
 type relay struct {
-	w       *world
-	port    uint16                                     // of its listeners
-	bear    func(client netip.AddrPort) netip.AddrPort // what the upstream socket is bound to
-	mapped  func(dest netip.AddrPort) netip.AddrPort   // where it is connected to
-	dialer  *netns
-	mu      sync.Mutex
-	closers []io.Closer
-	failed  []error // of dials
+	w        *world
+	port     uint16                                     // of its listeners
+	bear     func(client netip.AddrPort) netip.AddrPort // what the upstream socket is bound to
+	mapped   func(dest netip.AddrPort) netip.AddrPort   // where it is connected to
+	redirect bool                                       // it was redirect that brought connections
+	heldUDP  bool                                       // upstream UDP sockets take in what is sent back
+	dialer   *netns
+	mu       sync.Mutex
+	closers  []io.Closer
+	failed   []error // of dials
 }
 
 // foreignRelay listens in the gateway, for clients and for what returns by UDP.
@@ -92,7 +94,10 @@ func (r *relay) accept(l net.Listener) {
 func (r *relay) connect(conn *net.TCPConn) {
 	defer conn.Close()
 	client, dest := unmapped(conn.RemoteAddr().(*net.TCPAddr).AddrPort()), unmapped(conn.LocalAddr().(*net.TCPAddr).AddrPort())
-	up, err := r.dial(r.bear(client), r.mapped(dest))
+	if r.redirect {
+		dest = origDest(conn)
+	}
+	up, err := r.dialMarked(r.bear(client), r.mapped(dest), DefaultOwnMark)
 	if err != nil {
 		r.mu.Lock()
 		r.failed = append(r.failed, err)
@@ -119,9 +124,9 @@ func (r *relay) connect(conn *net.TCPConn) {
 	done.Wait()
 }
 
-// dial connects a transparent socket that is bound to from.
-func (r *relay) dial(from, to netip.AddrPort) (conn net.Conn, err error) {
-	dialer := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(from), Control: foreignControl(DefaultOwnMark)}
+// dialMarked connects a transparent socket that is bound to from.
+func (r *relay) dialMarked(from, to netip.AddrPort, mark int) (conn net.Conn, err error) {
+	dialer := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(from), Control: foreignControl(mark)}
 	dialer.SetMultipathTCP(false)
 	done := make(chan struct{})
 	r.dialer.calls <- func() {
@@ -163,6 +168,33 @@ func (r *relay) send(data []byte, from, to netip.AddrPort, mark int) (err error)
 	return err
 }
 
+// hold sends a datagram by a socket that is bound to its source, and relays what
+// is sent back to that.
+func (r *relay) hold(data []byte, from, to netip.AddrPort, mark int) error {
+	client, dest := from, to
+	config := net.ListenConfig{Control: foreignControl(mark)}
+	var p net.PacketConn
+	var err error
+	done := make(chan struct{})
+	r.dialer.calls <- func() {
+		defer close(done)
+		p, err = config.ListenPacket(context.Background(), "udp", r.bear(client).String())
+	}
+	<-done
+	if err != nil {
+		return err
+	}
+	r.keep(p)
+	go func() {
+		buffer := make([]byte, 2000)
+		for n, _, err := p.ReadFrom(buffer); err == nil; n, _, err = p.ReadFrom(buffer) {
+			_ = r.send(buffer[:n], dest, client, 0)
+		}
+	}()
+	_, err = p.(*net.UDPConn).WriteToUDPAddrPort(data, to)
+	return err
+}
+
 // datagrams relays what clients send, or what is sent back.
 func (r *relay) datagrams(p *net.UDPConn, returned bool) {
 	buffer, oob := make([]byte, 65536), make([]byte, 200)
@@ -173,6 +205,9 @@ func (r *relay) datagrams(p *net.UDPConn, returned bool) {
 		}
 		from, to := unmapped(from), originalDest(oob[:noob])
 		source, mark := r.bear(from), DefaultOwnMark
+		if r.heldUDP {
+			source = from
+		}
 		if returned {
 			source, mark = from, 0
 			for _, addr := range serverAddrs { // what was mapped bears the original again
@@ -183,7 +218,11 @@ func (r *relay) datagrams(p *net.UDPConn, returned bool) {
 		} else {
 			to = r.mapped(to)
 		}
-		if err := r.send(buffer[:n], source, to, mark); err != nil {
+		send := r.send
+		if r.heldUDP && !returned {
+			send = r.hold
+		}
+		if err := send(buffer[:n], source, to, mark); err != nil {
 			r.mu.Lock()
 			r.failed = append(r.failed, err)
 			r.mu.Unlock()

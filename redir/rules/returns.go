@@ -1,5 +1,7 @@
 package rules
 
+import "slices"
+
 // Chains of what returns to addresses that sluice's sockets bear.
 const (
 	chainReturns  = "returns"      // of UDP: flows of sluice's own
@@ -7,6 +9,7 @@ const (
 	chainLost     = "lost"         // of TCP: flows of sluice's own that no socket has
 	chainEnded    = "ended"        // of TCP: to the listener, which resets them
 	chainOwnFlows = "remember_own" // notes flows of sluice's own
+	chainBack     = "back"         // what the gateway's own servers answer to those
 )
 
 // Sets of addresses that sluice's sockets bear.
@@ -60,7 +63,7 @@ func returnChains(s Spec) []chain {
 	own.add([]term{ctReply{}, accept}) // of a flow that others began
 	own.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
 	own.add([]term{setCtMark{s.CTOwn, s.CTOwnMask}}, []term{setCtLabel{ownLabel}}, []term{accept})
-	chains := []chain{own}
+	chains := []chain{own, back(s)}
 	if s.returnsUDP() {
 		returned, returns := chain{name: chainReturned}, chain{name: chainReturns}
 		for _, family := range bothFamilies {
@@ -107,20 +110,28 @@ func ownSent(s Spec) [][]term {
 	if !s.zoned() {
 		return nil
 	}
-	rules := [][]term{
+	return [][]term{
 		{markIs{s.OwnMark, s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{socketMarkIs{s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
+		{ctReply{}, jump(chainBack)},
 	}
-	back := s.back()
-	for _, proto := range s.protos() {
-		if proto == protoUDP && !s.returnsUDP() {
-			continue
-		}
-		for _, own := range []term{ctMarkIs{s.CTOwn, s.CTOwnMask}, ctLabelIs{ownLabel}} {
-			rules = append(rules, []term{protoIs{proto}, ctReply{}, own, setMark{back.mark, back.mask}, accept})
-		}
+}
+
+// back marks what the gateway's own servers answer to clients' addresses.
+func back(s Spec) chain {
+	c := chain{name: chainBack}
+	protos := s.protos()
+	if !s.returnsUDP() {
+		protos = slices.DeleteFunc(protos, func(proto byte) bool { return proto == protoUDP })
 	}
-	return rules
+	if len(protos) == 0 {
+		return c
+	}
+	c.add([]term{protoNotIn{protos}, goBack})
+	for _, own := range []term{ctMarkIs{s.CTOwn, s.CTOwnMask}, ctLabelIs{ownLabel}} {
+		c.add([]term{own, setMark{s.back().mark, s.back().mask}, accept})
+	}
+	return c
 }
 
 // redirectReturns are the chains by which what returns to foreign addresses is

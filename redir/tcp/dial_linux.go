@@ -40,7 +40,8 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		socket.Reset(fd)
 		return
 	}
-	of := l.account(from, at)
+	front := w.set.isFront(from.Addr())
+	of := l.hold(from, at, front)
 	if of == nil {
 		socket.Reset(fd)
 		return
@@ -48,7 +49,11 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	upstreamFD, errno := l.upstreamFor(at)
 	if errno != 0 {
 		w.counters.Add(count.FailedNoResource, 1)
-		of.Disconnect(true)
+		if front {
+			of.Release()
+		} else {
+			of.Disconnect(true)
+		}
 		socket.Reset(fd)
 		return
 	}
@@ -64,6 +69,10 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	c.relay.Start(w.workspace, fd, upstreamFD)
+	if front {
+		c.await()
+		return
+	}
 	c.dial(at)
 }
 
@@ -113,6 +122,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	}
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
+	c.introduce()
 	c.pump()
 	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
 		upstream.AckNow(e.fd)

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -24,8 +25,10 @@ type Settings struct {
 	// ClientCongestion is the congestion control of clients' sockets; "" leaves
 	// them what they have.
 	ClientCongestion string
-	Ports            *portmap.Map // at which diverted connections are dialled
-	RequireSource    bool         // refuse a client that cannot have the source that it should
+	RequireSource    bool // refuse a client that cannot have the source that it should
+	// Fronts are who begins connections with a PROXY header.
+	Fronts []netip.Prefix
+	Ports  *portmap.Map // at which diverted connections are dialled
 }
 
 // Shared is what all workers see.
@@ -91,6 +94,7 @@ type Worker struct {
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
 	stalled   atomic.Int64
+	header    [mostHeader]byte // where one is read or written; holds nothing between two edges
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.

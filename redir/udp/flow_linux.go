@@ -69,9 +69,10 @@ func (f *flow) client() netip.AddrPort { return f.key.Client() }
 // ended for it.
 var errManyEnding = errors.New("sessions end faster than their sockets can be closed")
 
-// open makes the flow of a client that has none. It returns nil when there is
-// nothing to make it of, or the client is sluice itself.
-func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+// open makes the flow of a client that has none and writes to to, which bears its
+// address or has a socket. It returns nil when there is nothing to make it of, or
+// the client is sluice itself.
+func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort, bears bool) *nat.Entry[*flow] {
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
@@ -80,15 +81,10 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.refuse(count.RefusedPressure, in, m)
 		return nil
 	}
-	view, to, cause := w.viewOf(in, m)
-	if cause != 0 {
-		w.refuse(cause, in, m)
-		return nil
-	}
-	if in.Path.Source.OfClients() {
-		if w.mayBear(in, m.Source.Addr(), to.Addr(), view) {
-			return w.openSourced(key, in, m, view)
-		}
+	switch {
+	case bears:
+		return w.openSourced(key, in, m, to)
+	case in.Path.Source.OfClients():
 		if w.set.RequireSource {
 			w.refuse(count.RefusedSource, in, m)
 			return nil
@@ -111,7 +107,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: view}
+	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to)}
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()

@@ -155,17 +155,28 @@ func (m *messenger) passOn(f *flow) {
 		}
 		dest, ok := addrPortOf(to)
 		e, said := parseError(m.control[:controlled])
-		if !ok || !said {
-			continue
+		if ok && said && m.w.set.ICMP {
+			m.tellOf(f, dest, e, m.data[:n])
 		}
-		unreachable := e.IsUnreachable()
-		if m.w.set.ICMP && f.seenInError(&dest, &e) {
-			m.tell(f.client(), f.scope, dest, e, m.data[:n])
-		}
-		if unreachable {
+		if said && e.IsUnreachable() {
 			m.w.failed(f.entry)
 		}
 	}
+}
+
+// tellOf tells the client of f about what was sent to dest for it. Errors of the
+// other family have no words for it.
+func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
+	client := f.client()
+	if dest.Addr().Is4() != client.Addr().Is4() {
+		m.w.counters.Add(count.ICMPSuppressed, 1)
+		return
+	}
+	if f.view != nil {
+		e.Offender = f.view.offender(e.Offender)
+		dest, _ = f.view.back(dest)
+	}
+	m.tell(client, f.scope, dest, e, payload)
 }
 
 // tell sends a client (with its scope) the error e about what it sent to dest.

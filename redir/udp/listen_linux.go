@@ -94,12 +94,13 @@ func (w *Worker) FinishListening() {
 	w.endSourced()
 }
 
-// Listeners are the fds of those that are open.
+// Listeners are the fds of those that are open, to be shown to another process.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
 		fds = append(fds, l.fd)
 	}
 	for _, l := range w.returns {
+		l.share()
 		fds = append(fds, l.fd)
 	}
 	return fds
@@ -164,17 +165,15 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
 		} else if e := w.entryOf(in, m); e != nil {
-			f := e.Value
-			if !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
+			if f := e.Value; !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
 			}
-			if f.echoes(m) && !f.echo.passes(w.r.Now(), m.Datagrams()) {
+			if e.Value.echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
 				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 				return
 			}
-			f.sendThrough(m)
-			if f.isSourced() {
-				w.takeToOutlet(f, slot)
+			if e.Value.isSourced() {
+				w.takeToOutlet(e.Value, slot)
 			} else {
 				q.append(e, slot)
 			}
@@ -205,11 +204,17 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !w.gate.admits(w.r.Now()) {
+		to, cause := w.leadsTo(in, m)
+		if cause != 0 {
+			w.refuse(cause, in, m)
+			return nil
+		}
+		bears := w.bears(in, m, to.Addr())
+		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}
-		if e = w.open(key, in, m); e == nil {
+		if e = w.open(key, in, m, to, bears); e == nil {
 			return nil
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"sluice/loop"
 	"sluice/nat"
@@ -30,11 +31,12 @@ type returnListener struct {
 	w  *Worker
 	in *inbound.Inbound
 	fd int // -1: closed
+	// until is when all replies are to sessions of this process (ns of Reactor.Now).
+	until int64
 
 	// What the last datagram's session was: those of a run of datagrams are alike.
-	lastClient netip.AddrPort
-	lastRemote netip.AddrPort
-	lastEntry  *nat.Entry[*flow]
+	lastClient, lastRemote netip.AddrPort
+	lastEntry              *nat.Entry[*flow]
 }
 
 // ListenReturns takes over a bound transparent socket for replies to clients of
@@ -44,11 +46,18 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	l := &returnListener{w: w, in: in, fd: fd}
+	if in.Followed {
+		l.share()
+	}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
 	w.returns = append(w.returns, l)
-	w.shared.addOrigin(in.ID)
+	origins := &w.shared.origins
+	if in.Kind == inbound.Direct {
+		origins = &w.shared.forwards
+	}
+	addOrigin(origins, in.ID)
 	return nil
 }
 
@@ -64,6 +73,10 @@ func (w *Worker) UnlistenReturns(in *inbound.Inbound) {
 	})
 }
 
+// share notes that another process has the socket too, or had: replies to its
+// sessions come here as well, and are passed on until they all have ended.
+func (l *returnListener) share() { l.until = l.w.r.Now() + l.in.FlowTimeout }
+
 func (l *returnListener) close() {
 	if l.fd >= 0 {
 		l.w.r.Forget(l.fd) // as listener.close
@@ -74,15 +87,15 @@ func (l *returnListener) close() {
 
 // addOrigin notes an inbound whose sessions bear their clients' addresses. It is
 // kept when the inbound is gone, since its sessions go on.
-func (s *Shared) addOrigin(id uint16) {
+func addOrigin(origins *atomic.Pointer[[]uint16], id uint16) {
 	for {
-		known := s.origins.Load()
+		known := origins.Load()
 		if slices.Contains(*known, id) {
 			return
 		}
 		more := append(slices.Clone(*known), id)
 		more = more[max(0, len(more)-mostOrigins):]
-		if s.origins.CompareAndSwap(known, &more) {
+		if origins.CompareAndSwap(known, &more) {
 			return
 		}
 	}
@@ -128,36 +141,58 @@ func (l *returnListener) take(slot int32) {
 		w.counters.Add(count.DroppedNoDest, 1)
 		return
 	}
-	e := l.entryOf(m.Dest, m.Source)
-	if e == nil {
+	var f *flow
+	if e := l.entryOf(m.Dest, m.Source); e != nil {
+		e.TouchReply(w.r.Now())
+		f = e.Value
+	} else if w.r.Now() >= l.until {
 		w.dropped(count.DroppedReply, m.Datagrams(), m.Dest, m.Source, errNoSession)
 		return
 	}
-	w.takeReply(e, slot)
+	w.takeFromUpstream(f, slot)
 }
 
-// entryOf returns the session of a client that remote has written to: one whose
-// client sees the remote as something else, before that of the listener's own
-// inbound, before those of others; nil where there is none.
+// entryOf returns the session of a client to which a remote has written, that of a
+// forward which leads there first, that of the listener's own inbound before those
+// of others; nil where there is none.
 func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
 	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	sourced := l.w.shared.sourced
-	e := l.w.shared.viewed(client, remote, true)
-	if e == nil {
-		e = sourced.Lookup(nat.KeyOf(client, 0, l.in.ID))
+	e := l.w.forwardOf(client, remote)
+	if e == nil && l.in.Kind != inbound.Direct {
+		e = l.w.sessionOf(client, remote, l.in.ID)
 	}
 	if e == nil {
 		for _, id := range *l.w.shared.origins.Load() {
-			if e = sourced.Lookup(nat.KeyOf(client, 0, id)); e != nil {
+			if e = l.w.sessionOf(client, remote, id); e != nil {
 				break
 			}
 		}
 	}
-	if e == nil {
-		e = l.w.shared.viewed(client, remote, false)
-	}
 	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
 	return e
+}
+
+// forwardOf is the session by a forward that leads to remote and bears a client's
+// address.
+func (w *Worker) forwardOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
+	for _, id := range *w.shared.forwards.Load() {
+		e := w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
+		if e != nil && e.Value.view.dest == remote {
+			return e
+		}
+	}
+	return nil
+}
+
+// sessionOf is the session by an inbound that bears a client's address, the one
+// whose mapped port the remote's is before the one of unmapped ports.
+func (w *Worker) sessionOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	for _, from := range w.set.Ports.UDPFrom(remote.Port()) {
+		if e := w.shared.sourced.Lookup(nat.KeyOf(client, mapVariant(from, remote.Port()), id)); e != nil {
+			return e
+		}
+	}
+	return w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
 }

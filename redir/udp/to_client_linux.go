@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"sluice/loop"
-	"sluice/nat"
 	"sluice/redir/count"
 	"sluice/redir/socket"
 )
@@ -66,12 +65,13 @@ func (f *flow) Ready(ev loop.Events) {
 			return
 		}
 		q.used += n
-		client, scope := f.client(), f.scope
+		f.entry.TouchReply(w.r.Now())
+		client := f.client()
 		for i := first; i < q.used; i++ {
 			m := &q.messages[i]
 			q.slots.Message(i, m)
-			m.Dest, m.DestScope = client, scope
-			w.takeReply(f.entry, int32(i))
+			m.Dest, m.DestScope = client, f.scope
+			w.takeFromUpstream(f, int32(i))
 		}
 		if n > 1 && !f.bulk {
 			f.becomeBulk()
@@ -90,28 +90,21 @@ func (f *flow) Ready(ev loop.Events) {
 	}
 }
 
-// takeReply queues what slot has received for the session of an entry, unless its
-// client knows nobody there.
-func (w *Worker) takeReply(e *nat.Entry[*flow], slot int32) {
-	m := &w.toClient.messages[slot]
-	if from := m.Source; !e.Value.known(m) {
-		w.dropped(count.DroppedStranger, m.Datagrams(), m.Dest, from, errStranger)
-		return
-	}
-	e.TouchReply(w.r.Now())
-	w.takeFromUpstream(slot)
-}
-
 // takeFromUpstream puts what slot has received, for the client that is its Dest,
-// into the queue of the write-back socket of the remote's port.
-func (w *Worker) takeFromUpstream(slot int32) {
+// into the queue of the write-back socket of the remote's port. f is its flow; nil
+// where another process has that.
+func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	q := &w.toClient
 	m := &q.messages[slot]
-	remote, client := m.Source.Addr(), m.Dest.Addr()
 	if m.Truncated {
 		w.counters.Add(count.DroppedTruncated, 1)
 		return
 	}
+	if from := m.Source; f != nil && !f.known(m) {
+		w.dropped(count.DroppedStranger, m.Datagrams(), m.Dest, from, errStranger)
+		return
+	}
+	remote, client := m.Source.Addr(), m.Dest.Addr()
 	if remote.Is4() != client.Is4() {
 		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, errOtherFamily)
 		return

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -124,7 +125,8 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope, to.TOS = m.Dest, m.DestScope, m.TOS
+		to.Dest, to.DestScope = f.sentTo(m)
+		to.TOS = m.TOS
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
 			w.sendOut(g.entry, &total)
@@ -149,24 +151,17 @@ func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
 		if sent.Errno == unix.EAGAIN && !f.hasPort() {
 			w.evictOne()
 		}
-		unreachable := sent.Errno == unix.ENETUNREACH || sent.Errno == unix.EHOSTUNREACH
-		dest, err := sent.Failed.Dest, icmp.Unreachable(!sent.Failed.Dest.Addr().Is4())
-		if unreachable && w.set.ICMP && f.seenInError(&dest, &err) {
-			w.icmp.tell(f.client(), f.scope, dest, err, nil)
+		if !isUnreachable(sent.Errno) {
+			return
 		}
-		if unreachable {
-			w.failed(e)
+		if w.set.ICMP {
+			w.icmp.tellOf(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
 		}
+		w.failed(e)
 	}
 }
 
-// tellUnreachable tells a client that the gateway has no way to where it sent,
-// where that is why a send failed.
-func (w *Worker) tellUnreachable(client netip.AddrPort, scope uint32, sent *loop.SendResult) {
-	switch sent.Errno {
-	case unix.ENETUNREACH, unix.EHOSTUNREACH:
-		if w.set.ICMP {
-			w.icmp.tell(client, scope, sent.Failed.Dest, icmp.Unreachable(!client.Addr().Is4()), nil)
-		}
-	}
+// isUnreachable reports whether a send failed since the gateway has no way there.
+func isUnreachable(errno syscall.Errno) bool {
+	return errno == unix.ENETUNREACH || errno == unix.EHOSTUNREACH
 }

@@ -1,12 +1,12 @@
 package udp
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"sluice/loop"
 	"sluice/nat"
 	"sluice/redir/count"
-	"sluice/redir/icmp"
 	"sluice/redir/inbound"
 	"sluice/redir/resolve"
 )
@@ -49,14 +49,6 @@ func (v *view) back(remote netip.AddrPort) (netip.AddrPort, bool) {
 	return remote, true
 }
 
-// claims reports whether the client sees a remote as something else.
-func (v *view) claims(remote netip.AddrPort) bool {
-	if v.isForward() {
-		return remote == v.dest
-	}
-	return remote.Port() == v.port
-}
-
 // offender is the address as which the client knows who sent an ICMP error: a
 // forward's destination is hidden from it, a router on the way is not.
 func (v *view) offender(addr netip.Addr) netip.Addr {
@@ -66,21 +58,28 @@ func (v *view) offender(addr netip.Addr) netip.Addr {
 	return addr
 }
 
-// viewOf is that of a new flow whose client wrote m, and where m is to be sent; nil
-// where the client sees its remotes as they are. It says why not, where nowhere.
-func (w *Worker) viewOf(in *inbound.Inbound, m *loop.Received) (v *view, to netip.AddrPort, cause count.Counter) {
+// leadsTo is where what begins a flow is to be sent, and why not.
+func (w *Worker) leadsTo(in *inbound.Inbound, m *loop.Received) (to netip.AddrPort, cause count.Counter) {
 	if in.Kind != inbound.Direct {
-		if to = w.set.Ports.UDP(m.Dest); to == m.Dest {
-			return nil, to, 0
-		}
-		return &view{kind: in.Kind, from: m.Dest.Port(), port: to.Port()}, to, 0
+		return w.set.Ports.UDP(m.Dest), 0
 	}
 	all := in.Dests.For(m.Source.Addr(), in.Path.Source.OfClients())
 	if len(all) == 0 {
-		return nil, to, count.RefusedUnresolved
+		return to, count.RefusedUnresolved
 	}
-	v = &view{kind: in.Kind, seen: m.Dest, seenScope: m.DestScope, dest: all[0], dests: in.Dests}
-	return v, v.dest, w.shared.admission.CheckForward(v.dest)
+	return all[0], w.shared.admission.CheckForward(all[0])
+}
+
+// viewOf is that of a new flow whose client wrote m, which is to be sent to to; nil
+// where the client sees its remotes as they are.
+func viewOf(in *inbound.Inbound, m *loop.Received, to netip.AddrPort) *view {
+	switch {
+	case in.Kind == inbound.Direct:
+		return &view{kind: in.Kind, seen: m.Dest, seenScope: m.DestScope, dest: to, dests: in.Dests}
+	case to != m.Dest:
+		return &view{kind: in.Kind, from: m.Dest.Port(), port: to.Port()}
+	}
+	return nil
 }
 
 // admits says why what a client has sent to dest by an inbound is refused.
@@ -91,14 +90,16 @@ func (w *Worker) admits(in *inbound.Inbound, dest netip.AddrPort) count.Counter 
 	return w.shared.admission.Check(w.set.Ports.UDP(dest))
 }
 
-// sendThrough makes the destination of what the client wrote that of the remote.
-func (f *flow) sendThrough(m *loop.Received) {
-	if f.view == nil {
-		return
+// sentTo is where a datagram of the flow leaves for, and by which interface where
+// that is link-local.
+func (f *flow) sentTo(m *loop.Received) (dest netip.AddrPort, scope uint32) {
+	switch {
+	case f.view == nil:
+		return m.Dest, m.DestScope
+	case f.view.isForward():
+		return f.view.dest, 0
 	}
-	if m.Dest = f.view.out(m.Dest); f.view.isForward() {
-		m.DestScope = 0
-	}
+	return f.view.out(m.Dest), m.DestScope
 }
 
 // known makes the source of what a remote sent what the client knows it as; false
@@ -115,17 +116,6 @@ func (f *flow) known(m *loop.Received) bool {
 		m.SourceScope = f.view.seenScope
 	}
 	return true
-}
-
-// seenInError makes an error about what was sent to dest one that the client
-// understands; false where there are no words for it, those of the other family.
-func (f *flow) seenInError(dest *netip.AddrPort, e *icmp.Error) bool {
-	same := dest.Addr().Is4() == f.client().Addr().Is4()
-	if f.view != nil {
-		*dest, _ = f.view.back(*dest)
-		e.Offender = f.view.offender(e.Offender)
-	}
-	return same
 }
 
 // asks reports whether dest is where lookups go, as the client knows it or as it
@@ -152,7 +142,41 @@ func (w *Worker) failed(e *nat.Entry[*flow]) {
 		return
 	}
 	v.dests.Failed(v.dest)
-	if v.dests.Several() && w.shared.flows.Remove(e) {
+	if v.dests.Several() && w.shared.table(e.Value).Remove(e) {
 		w.end(e)
 	}
+}
+
+// variant tells the flows of one client apart that see their remotes in different
+// ways: 0 for what sees them as they are. It is part of the key of a flow, where
+// scope stands otherwise, the interface of a link-local client. Where a forward's
+// destination sees its client's address, nothing tells the replies to two flows
+// apart, and there is one.
+func (w *Worker) variant(in *inbound.Inbound, dest netip.AddrPort) uint32 {
+	switch {
+	case in.Kind == inbound.Direct && in.Path.Source.OfClients():
+		return 0
+	case in.Kind == inbound.Direct:
+		return addressHash(dest.Addr())
+	case w.set.Ports == nil:
+		return 0
+	}
+	if to := w.set.Ports.UDP(dest); to != dest {
+		return mapVariant(dest.Port(), to.Port())
+	}
+	return 0
+}
+
+func mapVariant(from, to uint16) uint32 { return uint32(from)<<16 | uint32(to) }
+
+// addressHash is FNV-1a, a word at a time. Two of the addresses that one client
+// writes to at one forward would have to share it to be taken for each other.
+func addressHash(addr netip.Addr) uint32 {
+	const offset, prime = 2166136261, 16777619
+	hash := uint32(offset)
+	bytes := addr.As16()
+	for word := bytes[:]; len(word) > 0; word = word[4:] {
+		hash = (hash ^ binary.BigEndian.Uint32(word)) * prime
+	}
+	return hash
 }

@@ -35,7 +35,7 @@ type Shared struct {
 	flows      *nat.Table[*flow] // those that have a socket
 	sourced    *nat.Table[*flow] // those that bear their client's address
 	origins    atomic.Pointer[[]uint16]
-	views      atomic.Pointer[[]origin] // of sessions that bear their client's address
+	forwards   atomic.Pointer[[]uint16] // the same of forwards
 	batch      int                      // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64             // bound of one worker's
 	outlets    atomic.Int64             // likewise
@@ -58,7 +58,7 @@ type Bounds struct {
 func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
 	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
 	s.origins.Store(new([]uint16))
-	s.views.Store(new([]origin))
+	s.forwards.Store(new([]uint16))
 	s.SetBounds(b)
 	return s
 }
