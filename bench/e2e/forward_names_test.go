@@ -176,11 +176,15 @@ func TestForwardUnresolved(t *testing.T) {
 }
 
 // TestForwardNameMoves asserts that a name whose address is gone is looked up again
-// without being told to, by sockets that bear the mark.
+// without being told to, by sockets that bear the mark, and by an ordinary user.
 func TestForwardNameMoves(t *testing.T) {
 	t.Parallel()
 	var dns *names
-	g := startForwards(t, setup{under: underNames(t), divert: func(made *lab.Lab) error {
+	var user []string
+	if !lab.Entered() { // the machine has more users than one
+		user = []string{"--user=nobody"}
+	}
+	g := startForwards(t, setup{under: underNames(t), flags: user, divert: func(made *lab.Lab) error {
 		dns = startNames(t, made, "10.77.2.2 web.test\n")
 		unmarked := "udp dport 53 meta mark != " + strconv.Itoa(lab.ProxyMark) + " drop" // as rules for the gateway's own traffic divert
 		return made.Gateway.Run(t.Context(), "nft", "table inet unmarked { chain output { type filter hook output priority 0; "+unmarked+"; }; }")

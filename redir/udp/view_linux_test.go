@@ -52,8 +52,8 @@ func TestViewOfMap(t *testing.T) {
 				t.Errorf("port %d is known as %v, want %d", remote, m.Source, want)
 			}
 		}
-		m = &loop.Received{Dest: at(443)}
-		if to, _ := w.leadsTo(in, m); to != at(443) || viewOf(in, m, to) != nil {
+		other := &loop.Received{Dest: at(443)}
+		if to, _ := w.leadsTo(in, other); to != at(443) || viewOf(in, other, to) != nil {
 			t.Errorf("a port that is not mapped has a view, of %v", to)
 		}
 	}
