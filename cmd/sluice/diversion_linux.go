@@ -54,6 +54,7 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 	}
 	spec := cmd.Rules.Spec(tcp, udp, cmd.Mark)
 	spec.Sources = sourcesOf(sources)
+	spec.Sources.KernelReplies = cmd.SourceReplies == "kernel"
 	return spec, nil
 }
 
