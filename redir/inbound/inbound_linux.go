@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/redir/resolve"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -22,9 +23,16 @@ type Inbound struct {
 	QueryTimeout int64  // ns; likewise
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	Path         upstream.Path
-	Returns      bool // takes UDP replies to clients whose address upstreams bear
+	Returns      bool           // takes UDP replies to clients whose address upstreams bear
+	Followed     bool           // those of another process too, whose sockets it took over
+	Dests        *resolve.Dests // of a Direct one: where it leads now
+	Foreign      bool           // listens at an address that the machine does not have
 	waiting      []waitingSocket
 }
+
+// IsTransparent reports whether the sockets may have an address that the machine
+// does not have.
+func (in *Inbound) IsTransparent() bool { return in.Kind == TProxy || in.Kind == Direct && in.Foreign }
 
 // waitingSocket is a bound socket, made for the worker of an index.
 type waitingSocket struct {
@@ -81,7 +89,7 @@ func (in *Inbound) Open(workers int, tcp, udp, returns bool, gone []*Inbound, in
 // openAddr opens a socket for each network and worker; held tells that sluice
 // itself still has the port.
 func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool, inherited *Inherited) error {
-	transparent := in.Kind == TProxy
+	transparent := in.IsTransparent()
 	for _, n := range []struct {
 		wanted  bool
 		network int

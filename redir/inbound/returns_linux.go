@@ -33,6 +33,7 @@ func (in *Inbound) openReturnsAt(addr netip.AddrPort, workers int, inherited *In
 	if err != nil {
 		return err
 	}
+	in.Followed = in.Followed || adopted > 0
 	for s.worker = adopted; s.worker < workers; s.worker++ {
 		s.fd, err = socket.Listen(addr, true, s.network)
 		if adopted > 0 && errors.Is(err, unix.EADDRINUSE) {

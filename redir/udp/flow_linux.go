@@ -44,6 +44,8 @@ type flow struct {
 	fd    int // -1: none
 	id    uint32
 	key   nat.Key
+	scope uint32        // interface index of a link-local client, else 0
+	view  *view         // how its client sees its remotes; nil: as they are
 	of    *admit.Client // who holds it
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
@@ -67,9 +69,10 @@ func (f *flow) client() netip.AddrPort { return f.key.Client() }
 // ended for it.
 var errManyEnding = errors.New("sessions end faster than their sockets can be closed")
 
-// open makes the flow of a client that has none. It returns nil when there is
-// nothing to make it of, or the client is sluice itself.
-func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+// open makes the flow of a client that has none and writes to to, which bears its
+// address or has a socket. It returns nil when there is nothing to make it of, or
+// the client is sluice itself.
+func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort, bears bool) *nat.Entry[*flow] {
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
@@ -78,10 +81,10 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		w.refuse(count.RefusedPressure, in, m)
 		return nil
 	}
-	if in.Path.Source.OfClients() {
-		if w.shared.admission.MayBear(m.Source.Addr(), m.Dest.Addr()) {
-			return w.openSourced(key, in, m)
-		}
+	switch {
+	case bears:
+		return w.openSourced(key, in, m, to)
+	case in.Path.Source.OfClients():
 		if w.set.RequireSource {
 			w.refuse(count.RefusedSource, in, m)
 			return nil
@@ -97,14 +100,14 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(m.Source.Addr(), &in.Path)
+	fd, errno := w.upstreamSocket(to.Addr(), &in.Path)
 	if errno != 0 {
 		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	f := &flow{owner: w, fd: fd, key: key, of: of}
+	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to)}
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
@@ -129,7 +132,7 @@ func (w *Worker) insert(f *flow, in *inbound.Inbound, m *loop.Received) (e *nat.
 	if w.noRuns {
 		f.gso.Disable()
 	}
-	f.other.Store(!asksAt(m.Dest))
+	f.other.Store(!f.asks(m.Dest))
 	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
 	e, victim, inserted := w.shared.table(f).Insert(f.key, f, now, timeouts)
 	if victim != nil {
@@ -179,19 +182,19 @@ func (w *Worker) evictOf(key nat.Key) (e *nat.Entry[*flow]) {
 	return e
 }
 
-// upstreamSocket makes a socket of the client's family. When fds have run out
+// upstreamSocket makes a socket of the destination's family. When fds have run out
 // it gives up a write-back socket for it, and a session for the
 // next; when ports have, which only a socket with an address takes at once, a
 // session too.
-func (w *Worker) upstreamSocket(client netip.Addr, path *upstream.Path) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, path, w.set.ICMP)
+func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, syscall.Errno) {
+	fd, errno := upstream.Datagram(dest, path, w.set.ICMP)
 	switch errno {
 	case unix.EADDRINUSE:
 		w.evictOne()
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
 		if w.toClient.writeBacks.giveUpOne() {
-			fd, errno = upstream.Datagram(client, path, w.set.ICMP)
+			fd, errno = upstream.Datagram(dest, path, w.set.ICMP)
 		}
 	}
 	if errno == 0 {

@@ -154,10 +154,29 @@ func (m *messenger) passOn(f *flow) {
 			return
 		}
 		dest, ok := addrPortOf(to)
-		if e, said := parseError(m.control[:controlled]); ok && said && m.w.set.ICMP {
-			m.tell(f.client(), f.key.Scope(), dest, e, m.data[:n])
+		e, said := parseError(m.control[:controlled])
+		if ok && said && m.w.set.ICMP {
+			m.tellOf(f, dest, e, m.data[:n])
+		}
+		if said && e.IsUnreachable() {
+			m.w.failed(f.entry)
 		}
 	}
+}
+
+// tellOf tells the client of f about what was sent to dest for it. Errors of the
+// other family have no words for it.
+func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
+	client := f.client()
+	if dest.Addr().Is4() != client.Addr().Is4() {
+		m.w.counters.Add(count.ICMPSuppressed, 1)
+		return
+	}
+	if f.view != nil {
+		e.Offender = f.view.offender(e.Offender)
+		dest, _ = f.view.back(dest)
+	}
+	m.tell(client, f.scope, dest, e, payload)
 }
 
 // tell sends a client (with its scope) the error e about what it sent to dest.

@@ -23,7 +23,7 @@ type listener struct {
 	backlog backlog
 }
 
-// Listen takes over a bound transparent socket of in. On error fd stays the
+// Listen takes over a bound socket of in. On error fd stays the
 // caller's.
 func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 	if err := prepareListener(fd, listenerBuffer, in); err != nil {
@@ -94,12 +94,13 @@ func (w *Worker) FinishListening() {
 	w.endSourced()
 }
 
-// Listeners are the fds of those that are open.
+// Listeners are the fds of those that are open, to be shown to another process.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
 		fds = append(fds, l.fd)
 	}
 	for _, l := range w.returns {
+		l.share()
 		fds = append(fds, l.fd)
 	}
 	return fds
@@ -157,16 +158,17 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 	case m.Source.Port() == 0:
 		w.refuse(count.RefusedPortZero, in, m)
 	default:
-		if m.Dest != q.lastDest {
-			q.lastDest, q.lastVerdict = m.Dest, w.shared.admission.Check(m.Dest)
+		if m.Dest != q.lastDest || in != q.lastDestIn {
+			q.lastDest, q.lastDestIn = m.Dest, in
+			q.lastVerdict, q.lastVariant = w.admits(in, m.Dest), w.variant(in, m.Dest)
 		}
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
 		} else if e := w.entryOf(in, m); e != nil {
-			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
+			if f := e.Value; !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
 				w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
 			}
-			if echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
+			if e.Value.echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
 				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 				return
 			}
@@ -190,10 +192,11 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 // that fails, or too many are opened already.
 func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	q := &w.toUpstream
-	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
+	scope := m.SourceScope ^ q.lastVariant
+	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && scope == q.lastScope {
 		return q.lastEntry
 	}
-	key := nat.KeyOf(m.Source, m.SourceScope, in.ID)
+	key := nat.KeyOf(m.Source, scope, in.ID)
 	e := w.lookup(key, in)
 	if e != nil {
 		// At once, and before it is used: an entry that expires in this turn
@@ -201,17 +204,23 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !w.gate.admits(w.r.Now()) {
+		to, cause := w.leadsTo(in, m)
+		if cause != 0 {
+			w.refuse(cause, in, m)
+			return nil
+		}
+		bears := w.bears(in, m, to.Addr())
+		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}
-		if e = w.open(key, in, m); e == nil {
+		if e = w.open(key, in, m, to, bears); e == nil {
 			return nil
 		}
 	}
 	if e.Value.unseen {
 		e.TouchReply(w.r.Now())
 	}
-	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, m.SourceScope, e
+	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, scope, e
 	return e
 }

@@ -30,10 +30,12 @@ type returnListener struct {
 	w  *Worker
 	in *inbound.Inbound
 	fd int // -1: closed
+	// until is when all replies are to sessions of this process (ns of Reactor.Now).
+	until int64
 
 	// What the last datagram's session was: those of a run of datagrams are alike.
-	lastClient netip.AddrPort
-	lastEntry  *nat.Entry[*flow]
+	lastClient, lastRemote netip.AddrPort
+	lastEntry              *nat.Entry[*flow]
 }
 
 // ListenReturns takes over a bound transparent socket for replies to clients of
@@ -43,6 +45,9 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	l := &returnListener{w: w, in: in, fd: fd}
+	if in.Followed {
+		l.share()
+	}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
@@ -62,6 +67,10 @@ func (w *Worker) UnlistenReturns(in *inbound.Inbound) {
 		return true
 	})
 }
+
+// share notes that another process has the socket too, or had: replies to its
+// sessions come here as well, and are passed on until they all have ended.
+func (l *returnListener) share() { l.until = l.w.r.Now() + l.in.FlowTimeout }
 
 func (l *returnListener) close() {
 	if l.fd >= 0 {
@@ -127,30 +136,42 @@ func (l *returnListener) take(slot int32) {
 		w.counters.Add(count.DroppedNoDest, 1)
 		return
 	}
-	e := l.entryOf(m.Dest)
-	if e == nil {
+	var f *flow
+	if e := l.entryOf(m.Dest, m.Source); e != nil {
+		e.TouchReply(w.r.Now())
+		f = e.Value
+	} else if w.r.Now() >= l.until {
 		w.dropped(count.DroppedReply, m.Datagrams(), m.Dest, m.Source, errNoSession)
 		return
 	}
-	e.TouchReply(w.r.Now())
-	w.takeFromUpstream(slot)
+	w.takeFromUpstream(f, slot)
 }
 
-// entryOf returns the session of a client, that of the listener's own inbound
-// before those of others; nil where there is none.
-func (l *returnListener) entryOf(client netip.AddrPort) *nat.Entry[*flow] {
-	if l.lastEntry != nil && l.lastClient == client {
+// entryOf returns the session of a client to which a remote has written, that of
+// the listener's own inbound before those of others; nil where there is none.
+func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
+	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	sourced := l.w.shared.sourced
-	e := sourced.Lookup(nat.KeyOf(client, 0, l.in.ID))
+	e := l.w.sessionOf(client, remote, l.in.ID)
 	if e == nil {
 		for _, id := range *l.w.shared.origins.Load() {
-			if e = sourced.Lookup(nat.KeyOf(client, 0, id)); e != nil {
+			if e = l.w.sessionOf(client, remote, id); e != nil {
 				break
 			}
 		}
 	}
-	l.lastClient, l.lastEntry = client, e
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
 	return e
+}
+
+// sessionOf is the session by an inbound that bears a client's address, the one
+// whose mapped port the remote's is before the one of unmapped ports.
+func (w *Worker) sessionOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	for _, from := range w.set.Ports.UDPFrom(remote.Port()) {
+		if e := w.shared.sourced.Lookup(nat.KeyOf(client, mapVariant(from, remote.Port()), id)); e != nil {
+			return e
+		}
+	}
+	return w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
 }

@@ -12,6 +12,10 @@ import (
 // can write to the client.
 var errOtherFamily = errors.New("the remote is of another address family than the client")
 
+// errStranger says that a datagram has come to a forward's session from elsewhere
+// than where the forward leads.
+var errStranger = errors.New("the forward does not lead there")
+
 // clientQueue holds the replies of this turn, grouped by the write-back socket
 // that will send them.
 type clientQueue struct {
@@ -49,6 +53,9 @@ func (f *flow) Ready(ev loop.Events) {
 	if ev&loop.Error != 0 {
 		w.icmp.passOn(f)
 		socket.TakeError(f.fd) // reading it clears it
+		if f.closed {
+			return // it was a forward's, which leads elsewhere too
+		}
 	}
 	q := &w.toClient
 	for {
@@ -59,12 +66,12 @@ func (f *flow) Ready(ev loop.Events) {
 		}
 		q.used += n
 		f.entry.TouchReply(w.r.Now())
-		client, scope := f.client(), f.key.Scope()
+		client := f.client()
 		for i := first; i < q.used; i++ {
 			m := &q.messages[i]
 			q.slots.Message(i, m)
-			m.Dest, m.DestScope = client, scope
-			w.takeFromUpstream(int32(i))
+			m.Dest, m.DestScope = client, f.scope
+			w.takeFromUpstream(f, int32(i))
 		}
 		if n > 1 && !f.bulk {
 			f.becomeBulk()
@@ -84,15 +91,20 @@ func (f *flow) Ready(ev loop.Events) {
 }
 
 // takeFromUpstream puts what slot has received, for the client that is its Dest,
-// into the queue of the write-back socket of the remote's port.
-func (w *Worker) takeFromUpstream(slot int32) {
+// into the queue of the write-back socket of the remote's port. f is its flow; nil
+// where another process has that.
+func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	q := &w.toClient
 	m := &q.messages[slot]
-	remote, client := m.Source.Addr(), m.Dest.Addr()
 	if m.Truncated {
 		w.counters.Add(count.DroppedTruncated, 1)
 		return
 	}
+	if from := m.Source; f != nil && !f.known(m) {
+		w.dropped(count.DroppedStranger, m.Datagrams(), m.Dest, from, errStranger)
+		return
+	}
+	remote, client := m.Source.Addr(), m.Dest.Addr()
 	if remote.Is4() != client.Is4() {
 		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, errOtherFamily)
 		return

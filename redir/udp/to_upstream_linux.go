@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -34,7 +35,9 @@ type upstreamQueue struct {
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
 	lastDest    netip.AddrPort
+	lastDestIn  *inbound.Inbound
 	lastVerdict count.Counter
+	lastVariant uint32
 	lastIn      *inbound.Inbound
 	lastSource  netip.AddrPort
 	lastScope   uint32
@@ -122,14 +125,15 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope, to.TOS = m.Dest, m.DestScope, m.TOS
+		to.Dest, to.DestScope = f.sentTo(m)
+		to.TOS = m.TOS
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
-			w.sendOut(f, &total)
+			w.sendOut(g.entry, &total)
 			rest, whole = w.out.Push(&to, rest, m.Segment, &f.gso)
 		}
 	}
-	w.sendOut(f, &total)
+	w.sendOut(g.entry, &total)
 	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
 		socket.SetSendBuffer(f.fd, bulkBuffer)
 	}
@@ -137,7 +141,8 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 }
 
 // sendOut sends what was pushed, and adds what became of it to total.
-func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
+func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
+	f := e.Value
 	sent := w.out.Send(f.fd, &f.gso)
 	total.Datagrams += sent.Datagrams
 	total.Bytes += sent.Bytes
@@ -146,17 +151,17 @@ func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
 		if sent.Errno == unix.EAGAIN && !f.hasPort() {
 			w.evictOne()
 		}
-		w.tellUnreachable(f.client(), f.key.Scope(), &sent)
+		if !isUnreachable(sent.Errno) {
+			return
+		}
+		if w.set.ICMP {
+			w.icmp.tellOf(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
+		}
+		w.failed(e)
 	}
 }
 
-// tellUnreachable tells a client that the gateway has no way to where it sent,
-// where that is why a send failed.
-func (w *Worker) tellUnreachable(client netip.AddrPort, scope uint32, sent *loop.SendResult) {
-	switch sent.Errno {
-	case unix.ENETUNREACH, unix.EHOSTUNREACH:
-		if w.set.ICMP {
-			w.icmp.tell(client, scope, sent.Failed.Dest, icmp.Unreachable(!client.Addr().Is4()), nil)
-		}
-	}
+// isUnreachable reports whether a send failed since the gateway has no way there.
+func isUnreachable(errno syscall.Errno) bool {
+	return errno == unix.ENETUNREACH || errno == unix.EHOSTUNREACH
 }

@@ -12,6 +12,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -23,6 +24,8 @@ type Settings struct {
 	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
 	// RequireSource refuses a client that cannot have the source that it should.
 	RequireSource bool
+	// Ports are those at which diverted datagrams are sent on.
+	Ports *portmap.Map
 }
 
 // Shared is what all workers see.
