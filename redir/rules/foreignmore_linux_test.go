@@ -361,6 +361,21 @@ func TestOtherTransparent(t *testing.T) {
 	}
 }
 
+// TestLoopbackTranslated: what the gateway's programs send to loopback addresses
+// and others translate, as for ports of containers, goes where it went.
+func TestLoopbackTranslated(t *testing.T) {
+	t.Parallel()
+	w := newForeign(t)
+	w.gateway.sh(masquerade + `
+		sysctl -qw net.ipv4.conf.all.route_localnet=1
+		nft add table ip theirs
+		nft add chain ip theirs out '{ type nat hook output priority -100; }'
+		nft add rule ip theirs out ip daddr 127.0.0.1 meta l4proto { tcp, udp } th dport 8088 dnat to 10.9.2.2:7000`)
+	w.expectSeen(w.gateway, bothProtocols, []string{"127.0.0.1:8088"}, "10.9.2.1")
+	w.install(clientsSpec())
+	w.expectSeen(w.gateway, bothProtocols, []string{"127.0.0.1:8088"}, "10.9.2.1")
+}
+
 // TestSluiceBearsClients has the real program install the rules, and bear
 // clients' addresses or one of its own.
 func TestSluiceBearsClients(t *testing.T) {
