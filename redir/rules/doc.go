@@ -33,6 +33,11 @@
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
 //
+// The way of a packet to a listener at a foreign address: no tproxy, since it
+// names the socket itself:
+//
+//	prerouting -> socket transparent: the mark is set -> ip rule 90 -> delivered here
+//
 // Where sluice's sockets towards destinations bear clients' addresses, the legs
 // of one connection may have the same addresses and ports, and the connection
 // tracker must not take them for one (C:p client, S:80 server):
@@ -79,6 +84,10 @@
 //   - own mark: the mark of sluice's own sockets; rules never divert what they
 //     send. It counts by its own bits, and as the socket has it: others may set
 //     the packet's.
+//   - way: a port for what arrives by some interfaces alone (ways.go). The rest is
+//     what arrives by none.
+//   - listener: a transparent socket at an address that is routed here and that
+//     the gateway need not have (listeners.go).
 //   - owned: a packet, or an ICMP error about one, for which a transparent socket
 //     of this machine is there, listeners on every address left out.
 //   - zone: a part of the connection tracker's table (115) in which the client's

@@ -75,6 +75,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil
+	case endpoint:
+		return t.encode(), nil
 	case destIn:
 		return e.destIn(t), nil
 	case flowIn:

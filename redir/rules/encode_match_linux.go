@@ -133,6 +133,24 @@ func (e *encoder) destIn(t destIn) []expr.Any {
 	return append(family, e.lookup(address, t.set, t.not)...)
 }
 
+func (t endpoint) encode() []expr.Any {
+	address := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
+	port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+	family := byte(familyIPv4)
+	if t.addr.Addr().Is6() {
+		family, address.Offset, address.Len = familyIPv6, 24, 16
+	}
+	if t.from {
+		address.Offset, port.Offset = address.Offset-address.Len, 0
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{family}),
+		address, equal(t.addr.Addr().AsSlice()),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{t.proto}),
+		port, equal(binary.BigEndian.AppendUint16(nil, t.addr.Port())),
+	}
+}
+
 func (e *encoder) protoNotIn(protos []byte) ([]expr.Any, error) {
 	load := &expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}
 	if len(protos) == 1 {

@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Chains of a zone.
 const (
@@ -36,11 +39,15 @@ const (
 // that answers what the kernel forwards. To fail open, what no listener would
 // take is left to be forwarded, and masqueraded, as if there were no rules.
 func zoning(s Spec) []chain {
-	if !s.zoned() {
+	if !s.zoned() || !s.diverts() && len(s.Listeners) == 0 {
 		return nil
 	}
-	chains := []chain{zoneKnown(s), cookie(), zone(s), zoneOut(s)}
-	if s.UDPPort != 0 {
+	chains := append(zoneWays(s), zoneKnown(s))
+	if s.carries(protoTCP) {
+		chains = append(chains, cookie())
+	}
+	chains = append(chains, zone(s), zoneOut(s))
+	if s.carries(protoUDP) {
 		chains = append(chains, answers())
 	}
 	return chains
@@ -57,42 +64,67 @@ func zoneKnown(s Spec) chain {
 func zone(s Spec) chain {
 	c := chain{name: chainZone, kind: "filter", hook: "prerouting", priority: priorityRaw}
 	c.add([]term{ifaceIs{"lo", false}, goBack}) // tracked already, when it was sent
-	if len(s.Ifaces) > 0 {
+	for _, match := range addressed(s) {
+		c.add(append(match, transparentSocket{}, setZone{Zone}, accept))
+	}
+	if !s.diverts() {
+		c.add(errorsOf(chainZoneKnown)...)
+		return c
+	}
+	if len(s.Ingress()) > 0 {
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	}
 	c.add(errorsOf(chainZoneKnown)...)
-	if s.UDPPort != 0 {
+	if s.carries(protoUDP) {
 		c.add([]term{tooBig6OfUDP{}, setZone{Zone}, accept})
 	}
 	c.add([]term{protoNotIn{s.protos()}, goBack})
 	c.add(running(s, chainZoneKnown)...)
-	if s.TCPPort != 0 {
+	if s.carries(protoTCP) {
 		for _, family := range bothFamilies {
-			c.add([]term{familyIs{family}, protoIs{protoTCP}, notOpening{}, flowIn{family, protoTCP, setOf(setCookies4, family)}, setZone{Zone}, accept})
+			c.add([]term{familyIs{family}, protoIs{protoTCP}, notOpening{}, flowIn{family, protoTCP, flowSet(setCookies4, family)}, setZone{Zone}, accept})
 		}
 		c.add([]term{protoIs{protoTCP}, notOpening{}, goBack})
 	}
 	c.add([]term{toGateway{}, goBack})
-	if s.UDPPort != 0 {
+	if s.carries(protoUDP) {
 		for _, family := range bothFamilies {
-			c.add([]term{familyIs{family}, protoIs{protoUDP}, flowIn{family, protoUDP, setOf(setAnswers4, family)},
-				noteFlow{family, protoUDP, setOf(setAnswers4, family), false}, goBack})
+			c.add([]term{familyIs{family}, protoIs{protoUDP}, flowIn{family, protoUDP, flowSet(setAnswers4, family)},
+				noteFlow{family, protoUDP, flowSet(setAnswers4, family), false}, goBack})
 		}
 	}
+	c.add(elsewhere(s)...)
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	c.add(chooseZone(s)...)
+	if s.Fail == Open {
+		c.add(byWay(s, zoneWay)...)
+	}
+	c.add(chooseZone(s, s.TCPPort, s.UDPPort)...)
 	return c
 }
 
+func zoneWay(i int) string { return fmt.Sprint(chainZone, "_", wayChain(i)) }
+
+// zoneWays are where byWay leads, to fail open.
+func zoneWays(s Spec) (chains []chain) {
+	for i, w := range s.Ways {
+		if s.Fail == Open {
+			c := chain{name: zoneWay(i)}
+			c.add(chooseZone(s, w.port(protoTCP), w.port(protoUDP))...)
+			chains = append(chains, c)
+		}
+	}
+	return chains
+}
+
 // chooseZone leaves, to fail open, what tproxy finds no listener for.
-func chooseZone(s Spec) [][]term {
+func chooseZone(s Spec, tcp, udp uint16) [][]term {
 	if s.Fail == Closed {
 		return [][]term{{setZone{Zone}}}
 	}
 	var rules [][]term
-	for _, to := range s.listeners() {
+	for _, to := range inletsOf(tcp, udp) {
 		rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port}, setZone{Zone}})
 	}
 	return rules
@@ -104,19 +136,34 @@ func chooseZone(s Spec) [][]term {
 // and so are their answers. What bears the fwmark, which the kernel may copy
 // (tcp_fwmark_accept), was routed by it, and will be by another.
 func zoneOut(s Spec) chain {
+	toClient := []term{sourceOfOthers{}, setZone{Zone}}
+	if s.carries(protoTCP) {
+		toClient = append(toClient, jump(chainCookie))
+	}
 	c := chain{name: chainZoneOut, kind: "filter", hook: "output", priority: priorityRaw}
 	for _, family := range bothFamilies {
 		c.add([]term{icmpError{family}, toGateway{}, goBack}, []term{icmpError{family}, socketMarkIs{s.OwnMark}, setZone{Zone}, accept})
 	}
 	c.add([]term{markIs{s.OwnMark, s.OwnMark}, goBack}) // a socket in TIME_WAIT too, which has no mark for nft_socket_eval
 	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
-	c.add([]term{protoNotIn{s.protos()}, goBack})
-	c.add([]term{markIs{s.Mark, s.Mask}, toGateway{}, goBack}, []term{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setZone{Zone}, jump(chainCookie)})
+	c.add([]term{protoNotIn{[]byte{protoTCP, protoUDP}}, goBack})
+	c.add([]term{markIs{s.Mark, s.Mask}, toGateway{}, goBack}, append([]term{markIs{s.Mark, s.Mask}}, toClient...))
 	c.add([]term{outIs{"lo"}, goBack})
-	if len(s.Ifaces) > 0 {
+	for _, l := range s.Listeners {
+		for _, proto := range l.protos() {
+			c.add([]term{endpoint{l.Addr, proto, true}, setZone{Zone}, accept})
+		}
+	}
+	if !s.diverts() {
+		return c
+	}
+	if len(s.protos()) == 1 {
+		c.add([]term{protoNotIn{s.protos()}, goBack})
+	}
+	if len(s.Ingress()) > 0 {
 		c.add([]term{outNotIn{setIfaces}, goBack})
 	}
-	c.add([]term{sourceOfOthers{}, setZone{Zone}, jump(chainCookie)})
+	c.add(toClient)
 	return c
 }
 
@@ -127,7 +174,7 @@ func cookie() chain {
 	c := chain{name: chainCookie}
 	c.add([]term{protoIs{protoTCP}, synAck{}, handedOver{}, accept})
 	for _, family := range bothFamilies {
-		c.add([]term{familyIs{family}, protoIs{protoTCP}, synAck{}, noteFlow{family, protoTCP, setOf(setCookies4, family), true}})
+		c.add([]term{familyIs{family}, protoIs{protoTCP}, synAck{}, noteFlow{family, protoTCP, flowSet(setCookies4, family), true}})
 	}
 	c.add([]term{accept})
 	return c
@@ -150,11 +197,11 @@ func answers() chain {
 
 // answerTo notes what would answer a UDP packet.
 func answerTo(family byte) noteFlow {
-	return noteFlow{family, protoUDP, setOf(setAnswers4, family), true}
+	return noteFlow{family, protoUDP, flowSet(setAnswers4, family), true}
 }
 
-// setOf is the family's set of two, by the name of IPv4's.
-func setOf(name4 string, family byte) string {
+// flowSet is the family's set of two, by the name of IPv4's.
+func flowSet(name4 string, family byte) string {
 	if family == familyIPv6 {
 		return name4[:len(name4)-1] + "6"
 	}
@@ -169,13 +216,13 @@ func zoneSets(s Spec) (sets []set) {
 			if family == familyIPv6 {
 				kind = kindFlow6
 			}
-			sets = append(sets, set{name: setOf(name4, family), kind: kind, live: live, most: flowsMost})
+			sets = append(sets, set{name: flowSet(name4, family), kind: kind, live: live, most: flowsMost})
 		}
 	}
-	if s.UDPPort != 0 {
+	if s.carries(protoUDP) {
 		add(setAnswers4, answersLive)
 	}
-	if s.TCPPort != 0 {
+	if s.carries(protoTCP) {
 		add(setCookies4, cookiesLive)
 	}
 	return sets
