@@ -24,6 +24,9 @@
 //   - gateway: the fixture: a lab, its rules and the sluice process. At its end
 //     it asserts that sluice gave back what it held (connections, sessions, fds)
 //     and that SIGTERM makes it exit with 0.
+//   - source: a value of --source: whose address a server sees. Tests of sources run
+//     over each kind, with the rules that sluice itself installs for it.
+//   - witness: a server that tells its clients whom it sees.
 //   - journal: what sluice wrote to standard error, as JSON lines.
 //
 // The tests need what the lab needs (root, or a user namespace of one's own) and

@@ -34,7 +34,8 @@ func TestSourcePortIsTaken(t *testing.T) {
 			taken := netip.AddrPortFrom(w.client(), takenPort)
 			holdTuple(t, g.Gateway, taken, w.dest(0))
 			for range 3 {
-				conn, seen, err := callTCP(g.Client, taken, w.dest(0))
+				conn := connectAgain(t, g.Client, taken, w.dest(0))
+				seen, err := whom(conn)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -180,7 +181,7 @@ func (g *gateway) usePortAgain(t *testing.T, w way, from netip.AddrPort, own boo
 	begin := time.Now()
 	others := 0
 	for i := range reuses {
-		client := inside(t, g.Client, func() (*net.TCPConn, error) { return connect(from, w.dest(0)) })
+		client := connectAgain(t, g.Client, from, w.dest(0))
 		server := accept(t, ln)
 		_, seen := ends(server)
 		if seen = plain(seen); seen.Addr() != from.Addr() {
@@ -205,6 +206,21 @@ func (g *gateway) usePortAgain(t *testing.T, w way, from netip.AddrPort, own boo
 	if own && others > 0 {
 		t.Errorf("the server saw another port %d times of %d", others, reuses)
 	}
+}
+
+// connectAgain connects from a port as soon as it is free: a program that a parallel
+// test starts has all fds between fork and exec.
+func connectAgain(t *testing.T, ns *lab.Namespace, from, to netip.AddrPort) (conn *net.TCPConn) {
+	t.Helper()
+	until(t, fmt.Sprintf("%v is free", from), func() bool {
+		err := ns.Do(func() (err error) { conn, err = connect(from, to); return err })
+		if err != nil && !errors.Is(err, unix.EADDRINUSE) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }
 
 // exchangeEnds sends a word each way.

@@ -51,14 +51,19 @@ func callTCP(ns *lab.Namespace, from, to netip.AddrPort) (conn *net.TCPConn, see
 	if err != nil {
 		return nil, seen, err
 	}
+	if seen, err = whom(conn); err != nil {
+		conn.Close()
+	}
+	return conn, seen, err
+}
+
+// whom reads whom a witness sees.
+func whom(conn *net.TCPConn) (seen netip.AddrPort, err error) {
 	line, err := bufio.NewReaderSize(conn, 64).ReadString('\n')
 	if err == nil {
 		seen, err = netip.ParseAddrPort(line[:len(line)-1])
 	}
-	if err != nil {
-		conn.Close()
-	}
-	return conn, seen, err
+	return seen, err
 }
 
 // askUDP asks a witness whom it sees, more than once where nothing comes back
