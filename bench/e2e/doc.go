@@ -16,7 +16,8 @@
 // The destination port chooses the way: portSpan ports from redirectFirst go
 // through REDIRECT (TCP), as many from tproxyFirst through TPROXY (TCP and UDP),
 // others are forwarded past sluice. A server sees the gateway's address where
-// sluice carried the connection, and the client's where it was forwarded.
+// sluice carried the connection (unless --source says otherwise), and the client's
+// where it was forwarded.
 //
 // # Glossary
 //
