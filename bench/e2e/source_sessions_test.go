@@ -158,6 +158,9 @@ func (a *askers) ask(i int) error {
 // answer takes one datagram, and tells which session it answers; none: -1.
 func (a *askers) answer() (int, error) {
 	n, oobn, _, _, err := unix.Recvmsg(a.fd, a.in, a.oob, 0)
+	for err == unix.EINTR { // not restarted where SO_RCVTIMEO is set (signal(7))
+		n, oobn, _, _, err = unix.Recvmsg(a.fd, a.in, a.oob, 0)
+	}
 	if err != nil {
 		return 0, os.NewSyscallError("recvmsg", err)
 	}
