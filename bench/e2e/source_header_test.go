@@ -44,7 +44,7 @@ func TestSourceHeaderToHAProxy(t *testing.T) {
 	for _, version := range []string{"v1", "v2"} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			overSources(t, []source{gatewaySource, clientSource}, func(t *testing.T, s source) {
+			overSources(t, []source{clientSource, foreignSource}, func(t *testing.T, s source) {
 				g := startSource(t, s, "--send-proxy="+version)
 				conf := filepath.Join(t.TempDir(), "haproxy.cfg")
 				writeFile(t, conf, fmt.Sprintf(haproxyBehind))

@@ -12,10 +12,12 @@ import (
 // decisions read an immutable set, which the watcher of addresses replaces.
 type Admission struct {
 	own        atomic.Pointer[ownAddrs]
+	links      atomic.Pointer[links]
 	listeners  atomic.Pointer[map[netip.AddrPort]struct{}] // specific listen addresses
 	ports      atomic.Pointer[map[uint16]struct{}]         // ports of wildcard listeners
 	marks      atomic.Pointer[[]uint32]                    // of upstream sockets
 	allowLocal atomic.Bool
+	bearing    atomic.Bool  // some upstream sockets bear clients' addresses
 	highest    atomic.Int64 // descriptor that an upstream socket has had
 }
 
@@ -23,6 +25,7 @@ type Admission struct {
 func New() *Admission {
 	a := &Admission{}
 	a.own.Store(&ownAddrs{})
+	a.links.Store(&links{})
 	a.SetListeners(nil)
 	a.SetMarks(nil)
 	return a
@@ -70,6 +73,24 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // Check returns the reason to refuse dest, or 0 to admit it. dest is unmapped.
 func (a *Admission) Check(dest netip.AddrPort) count.Counter {
+	return a.check(dest, a.allowLocal.Load())
+}
+
+// CheckForward is Check for what an operator has named as a forward's destination:
+// the gateway's own addresses are admitted, but for sluice's own listeners.
+func (a *Admission) CheckForward(dest netip.AddrPort) count.Counter { return a.check(dest, true) }
+
+// CheckListen is Check for what a client of a forward has sent to dest, a
+// listener.
+func (a *Admission) CheckListen(dest netip.AddrPort) count.Counter {
+	cause := a.check(dest, true)
+	if cause == count.RefusedListener {
+		return 0
+	}
+	return cause
+}
+
+func (a *Admission) check(dest netip.AddrPort, allowLocal bool) count.Counter {
 	addr := dest.Addr()
 	switch {
 	case dest.Port() == 0:
@@ -89,7 +110,7 @@ func (a *Admission) Check(dest netip.AddrPort) count.Counter {
 	if a.isListener(dest, local) {
 		return count.RefusedListener
 	}
-	if local && !a.allowLocal.Load() {
+	if local && !allowLocal {
 		return count.RefusedOwnAddress
 	}
 	return 0

@@ -7,6 +7,8 @@
 //	inbounds ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
 //	AllowLocal ────────────────────────────────────┘
 //
+//	kernel's other tables ──Watch──► links ──► Admission.MayBear(client, dest)
+//
 //	a conn, a dial, a session begins ──► Clients ──► Client, which holds it until it ends; or a Refusal
 //
 // A Self knows the clients that are sluice's own upstream sockets, whose packets
@@ -22,6 +24,8 @@
 //   - dest: where a diverted flow was going, unmapped.
 //   - own address: one that the kernel delivers locally, by an interface or by
 //     a local route of the operator's (AnyIP).
+//   - bear: of a socket, to have the address of a client of ours as its own.
+//   - link: a prefix whose hosts reach each other without the gateway.
 //   - refusal: the counter that says why a flow may not be.
 //   - client: an address that diverted flows come from. An IPv6 host may use all
 //     addresses of its network, and a LAN shares one: the bounds hold for each

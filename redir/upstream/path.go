@@ -3,6 +3,7 @@ package upstream
 import (
 	"fmt"
 
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
@@ -16,6 +17,8 @@ type Path struct {
 	Mark       uint32 // SO_MARK, 0 for none
 	Device     string // SO_BINDTODEVICE: an interface or a VRF; "": wherever the routes lead
 	Congestion string // TCP_CONGESTION; "": the namespace's default
+	TOS        TOS
+	SendProxy  proxyproto.Sending
 }
 
 // Validate finds fault with a Device that no interface can be called.
