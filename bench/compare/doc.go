@@ -15,8 +15,10 @@
 //
 // The peers of a role have another task: a reverse proxy listens at the gateway for
 // one server, a sluice with the client's source keeps its clients' addresses. Each of
-// these has the rules that this takes in a lab of its own, whose gateway forwards
-// nothing of the client's past it; they take turns all the same.
+// these is in a lab of its own, whose gateway forwards nothing of the client's past
+// it; they take turns all the same. Reverse proxies all have the one rule that takes
+// replies to the client back to its socket, sluices with a source those that
+// --install-rules makes.
 //
 // # Glossary
 //

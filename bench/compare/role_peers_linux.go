@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/bench/lab"
@@ -34,21 +35,26 @@ func (o Options) inRole(role Role) []func(seat) recipe {
 	return all
 }
 
-// sluiceAs is a variant in a role, with rules of its own making.
+// sluiceAs is a variant in a role: as a reverse proxy with the rules that HAProxy
+// has too, else with those of its own making.
 func sluiceAs(role Role, source string, v Variant, path string, s seat) recipe {
 	r := sluice(v, path, s)
 	r.Name, r.Role, r.shows = v.Name+source, role, source == clientSource
-	if role == Reverse {
-		r.Name = reversePrefix + r.Name
+	flags := strings.Fields(source)
+	if role == Source {
+		r.args = slices.Concat(r.args, flags, []string{"--install-rules", "--iface=" + lab.LAN})
+		return r
 	}
-	r.args = append(r.args, strings.Fields(source)...)
-	r.args = append(r.args, "--install-rules", "--iface="+lab.LAN)
+	r.Name, r.Way, r.udp, r.front, r.perPort = reversePrefix+r.Name, Front, false, true, true
+	for p := range uint16(portsUsed) {
+		flags = append(flags, fmt.Sprintf("--forward=%s:%d=%s:%d,tcp", lab.GatewayLAN4, s.listen()+p, serverAddress, s.dest()+p))
+	}
+	r.args = slices.Concat(r.args[:1], flags, r.args[2:]) // without --tproxy
+	r.rules = replyRules()
 	return r
 }
 
-// haproxyReverse is HAProxy before a server that sees its clients, with the rules
-// that its documentation asks for: replies come back by the socket that they belong
-// to.
+// haproxyReverse is HAProxy before a server that sees its clients.
 func haproxyReverse(s seat) recipe {
 	r := haproxy(s)
 	var ends strings.Builder
@@ -63,13 +69,19 @@ func haproxyReverse(s seat) recipe {
 	r.args = []string{"-db", "-q", "-f", filepath.Join(s.dir, file)}
 	common, _, _ := strings.Cut(r.files["haproxy.cfg"], "frontend")
 	r.files = map[string]string{file: common + ends.String()}
-	var rules strings.Builder
-	rules.WriteString("table inet haproxy {\n")
-	chain(&rules, "replies", "filter hook prerouting priority mangle",
-		fmt.Sprintf("meta l4proto tcp socket transparent 1 meta mark set %d accept", lab.DivertMark))
-	rules.WriteString("}\n")
-	r.rules = rules.String()
+	r.rules = replyRules()
 	return r
+}
+
+// replyRules are those that HAProxy's documentation asks for: what belongs to a
+// socket of a reverse proxy goes to it, also where the address is not the gateway's.
+func replyRules() string {
+	var b strings.Builder
+	b.WriteString("table inet reverse {\n")
+	chain(&b, "replies", "filter hook prerouting priority mangle",
+		fmt.Sprintf("meta l4proto tcp socket transparent 1 meta mark set %d accept", lab.DivertMark))
+	b.WriteString("}\n")
+	return b.String()
 }
 
 // guardRules let nothing of the client's past a peer. Sluices that are held against
