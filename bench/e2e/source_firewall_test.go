@@ -45,27 +45,27 @@ const masqueradeWAN = `table inet nat {
 // nothing is invalid to conntrack, and with masquerade a server sees the gateway.
 func TestSourceFirewall(t *testing.T) {
 	t.Parallel()
+	client := []source{clientSource}
 	for name, c := range map[string]struct {
+		over    []source
 		rules   string
-		cookies bool
+		cookies string // net.ipv4.tcp_syncookies
+		flags   []string
 	}{
-		"strict":     {strictFirewall, false},
-		"masquerade": {strictFirewall + masqueradeWAN, false},
-		"cookies":    {strictFirewall, true},
-		"all":        {strictFirewall + masqueradeWAN, true},
+		"strict":                          {sources(), strictFirewall, "1", nil},
+		"masquerade":                      {sources(), strictFirewall + masqueradeWAN, "1", nil},
+		"cookies":                         {[]source{gatewaySource, clientSource, addressSource, foreignSource}, strictFirewall, "2", nil},
+		"all":                             {client, strictFirewall + masqueradeWAN, "2", nil},
+		"kernel replies":                  {client, strictFirewall, "1", []string{"--source-replies=kernel"}},
+		"all but cookies, kernel replies": {client, strictFirewall + masqueradeWAN, "1", []string{"--source-replies=kernel"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			overSources(t, sources(), func(t *testing.T, s source) {
-				if name == "all" && s != clientSource || name == "cookies" && s == ownSource {
-					return // as the others
-				}
-				g := startSource(t, s)
+			overSources(t, c.over, func(t *testing.T, s source) {
+				g := startSource(t, s, c.flags...)
 				g.load(t, c.rules)
-				if c.cookies {
-					if err := g.Gateway.Sysctl("net/ipv4/tcp_syncookies", "2"); err != nil {
-						t.Fatal(err)
-					}
+				if err := g.Gateway.Sysctl("net/ipv4/tcp_syncookies", c.cookies); err != nil {
+					t.Fatal(err)
 				}
 				seenAs := s
 				if strings.Contains(c.rules, masqueradeWAN) {
@@ -80,6 +80,11 @@ func TestSourceFirewall(t *testing.T) {
 				}
 				if n := g.counted(t, "inet", "fw", "invalid"); n > 0 {
 					t.Errorf("%d packets were invalid to conntrack", n)
+				}
+				const sockets = 2 * 3 * 2 // clients' ones, each of a session
+				n := g.counters(t)
+				if passed, opened := n.number("datagrams_to_client"), n.number("udp_sessions_opened"); (passed > 0) != (c.flags == nil) || opened != sockets {
+					t.Errorf("%d sessions, %d answers through sluice", opened, passed)
 				}
 			})
 		})

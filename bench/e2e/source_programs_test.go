@@ -157,7 +157,7 @@ func TestSourceIPerf(t *testing.T) {
 		port := 2
 		overWays(t, udpWays(), func(t *testing.T, w way) {
 			for name, flags := range map[string][]string{
-				"tcp": {"--bytes", "50M"}, "tcp reverse": {"--bytes", "50M", "--reverse"}, "tcp parallel": {"--bytes", "50M", "--parallel", "4"},
+				"tcp": {"--bytes", "100M"}, "tcp reverse": {"--bytes", "100M", "--reverse"}, "tcp parallel": {"--bytes", "100M", "--parallel", "4"},
 				// iperf3 fails where it gets less than --window: twice the default of net.core.rmem_max and wmem_max is 416 KiB.
 				"udp":         {"--udp", "--bitrate", "10M", "--window", "400K", "--time", "1"},
 				"udp reverse": {"--udp", "--bitrate", "10M", "--window", "400K", "--time", "1", "--reverse"},

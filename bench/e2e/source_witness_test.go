@@ -66,8 +66,7 @@ func whom(conn *net.TCPConn) (seen netip.AddrPort, err error) {
 	return seen, err
 }
 
-// askUDP asks a witness whom it sees, more than once where nothing comes back
-// while rules are being set.
+// askUDP asks a witness whom it sees.
 func askUDP(socket *net.UDPConn, to netip.AddrPort, wait time.Duration) (seen netip.AddrPort, err error) {
 	if _, err = socket.WriteToUDPAddrPort([]byte("?"), to); err != nil {
 		return seen, err
@@ -126,6 +125,7 @@ func (g *gateway) assertCarries(t *testing.T, s source, w way, from netip.Addr, 
 		}
 		if err != nil {
 			t.Errorf("udp to %v: %v", to, err)
+			return
 		}
 	}
 }
