@@ -52,11 +52,11 @@ The file is plain JSON, without comments. Inbounds stand in a list; an inbound a
     "mark": 2
   }
 
-An inbound has type (redirect or tproxy), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout.
+An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), iface (a string or a list: what arrives there is diverted to it), udp_timeout and udp_query_timeout; source, mark, bind_iface and send_proxy as the flags of that name. A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
 
 Every other flag of run, but for --detach and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
 
-A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect or --tproxy is given, the file's inbounds are left out. run --print-config prints what comes of it.`},
+A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. run --print-config prints what comes of it.`},
 		{Title: "Environment", Text: `
 Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT.
 
