@@ -62,6 +62,11 @@ func chainsFor(s Spec) []chain {
 	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain)}
 	if s.diverts() {
 		chains = append(append(chains, remember(s), history(s)), wayChains(s)...)
+		if s.zoned() {
+			c := chain{name: chainDeliver}
+			c.add(handOver(s)...)
+			chains = append(chains, c)
+		}
 	}
 	if s.Output {
 		chains = append(chains, round(s))
@@ -96,17 +101,30 @@ func prerouting(s Spec) chain {
 		if !s.foreign() { // else returns had them
 			c.add(running(s, chainOwned)...)
 		}
+		if s.zoned() { // what is there was chosen by the same conditions
+			c.add([]term{ctZoneIs{Zone}, goTo(chainDeliver)})
+		}
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
 	c.add(elsewhere(s)...)
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	c.add(byWay(s, wayChain)...)
-	if s.hasRest() {
-		c.add(deliver(s)...)
+	if s.zoned() {
+		c.add([]term{goTo(chainDeliver)})
+		return c
 	}
+	c.add(handOver(s)...)
 	return c
+}
+
+// handOver gives sluice what nothing has left alone.
+func handOver(s Spec) [][]term {
+	rules := byWay(s, wayChain)
+	if s.hasRest() {
+		rules = append(rules, deliver(s)...)
+	}
+	return rules
 }
 
 // output sees what programs on the gateway send, sluice among them. For

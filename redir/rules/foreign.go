@@ -38,7 +38,10 @@ var returnAddrs = map[byte]netip.Addr{
 	familyIPv6: netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 15: 2}),
 }
 
-var bothFamilies = []byte{familyIPv4, familyIPv6}
+var (
+	bothFamilies = []byte{familyIPv4, familyIPv6}
+	bothProtos   = []byte{protoTCP, protoUDP}
+)
 
 // foreign tells whether sockets towards destinations bear addresses that the
 // gateway does not have: what is sent to these must be handed to them.

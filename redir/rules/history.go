@@ -6,6 +6,7 @@ const (
 	chainAgain    = "again"    // the same, marked a second time
 	chainRemember = "remember" // flows that are diverted
 	chainHistory  = "history"  // leaves flows alone that are not for sluice by their history
+	chainDeliver  = "deliver"  // to sluice's listeners
 	chainRound    = "round"    // what came through lo
 )
 

@@ -7,11 +7,13 @@ import (
 
 // Chains of a zone.
 const (
-	chainZone      = "zone"       // what arrives
-	chainZoneOut   = "zone_out"   // what sluice sends to clients
-	chainZoneKnown = "zone_known" // connections that sluice has already
-	chainCookie    = "cookie"     // handshakes of which no socket remembers
-	chainAnswers   = "answers"    // what the kernel forwards to clients
+	chainZone          = "zone"            // what arrives
+	chainZoneOut       = "zone_out"        // what sluice sends to clients
+	chainZoneKnown     = "zone_known"      // connections that sluice has already
+	chainZoneErrors    = "zone_errors"     // ICMP errors that arrive
+	chainZoneErrorsOut = "zone_errors_out" // those that sluice sends
+	chainCookie        = "cookie"          // handshakes of which no socket remembers
+	chainAnswers       = "answers"         // what the kernel forwards to clients
 )
 
 // Sets that packets fill, of IPv4; those of IPv6 end in 6.
@@ -42,7 +44,7 @@ func zoning(s Spec) []chain {
 	if !s.zoned() || !s.diverts() && len(s.Listeners) == 0 {
 		return nil
 	}
-	chains := append(zoneWays(s), zoneKnown(s))
+	chains := append(zoneWays(s), zoneKnown(s), zoneErrors(s), zoneErrorsOut(s))
 	if s.carries(protoTCP) {
 		chains = append(chains, cookie())
 	}
@@ -61,24 +63,42 @@ func zoneKnown(s Spec) chain {
 	return c
 }
 
+// zoneErrors takes in ICMP errors about what sluice sent to clients.
+func zoneErrors(s Spec) chain {
+	c := chain{name: chainZoneErrors}
+	c.add(errorsOf(chainZoneKnown)...)
+	if s.carries(protoUDP) {
+		c.add([]term{tooBig6OfUDP{}, setZone{Zone}})
+	}
+	return c
+}
+
+// zoneErrorsOut takes in those that sluice passes on, by its mark.
+func zoneErrorsOut(s Spec) chain {
+	c := chain{name: chainZoneErrorsOut}
+	c.add([]term{toGateway{}, goBack})
+	for _, family := range bothFamilies {
+		c.add([]term{icmpError{family}, socketMarkIs{s.OwnMark}, setZone{Zone}})
+	}
+	return c
+}
+
 func zone(s Spec) chain {
 	c := chain{name: chainZone, kind: "filter", hook: "prerouting", priority: priorityRaw}
 	c.add([]term{ifaceIs{"lo", false}, goBack}) // tracked already, when it was sent
 	for _, match := range addressed(s) {
 		c.add(append(match, transparentSocket{}, setZone{Zone}, accept))
 	}
-	if !s.diverts() {
-		c.add(errorsOf(chainZoneKnown)...)
-		return c
-	}
-	if len(s.Ingress()) > 0 {
+	if s.diverts() && len(s.Ingress()) > 0 {
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	}
-	c.add(errorsOf(chainZoneKnown)...)
-	if s.carries(protoUDP) {
-		c.add([]term{tooBig6OfUDP{}, setZone{Zone}, accept})
+	c.add([]term{protoNotIn{bothProtos}, goTo(chainZoneErrors)})
+	if !s.diverts() {
+		return c
 	}
-	c.add([]term{protoNotIn{s.protos()}, goBack})
+	if len(s.protos()) == 1 {
+		c.add([]term{protoNotIn{s.protos()}, goBack})
+	}
 	c.add(running(s, chainZoneKnown)...)
 	if s.carries(protoTCP) {
 		for _, family := range bothFamilies {
@@ -131,8 +151,7 @@ func chooseZone(s Spec, tcp, udp uint16) [][]term {
 }
 
 // zoneOut knows what goes to clients by its source, as SYN cookies and what
-// sockets in TIME_WAIT send show nothing else; ICMP errors that sluice passes on
-// bear its mark. Other transparent programs' packets to clients are taken in too,
+// sockets in TIME_WAIT send show nothing else. Other transparent programs' packets to clients are taken in too,
 // and so are their answers. What bears the fwmark, which the kernel may copy
 // (tcp_fwmark_accept), was routed by it, and will be by another.
 func zoneOut(s Spec) chain {
@@ -141,12 +160,9 @@ func zoneOut(s Spec) chain {
 		toClient = append(toClient, jump(chainCookie))
 	}
 	c := chain{name: chainZoneOut, kind: "filter", hook: "output", priority: priorityRaw}
-	for _, family := range bothFamilies {
-		c.add([]term{icmpError{family}, toGateway{}, goBack}, []term{icmpError{family}, socketMarkIs{s.OwnMark}, setZone{Zone}, accept})
-	}
+	c.add([]term{protoNotIn{bothProtos}, goTo(chainZoneErrorsOut)})
 	c.add([]term{markIs{s.OwnMark, s.OwnMark}, goBack}) // a socket in TIME_WAIT too, which has no mark for nft_socket_eval
 	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
-	c.add([]term{protoNotIn{[]byte{protoTCP, protoUDP}}, goBack})
 	c.add([]term{markIs{s.Mark, s.Mask}, toGateway{}, goBack}, append([]term{markIs{s.Mark, s.Mask}}, toClient...))
 	c.add([]term{outIs{"lo"}, goBack})
 	for _, l := range s.Listeners {
