@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -308,4 +309,41 @@ listen web
 			}
 		}
 	}
+}
+
+// TestForeignTProxy asserts that a tproxy inbound at a foreign address carries what
+// is sent there on to the host that has it, at the port that a map names, and
+// refuses what would come back to itself.
+func TestForeignTProxy(t *testing.T) {
+	t.Parallel()
+	hosts := map[string]string{"-4": "222.173.190.239", "-6": "2001:db8:dead:beef::cafe"}
+	g := startGateway(t, setup{divert: ownedByHand, flags: []string{"--map=51966=50080", forwardTimeout},
+		listen: []string{"--tproxy=222.173.190.239:51966", "--tproxy=[2001:db8:dead:beef::cafe]:51966", "--tproxy=222.173.190.239:51967"}})
+	g.shared = writeBackFDs
+	for family, host := range hosts {
+		run(t, g.Server, "ip", family, "route", "add", "local", host, "dev", "lo")
+		at := netip.MustParseAddr(host)
+		answer(t, g.Server, netip.AddrPortFrom(at, mappedPort))
+		g.reach(t, g.Client, netip.AddrPortFrom(at, 51966))
+	}
+	if c, err := inClient(g, netip.MustParseAddrPort("222.173.190.239:51967")); err == nil {
+		if err := exchange(c, "round and round"); err == nil {
+			t.Error("a listener was reached by itself")
+		}
+		c.Close()
+	}
+	g.untilCounter(t, "refused_to_listener", 1)
+}
+
+// TestForwardAnyIP asserts that a forward at an address which a local route gives
+// the machine needs no rule.
+func TestForwardAnyIP(t *testing.T) {
+	t.Parallel()
+	g := startForwards(t, setup{divert: func(l *lab.Lab) error {
+		return errors.Join(l.Gateway.Run(t.Context(), "ip", "route", "add", "local", "203.0.113.9", "dev", "lo"),
+			l.Gateway.Run(t.Context(), "ip", "-6", "route", "add", "local", "2001:db8:1::9", "dev", "lo"))
+	}}, "203.0.113.9:53=10.77.2.2:8000", "[2001:db8:1::9]:53=10.77.2.2:8000")
+	answer(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
+	g.reach(t, g.Client, netip.MustParseAddrPort("203.0.113.9:53"))
+	g.reach(t, g.Client, netip.MustParseAddrPort("[2001:db8:1::9]:53"))
 }

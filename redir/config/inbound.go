@@ -257,7 +257,7 @@ func (r *inboundReader) way(in *inbound.Spec) error {
 		text, _ := n.value.(string)
 		sending, err := proxyproto.ParseSending(text)
 		if err != nil {
-			return r.fault("send_proxy", n, `want "off", "v1" or "v2", not %s`, n)
+			return r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s`, n)
 		}
 		in.SendProxy = sending
 	}

@@ -51,7 +51,8 @@
 // What the kernel can tell of a packet before it is tracked chooses the zone:
 //
 //	from a client, opens a connection   the conditions by which divert takes it
-//	from a client, any other TCP        a socket that sluice accepted
+//	from a client, any other TCP        a socket that sluice accepted, or a SYN cookie
+//	                                    that it sent just before
 //	from a client, UDP                  those conditions, but for answers: packets
 //	                                    that answer a flow which the kernel forwarded,
 //	                                    or one of sluice's own

@@ -38,6 +38,8 @@ func conntrack(t term) []expr.Any {
 		return anyOf(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
 	case ctOriginal: // IP_CT_DIR_ORIGINAL
 		return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: reg}, equal([]byte{0})}
+	case ctZoneIs:
+		return []expr.Any{&expr.Ct{Key: expr.CtKeyZONE, Register: reg}, equal(binary.NativeEndian.AppendUint16(nil, t.zone))}
 	case ctMarkIs:
 		return maskedIs(&expr.Ct{Key: expr.CtKeyMARK, Register: reg}, t.mark, t.mask)
 	case ctLabelIs:

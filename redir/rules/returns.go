@@ -95,7 +95,7 @@ func ownFlows(s Spec) chain {
 	c.add([]term{ctReply{}, accept}) // of a flow that others began
 	if s.carries(protoUDP) {
 		for _, family := range bothFamilies {
-			c.add([]term{familyIs{family}, protoIs{protoUDP}, outIn{setIfaces}, noteAnswer{family, true}})
+			c.add([]term{familyIs{family}, protoIs{protoUDP}, outIn{setIfaces}, answerTo(family)})
 		}
 	}
 	c.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
@@ -131,7 +131,6 @@ func ownSent(s Spec) [][]term {
 		return nil
 	}
 	return [][]term{
-		{markIs{s.OwnMark, s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{socketMarkIs{s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{ctReply{}, jump(chainBack)},
 	}
@@ -144,7 +143,7 @@ func back(s Spec) chain {
 	if !s.returnsUDP() {
 		protos = protos[:1]
 	}
-	c.add([]term{protoNotIn{protos}, goBack})
+	c.add([]term{ctZoneIs{Zone}, goBack}, []term{protoNotIn{protos}, goBack})
 	for _, own := range []term{ctMarkIs{s.CTOwn, s.CTOwnMask}, ctLabelIs{ownLabel}} {
 		c.add([]term{own, setMark{s.back().mark, s.back().mask}, accept})
 	}

@@ -42,8 +42,8 @@ func setsFor(s Spec) []set {
 		}
 		sets = append(sets, prefixSets(setSources4, setSources6, all)...)
 	}
-	if s.zoned() && s.carries(protoUDP) {
-		sets = append(sets, answerSets()...)
+	if s.zoned() {
+		sets = append(sets, zoneSets(s)...)
 	}
 	return sets
 }

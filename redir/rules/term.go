@@ -47,6 +47,8 @@ type (
 	notOpening struct{}
 	// icmpError matches the errors that name a packet which somebody sent.
 	icmpError struct{ family byte }
+	// synAck matches the second segment of a handshake.
+	synAck struct{}
 	// tooBig6 matches ICMPv6's packet too big alone.
 	tooBig6 struct{}
 	// tooBig6OfUDP matches it where the packet that it is about was UDP, without
@@ -99,6 +101,7 @@ func (t protoNotIn) nft() string {
 }
 func (t markIs) nft() string   { return "meta mark" + maskedMatch(t.mark, t.mask) }
 func (notOpening) nft() string { return "tcp flags & (fin | syn | rst | ack) != syn" }
+func (synAck) nft() string     { return "tcp flags & (fin | syn | rst | ack) == syn | ack" }
 func (t icmpError) nft() string {
 	names := make([]string, 0, 4)
 	for _, kind := range icmpErrors[t.family] {
