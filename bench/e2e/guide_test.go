@@ -182,7 +182,7 @@ func TestGuideTwoWANs(t *testing.T) {
 			pingFrom(t, g.Client, c.from, c.to.Addr()) // forwarded
 		}
 	}
-	if c := g.counters(t); c["conns_accepted"] != float64(4) || c["udp_sessions_opened"] != float64(4) || c.blemishes() > 0 {
+	if c := g.counters(t); c.number("conns_accepted") != 4 || c.number("udp_sessions_opened") != 4 || c.blemishes() > 0 {
 		t.Errorf("counters: %v", c)
 	}
 }

@@ -52,7 +52,7 @@ The file is plain JSON, without comments. Inbounds stand in a list; an inbound a
     "mark": 2
   }
 
-An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), iface (a string or a list: what arrives there is diverted to it), udp_timeout and udp_query_timeout; source, mark, bind_iface and send_proxy as the flags of that name. A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
+An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout, iface (a name, a pattern as ppp*, or a list: with install_rules, what arrives there is diverted to this inbound), and for what it dials source, mark, bind_iface and send_proxy. A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
 
 Every other flag of run, but for --detach and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
 

@@ -45,6 +45,11 @@ func (l *lab) close() {
 }
 
 func (l *lab) build() error {
+	for _, s := range []*space{l.client, l.gateway, l.server} {
+		if err := s.do(usableAtOnce); err != nil {
+			return err
+		}
+	}
 	for _, end := range []struct {
 		name, gateway4, gateway6, far4, far6 string
 		far                                  *space
@@ -78,6 +83,16 @@ func (l *lab) build() error {
 		}
 		return nil
 	})
+}
+
+// usableAtOnce has links' own IPv6 addresses be so: a neighbour is asked for from
+// there, where what is to be sent bears another's address (ndisc_solicit).
+func usableAtOnce() error {
+	err := os.WriteFile("/proc/sys/net/ipv6/conf/default/accept_dad", []byte("0"), 0)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
 }
 
 // address gives the link its addresses and sets it up. NODAD: usable at once.

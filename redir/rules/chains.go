@@ -59,9 +59,9 @@ func chainsFor(s Spec) []chain {
 		}
 		return append(chains, besideRedirect(s)...)
 	}
-	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain)}
+	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s)}
 	if s.diverts() {
-		chains = append(append(chains, remember(s), history(s)), wayChains(s)...)
+		chains = append(append(chains, history(s)), wayChains(s)...)
 		if s.zoned() {
 			c := chain{name: chainDeliver}
 			c.add(handOver(s)...)

@@ -31,13 +31,11 @@ func last(s Spec) chain {
 // mark or copied from the client's packet (fwmark_reflect, tcp_fwmark_accept),
 // and would turn the packet back. And where the conntrack entry has gone, the
 // next one begins with what goes to the client, so that the client's packets
-// look like replies.
+// look like replies. (To ask the tracker has fragments put together, too, which
+// listeners need.)
 func sent(s Spec) [][]term {
 	rules := append(unmarked(s), ownSent(s)...)
-	if s.diverts() {
-		rules = append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
-	}
-	return rules
+	return append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
 }
 
 func unmarked(s Spec) [][]term {

@@ -1,5 +1,7 @@
 package rules
 
+import "cmp"
+
 // Chains of what returns to addresses that sluice's sockets bear.
 const (
 	chainReturns  = "returns"      // of UDP: flows of sluice's own
@@ -38,9 +40,11 @@ func (s Spec) returnsUDP() bool {
 
 // returnPort is that of the listeners for UDP replies; 0: none.
 func (s Spec) returnPort() uint16 {
-	port := s.Sources.UDPPort
-	if port == 0 {
-		port = s.portOf(protoUDP)
+	port := cmp.Or(s.Sources.UDPPort, s.portOf(protoUDP))
+	for _, l := range s.Listeners {
+		if l.UDP && port == 0 {
+			port = l.Addr.Port()
+		}
 	}
 	return port
 }
