@@ -130,6 +130,32 @@ func TestForwardAddresses(t *testing.T) {
 	}
 }
 
+// TestForwardLinkLocal asserts that a client which has nothing but a link-local
+// address is served at the gateway's.
+func TestForwardLinkLocal(t *testing.T) {
+	t.Parallel()
+	g := startForwards(t, setup{}, ":30000=10.77.2.2:8000", ":30001=[fd77:2::2]:8000")
+	answer(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
+	answer(t, g.Server, netip.MustParseAddrPort("[fd77:2::2]:8000"))
+	client := linkLocal(t, g.Client)
+	to := linkLocal(t, g.Gateway).Addr().WithZone(client.Addr().Zone())
+	u := listenUDP(t, g.Client, client)
+	for _, port := range []uint16{30000, 30001} {
+		at := netip.AddrPortFrom(to, port)
+		c := inside(t, g.Client, func() (*net.TCPConn, error) { return connect(client, at) })
+		if err := exchange(c, "from the link"); err != nil {
+			t.Errorf("%v: %v", at, err)
+		}
+		c.Close()
+		if _, err := u.WriteToUDPAddrPort([]byte("from the link"), at); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := next(u, patience); err != nil || got.from.Addr().WithZone("") != to.WithZone("") || got.from.Port() != port {
+			t.Errorf("an answer came from %v (%v), want %v", got.from, err, at)
+		}
+	}
+}
+
 // TestForwardStrangers asserts that nobody but where a forward leads can write to
 // its sessions.
 func TestForwardStrangers(t *testing.T) {
