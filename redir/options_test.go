@@ -50,6 +50,12 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"source client: REDIRECT cannot carry": func(o *Options) {
 			o.Inbounds[0] = inbound.Spec{Kind: inbound.Redirect, Listen: o.Inbounds[0].Listen, TCP: true, Source: source.Source{Kind: source.Client}}
 		},
+		"both take UDP replies to clients at this port": func(o *Options) {
+			o.Path.Source.Kind = source.Client
+			o.Inbounds[0].Listen = netip.MustParseAddrPort("10.0.0.1:5")
+			o.Inbounds = append(o.Inbounds, o.Inbounds[0])
+			o.Inbounds[1].Listen = netip.MustParseAddrPort("10.0.0.2:5")
+		},
 		"leads nowhere": func(o *Options) { o.Inbounds[0].Kind = inbound.Direct },
 		"has a destination of its own": func(o *Options) {
 			o.Inbounds[0].Dest = resolve.Target{Host: "10.0.0.5", Port: 80}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 
 	"sluice/loop"
 	"sluice/nat"
@@ -53,11 +52,6 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.returns = append(w.returns, l)
-	origins := &w.shared.origins
-	if in.Kind == inbound.Direct {
-		origins = &w.shared.forwards
-	}
-	addOrigin(origins, in.ID)
 	return nil
 }
 
@@ -85,15 +79,19 @@ func (l *returnListener) close() {
 	}
 }
 
-// addOrigin notes an inbound whose sessions bear their clients' addresses. It is
-// kept when the inbound is gone, since its sessions go on.
-func addOrigin(origins *atomic.Pointer[[]uint16], id uint16) {
+// addOrigin notes an inbound whose sessions may bear their clients' addresses. It
+// is kept when the inbound is gone, since its sessions go on.
+func (s *Shared) addOrigin(in *inbound.Inbound) {
+	origins := &s.origins
+	if in.Kind == inbound.Direct {
+		origins = &s.forwards
+	}
 	for {
 		known := origins.Load()
-		if slices.Contains(*known, id) {
+		if !in.Path.Source.OfClients() || slices.Contains(*known, in.ID) {
 			return
 		}
-		more := append(slices.Clone(*known), id)
+		more := append(slices.Clone(*known), in.ID)
 		more = more[max(0, len(more)-mostOrigins):]
 		if origins.CompareAndSwap(known, &more) {
 			return
@@ -152,26 +150,35 @@ func (l *returnListener) take(slot int32) {
 	w.takeFromUpstream(f, slot)
 }
 
-// entryOf returns the session of a client to which a remote has written, that of a
-// forward which leads there first, that of the listener's own inbound before those
-// of others; nil where there is none.
+// entryOf returns the session of a client to which a remote has written; nil where
+// there is none.
 func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
 	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	e := l.w.forwardOf(client, remote)
-	if e == nil && l.in.Kind != inbound.Direct {
-		e = l.w.sessionOf(client, remote, l.in.ID)
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, l.w.sourcedOf(client, remote, l.in.ID)
+	return l.lastEntry
+}
+
+// sourcedOf returns the session that bears a client's address and that a remote
+// belongs to: that of a forward which leads there first, that of one inbound before
+// those of others; nil where there is none.
+func (w *Worker) sourcedOf(client, remote netip.AddrPort, first uint16) *nat.Entry[*flow] {
+	if e := w.forwardOf(client, remote); e != nil {
+		return e
 	}
-	if e == nil {
-		for _, id := range *l.w.shared.origins.Load() {
-			if e = l.w.sessionOf(client, remote, id); e != nil {
-				break
-			}
+	origins := *w.shared.origins.Load()
+	if slices.Contains(origins, first) {
+		if e := w.sessionOf(client, remote, first); e != nil {
+			return e
 		}
 	}
-	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
-	return e
+	for _, id := range origins {
+		if e := w.sessionOf(client, remote, id); e != nil {
+			return e
+		}
+	}
+	return nil
 }
 
 // forwardOf is the session by a forward that leads to remote and bears a client's

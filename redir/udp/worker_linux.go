@@ -32,9 +32,9 @@ type Settings struct {
 type Shared struct {
 	admission  *admit.Admission
 	clients    *admit.Clients
-	flows      *nat.Table[*flow] // those that have a socket
-	sourced    *nat.Table[*flow] // those that bear their client's address
-	origins    atomic.Pointer[[]uint16]
+	flows      *nat.Table[*flow]        // those that have a socket
+	sourced    *nat.Table[*flow]        // those that bear their client's address
+	origins    atomic.Pointer[[]uint16] // inbounds whose sessions may be among sourced, without forwards
 	forwards   atomic.Pointer[[]uint16] // the same of forwards
 	batch      int                      // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64             // bound of one worker's
@@ -147,6 +147,7 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	w.shared.addOrigin(to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
