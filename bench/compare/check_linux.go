@@ -26,18 +26,21 @@ func otherServers() [2]netip.Addr {
 }
 
 // check asks a peer every question.
-func (r *rig) check(p *peer) []Check {
-	tcp, err := newCheckServer(r.lab.Server, p.dest()+portCheck)
+func (p *peer) check() []Check {
+	if p.Role != "" {
+		return p.checkRole()
+	}
+	tcp, err := newCheckServer(p.lab.Server, p.dest()+portCheck)
 	if err != nil {
 		return []Check{{Name: checkDest, Verdict: Wrong, Detail: err.Error()}}
 	}
 	defer tcp.close()
 	checks := []Check{
-		answer(checkDest, r.checkDest(p)),
-		answer(checkBytes, r.checkBytes(p)),
-		answer(checkHalf, r.checkHalfClose(p)),
-		answer(checkReset, errors.Join(r.checkClientReset(p, tcp), r.checkServerReset(p))),
-		answer(checkRefused, r.checkRefused(p)),
+		answer(checkDest, p.checkDest()),
+		answer(checkBytes, p.checkBytes()),
+		answer(checkHalf, p.checkHalfClose()),
+		answer(checkReset, errors.Join(p.checkClientReset(tcp), p.checkServerReset())),
+		answer(checkRefused, p.checkRefused()),
 	}
 	if !p.udp {
 		for _, name := range []string{checkSizes, checkSource, checkMapping} {
@@ -45,7 +48,7 @@ func (r *rig) check(p *peer) []Check {
 		}
 		return checks
 	}
-	return append(checks, r.checkUDP(p)...)
+	return append(checks, p.checkUDP()...)
 }
 
 func answer(name string, err error) Check {
@@ -56,8 +59,8 @@ func answer(name string, err error) Check {
 }
 
 // dialTCP connects from the client.
-func (r *rig) dialTCP(to netip.AddrPort, wait time.Duration) (conn *net.TCPConn, err error) {
-	err = r.lab.Client.Do(func() error {
+func (p *peer) dialTCP(to netip.AddrPort, wait time.Duration) (conn *net.TCPConn, err error) {
+	err = p.lab.Client.Do(func() error {
 		c, err := (&net.Dialer{Timeout: wait}).Dial("tcp4", to.String())
 		if err != nil {
 			return err
@@ -69,8 +72,8 @@ func (r *rig) dialTCP(to netip.AddrPort, wait time.Duration) (conn *net.TCPConn,
 }
 
 // command opens a connection to the check server and sends it a command.
-func (r *rig) command(p *peer, to netip.Addr, command byte) (*net.TCPConn, error) {
-	conn, err := r.dialTCP(netip.AddrPortFrom(to, p.dest()+portCheck), checkWait)
+func (p *peer) command(to netip.AddrPort, command byte) (*net.TCPConn, error) {
+	conn, err := p.dialTCP(to, checkWait)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +84,9 @@ func (r *rig) command(p *peer, to netip.Addr, command byte) (*net.TCPConn, error
 	return conn, nil
 }
 
-func (r *rig) checkDest(p *peer) error {
+func (p *peer) checkDest() error {
 	want := otherServers()[0]
-	conn, err := r.command(p, want, sayAddress)
+	conn, err := p.command(netip.AddrPortFrom(want, p.dest()+portCheck), sayAddress)
 	if err != nil {
 		return err
 	}
@@ -96,8 +99,8 @@ func (r *rig) checkDest(p *peer) error {
 }
 
 // checkBytes sends bytes to an echo and compares, without an end of either half.
-func (r *rig) checkBytes(p *peer) error {
-	conn, err := r.dialTCP(netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+portServe), checkWait)
+func (p *peer) checkBytes() error {
+	conn, err := p.dialTCP(p.at(portServe), checkWait)
 	if err != nil {
 		return err
 	}
@@ -115,8 +118,8 @@ func (r *rig) checkBytes(p *peer) error {
 	return nil
 }
 
-func (r *rig) checkHalfClose(p *peer) error {
-	conn, err := r.command(p, netip.MustParseAddr(serverAddress), answerAfterEnd)
+func (p *peer) checkHalfClose() error {
+	conn, err := p.command(p.at(portCheck), answerAfterEnd)
 	if err != nil {
 		return err
 	}
@@ -132,8 +135,8 @@ func (r *rig) checkHalfClose(p *peer) error {
 }
 
 // checkClientReset resets from the client and asks what the server met.
-func (r *rig) checkClientReset(p *peer, server *checkServer) error {
-	conn, err := r.command(p, netip.MustParseAddr(serverAddress), tellEnd)
+func (p *peer) checkClientReset(server *checkServer) error {
+	conn, err := p.command(p.at(portCheck), tellEnd)
 	if err != nil {
 		return err
 	}
@@ -155,8 +158,8 @@ func (r *rig) checkClientReset(p *peer, server *checkServer) error {
 	}
 }
 
-func (r *rig) checkServerReset(p *peer) error {
-	conn, err := r.command(p, netip.MustParseAddr(serverAddress), resetNow)
+func (p *peer) checkServerReset() error {
+	conn, err := p.command(p.at(portCheck), resetNow)
 	if err != nil {
 		return err
 	}
@@ -167,8 +170,8 @@ func (r *rig) checkServerReset(p *peer) error {
 	return nil
 }
 
-func (r *rig) checkRefused(p *peer) error {
-	conn, err := r.dialTCP(netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+portNobody), refusalWait)
+func (p *peer) checkRefused() error {
+	conn, err := p.dialTCP(p.at(portNobody), refusalWait)
 	if err == nil {
 		defer conn.Close()
 		_, err = io.ReadAll(conn)

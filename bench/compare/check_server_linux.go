@@ -14,6 +14,7 @@ import (
 // Commands to the check server: the first byte of a connection.
 const (
 	sayAddress     = 'a' // answers with the address that it was reached at
+	sayClient      = 'c' // answers with the address that it was reached from
 	answerAfterEnd = 'h' // reads to the FIN, then answers
 	tellEnd        = 't' // answers with a byte, reads on, and tells how the stream ended
 	resetNow       = 'r' // resets
@@ -61,6 +62,8 @@ func (s *checkServer) serve(conn *net.TCPConn) {
 	switch command[0] {
 	case sayAddress:
 		_, _ = io.WriteString(conn, conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().String())
+	case sayClient:
+		_, _ = io.WriteString(conn, conn.RemoteAddr().(*net.TCPAddr).AddrPort().String())
 	case answerAfterEnd:
 		if _, err := io.Copy(io.Discard, conn); err == nil {
 			_, _ = io.WriteString(conn, lateAnswer)

@@ -14,7 +14,7 @@ import (
 func checkSizesOf() []int { return []int{0, 1, 512, 1472, 1473, 9000, 65507} }
 
 // checkUDP asks the UDP questions with one client socket and two servers.
-func (r *rig) checkUDP(p *peer) []Check {
+func (p *peer) checkUDP() []Check {
 	dest := otherServers()
 	if p.perPort { // it has one destination only
 		dest[0] = netip.MustParseAddr(serverAddress)
@@ -26,14 +26,14 @@ func (r *rig) checkUDP(p *peer) []Check {
 		}
 	}()
 	for _, a := range dest {
-		s, err := r.udpEcho(netip.AddrPortFrom(a, p.dest()+portCheck))
+		s, err := p.udpEcho(netip.AddrPortFrom(a, p.dest()+portCheck))
 		if err != nil {
 			return []Check{answer(checkSizes, err)}
 		}
 		servers = append(servers, s)
 	}
 	var client *net.UDPConn
-	if err := r.lab.Client.Do(func() (err error) {
+	if err := p.lab.Client.Do(func() (err error) {
 		client, err = net.ListenUDP("udp4", nil)
 		return err
 	}); err != nil {
@@ -59,8 +59,8 @@ func (r *rig) checkUDP(p *peer) []Check {
 const askText = "whom do you see?"
 
 // udpEcho returns datagrams until it is closed.
-func (r *rig) udpEcho(at netip.AddrPort) (conn *net.UDPConn, err error) {
-	err = r.lab.Server.Do(func() (err error) {
+func (p *peer) udpEcho(at netip.AddrPort) (conn *net.UDPConn, err error) {
+	err = p.lab.Server.Do(func() (err error) {
 		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(at))
 		return err
 	})

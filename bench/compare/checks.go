@@ -10,6 +10,7 @@ const (
 	checkSizes   = "datagrams"
 	checkSource  = "reply source"
 	checkMapping = "mapping"
+	checkShown   = "client shown"
 )
 
 // CheckNames lists the checks, each with what it asks.
@@ -23,6 +24,7 @@ func CheckNames() [][2]string {
 		{checkSizes, "datagrams of 0 to 65,507 bytes come back as they were"},
 		{checkSource, "a UDP reply comes from the address that was asked"},
 		{checkMapping, "one client socket is one socket to all servers (endpoint-independent mapping)"},
+		{checkShown, "servers see the client's own address, of those that are to show it"},
 	}
 }
 

@@ -13,11 +13,23 @@
 // nothing is started anew between two measurements, and what disturbs the machine
 // for longer than a round disturbs all of them.
 //
+// The peers of a role have another task: a reverse proxy listens at the gateway for
+// one server, a sluice with the client's source keeps its clients' addresses. Each of
+// these is in a lab of its own, whose gateway forwards nothing of the client's past
+// it; they take turns all the same. Reverse proxies all have the one rule that takes
+// replies to the client back to its socket, sluices with a source those that
+// --install-rules makes.
+//
 // # Glossary
 //
 //   - peer: what carries traffic through the gateway: a sluice with some flags (a
 //     variant), another proxy, or the kernel alone (direct).
-//   - way: how a peer gets its traffic: tproxy, redirect, or forward for direct.
+//   - way: how a peer gets its traffic: tproxy, redirect, forward for direct, front
+//     where clients address it.
+//   - role: what the peers of a work are where they are no transparent proxies:
+//     reverse (a reverse proxy that shows the client to the server) or source (a
+//     sluice whose datagrams bear the client's address and port). The same sluice with
+//     the gateway's address takes part in both, as a yardstick.
 //   - work: one load with its sizes: a row of the comparison. A sweep is a work at
 //     several values of one size.
 //   - unit: what a work counts: a request, a connection, a datagram, a session or
@@ -41,12 +53,13 @@
 //	base          [names of peers]: of each work the first that took part
 //	rounds        rounds asked for; a row has fewer samples where time ran out
 //	round_seconds length of one load
-//	peers         [{name, kind, way, version, command, note, left_out, checks}]
+//	peers         [{name, kind, way, role, version, command, note, left_out, checks}]
 //	              kind: direct, sluice, haproxy, nginx, redsocks, sing-box, xray
+//	              role: of the works that it takes part in; absent: transparent proxy
 //	              left_out: why it was not measured; absent where it was
 //	              checks: [{name, verdict, detail}], verdict: ok, wrong, none
 //	              (none: it does not carry that)
-//	works         [{key, title, unit, transport, memory, sweep, x, base, rows,
+//	works         [{key, title, unit, transport, role, memory, sweep, x, base, rows,
 //	              left_out}]
 //	              memory: memory is what the work is about
 //	              sweep and x: of a sweep, what is varied and its value
@@ -57,6 +70,7 @@
 //	              left_out: [{peer, why}], who could take no part
 //	targets       [{work, metric, yardstick, at_least, aim, aim_yardstick, peer,
 //	              ratio, aim_ratio, verdict}], verdict: aim, enough, below, unknown
+//	              yardstick "--source gateway": that peer's like with this source
 //
 // Metrics; one that a work does not measure, or that has too few events, is absent:
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"strconv"
 	"time"
 )
@@ -22,8 +21,9 @@ type iperfReport struct {
 
 // runIperf sends streams through the target port to a server of its own, so that
 // a load that was cut off cannot keep the next one out.
-func (r *rig) runIperf(ctx context.Context, w Work, target netip.AddrPort, d time.Duration) (outcome, error) {
-	server, err := start(r.lab.Server, "iperf3 (server)", "iperf3", "--server", "--one-off", "--port", strconv.Itoa(int(target.Port())))
+func (r *rig) runIperf(ctx context.Context, w Work, p *peer, d time.Duration) (outcome, error) {
+	target := p.at(portIperf)
+	server, err := start(p.lab.Server, "iperf3 (server)", "iperf3", "--server", "--one-off", "--port", strconv.Itoa(int(target.Port())))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -36,7 +36,7 @@ func (r *rig) runIperf(ctx context.Context, w Work, target netip.AddrPort, d tim
 	if w.down {
 		args = append(args, "--reverse")
 	}
-	out, err := r.client(ctx, d, "iperf3", args...)
+	out, err := p.client(ctx, d, "iperf3", args...)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"time"
@@ -85,18 +84,15 @@ func (s *Sample) addOutcome(w Work, o outcome) {
 }
 
 func (r *rig) load(ctx context.Context, w Work, p *peer, d time.Duration, progress *load.Progress) (outcome, error) {
-	target := func(port uint16) netip.AddrPort {
-		return netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+port)
-	}
 	switch w.load {
 	case iperf:
-		return r.runIperf(ctx, w, target(portIperf), d)
+		return r.runIperf(ctx, w, p, d)
 	case wrkKeep, wrkClose:
-		return r.runWrk(ctx, w, target(portHTTP), d)
+		return r.runWrk(ctx, w, p, d)
 	case idle:
-		return r.runIdle(ctx, w, target(portServe), d, progress)
+		return r.runIdle(ctx, w, p, d, progress)
 	}
-	return r.runUDP(ctx, w, target(portServe), d)
+	return r.runUDP(ctx, w, p, d)
 }
 
 // lookAtMemory reads the peer's memory once, when most of the load is over: of
@@ -143,10 +139,10 @@ const clientGrace = 10 * time.Second
 
 // client runs a load program in the client's namespace to its end and returns what
 // it wrote, also where it failed.
-func (r *rig) client(ctx context.Context, d time.Duration, program string, args ...string) ([]byte, error) {
+func (p *peer) client(ctx context.Context, d time.Duration, program string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, d+clientGrace)
 	defer cancel()
-	cmd := r.lab.Client.Command(ctx, program, args...)
+	cmd := p.lab.Client.Command(ctx, program, args...)
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = stopWait
 	var said tail

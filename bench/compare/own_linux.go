@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -13,12 +12,12 @@ import (
 )
 
 // runUDP runs `sluice-bench load` inside the client's namespace.
-func (r *rig) runUDP(ctx context.Context, w Work, target netip.AddrPort, d time.Duration) (outcome, error) {
+func (r *rig) runUDP(ctx context.Context, w Work, p *peer, d time.Duration) (outcome, error) {
 	test := load.UDPRR
 	if w.load == newSources {
 		test = load.UDPChurn
 	}
-	args := []string{"load", string(test), target.String(), "--json", "--ceiling=off", "--duration=" + d.String(),
+	args := []string{"load", string(test), p.at(portServe).String(), "--json", "--ceiling=off", "--duration=" + d.String(),
 		fmt.Sprintf("--flows=%d", w.flows), fmt.Sprintf("--size=%d", w.size)}
 	if w.window > 0 {
 		args = append(args, fmt.Sprintf("--window=%d", w.window))
@@ -26,7 +25,7 @@ func (r *rig) runUDP(ctx context.Context, w Work, target netip.AddrPort, d time.
 	if !w.gso {
 		args = append(args, "--single")
 	}
-	out, err := r.client(ctx, d, r.program, args...)
+	out, err := p.client(ctx, d, r.program, args...)
 	var res load.Result
 	if bad := json.Unmarshal(out, &res); bad != nil { // it fails with a result where the path did
 		return outcome{}, errors.Join(err, fmt.Errorf("result of the load: %w", bad))
@@ -36,9 +35,9 @@ func (r *rig) runUDP(ctx context.Context, w Work, target netip.AddrPort, d time.
 
 // runIdle holds connections, from this process, whose progress tells when all of
 // them are open.
-func (r *rig) runIdle(ctx context.Context, w Work, target netip.AddrPort, d time.Duration, progress *load.Progress) (outcome, error) {
-	res, err := load.Run(ctx, load.Spec{Test: load.TCPIdle, Target: target, Duration: d, Flows: w.flows, Timeout: idleWait,
-		Enter: r.lab.Client.Do}, progress)
+func (r *rig) runIdle(ctx context.Context, w Work, p *peer, d time.Duration, progress *load.Progress) (outcome, error) {
+	res, err := load.Run(ctx, load.Spec{Test: load.TCPIdle, Target: p.at(portServe), Duration: d, Flows: w.flows, Timeout: idleWait,
+		Enter: p.lab.Client.Do}, progress)
 	if err == nil {
 		err = ctx.Err()
 	}

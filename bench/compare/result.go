@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,6 +41,7 @@ type Peer struct {
 	Name    string   `json:"name"`
 	Kind    string   `json:"kind"`
 	Way     Way      `json:"way"`
+	Role    Role     `json:"role,omitempty"` // of the works that it takes part in
 	Version string   `json:"version,omitempty"`
 	Command []string `json:"command,omitempty"`
 	Note    string   `json:"note,omitempty"`     // what one must know to read its numbers
@@ -54,6 +57,7 @@ const (
 	TProxy   Way = "tproxy"
 	Redirect Way = "redirect"
 	Forward  Way = "forward"
+	Front    Way = "front" // clients address it
 )
 
 // Check is the answer to one question of correctness.
@@ -169,13 +173,28 @@ func (r *Result) Work(key string) *WorkResult {
 	return nil
 }
 
+// bases are the peers that the ratios of a work may refer to: those asked for, and
+// in a role its own.
+func (w *WorkResult) bases(asked []string) []string {
+	all := slices.Clone(asked)
+	if w.Role == Reverse {
+		all = append(all, ReverseHAProxy)
+	}
+	for _, row := range w.Rows {
+		if w.Role != "" && strings.HasSuffix(row.Peer, gatewaySource) {
+			all = append(all, row.Peer)
+		}
+	}
+	return all
+}
+
 // Settle sums up the samples: summaries, ratios to the base, and targets.
 func (r *Result) Settle() {
 	for i := range r.Works {
 		w := &r.Works[i]
 		var base *Row
 		w.Base = ""
-		for _, name := range r.Base {
+		for _, name := range w.bases(r.Base) {
 			if base = w.Row(name); base != nil {
 				w.Base = name
 				break

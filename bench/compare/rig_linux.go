@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,11 +15,11 @@ import (
 	"sluice/bench/lab"
 )
 
-// rig is the lab with everything that runs in it. close ends it all.
+// rig is the labs with everything that runs in them. close ends it all.
 type rig struct {
-	lab     *lab.Lab
-	dir     string // of configurations
-	program string // sluice-bench
+	labs    []*lab.Lab // the first is of all transparent proxies, each other one of one peer
+	dir     string     // of configurations
+	program string     // sluice-bench
 	peers   []*peer
 	servers []*process
 	socks   *socksServer
@@ -28,7 +29,16 @@ type rig struct {
 type peer struct {
 	recipe
 	seat
+	lab  *lab.Lab
 	proc *process // nil for direct
+}
+
+// at is where clients find the server behind the peer, by a port of its block.
+func (p *peer) at(port uint16) netip.AddrPort {
+	if p.front {
+		return netip.AddrPortFrom(netip.MustParseAddr(lab.GatewayLAN4), p.listen()+port)
+	}
+	return netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+port)
 }
 
 // newRig makes the lab and starts the servers and the peers. A peer that cannot be
@@ -48,10 +58,10 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 	if r.dir, err = os.MkdirTemp("", "sluice-compare-"); err != nil {
 		return err
 	}
-	if r.lab, err = lab.New(lab.Options{}); err != nil {
+	r.seatPeers(o)
+	if err = r.makeLabs(); err != nil {
 		return err
 	}
-	r.seatPeers(o)
 	if err = r.divert(ctx); err != nil {
 		return err
 	}
@@ -59,10 +69,10 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	for _, p := range r.peers {
-		if err = p.launch(ctx, r.lab.Gateway); err == nil {
+		if err = p.launch(ctx); err == nil {
 			continue
 		}
-		if p.Kind == "sluice" || ctx.Err() != nil {
+		if p.Kind == "sluice" && p.Role == "" || ctx.Err() != nil {
 			return err
 		}
 		p.LeftOut = err.Error()
@@ -70,7 +80,23 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// seatPeers gives every peer that is wanted a seat.
+// makeLabs makes a lab for all transparent proxies, and one for each other peer.
+func (r *rig) makeLabs() error {
+	for _, p := range r.peers {
+		if p.Role == "" && len(r.labs) > 0 {
+			p.lab = r.labs[0]
+			continue
+		}
+		l, err := lab.New(lab.Options{})
+		if err != nil {
+			return err
+		}
+		p.lab, r.labs = l, append(r.labs, l)
+	}
+	return nil
+}
+
+// seatPeers gives every peer that is wanted a seat, transparent proxies first.
 func (r *rig) seatPeers(o Options) {
 	limit := fileLimit()
 	take := func(make func(seat) recipe) {
@@ -91,11 +117,14 @@ func (r *rig) seatPeers(o Options) {
 		}
 		r.peers = append(r.peers, p)
 	}
-	for _, v := range o.Variants {
-		take(func(s seat) recipe { return sluice(v, o.Sluice, s) })
-	}
-	for _, kind := range o.Kinds {
-		take(func(s seat) recipe { return recipeOf(kind, s) })
+	roles := o.roles()
+	if roles[""] {
+		for _, v := range o.Variants {
+			take(func(s seat) recipe { return sluice(v, o.Sluice, s) })
+		}
+		for _, kind := range o.Kinds {
+			take(func(s seat) recipe { return recipeOf(kind, s) })
+		}
 	}
 	for _, v := range o.reactorVariants() {
 		take(func(s seat) recipe {
@@ -103,6 +132,13 @@ func (r *rig) seatPeers(o Options) {
 			p.only, p.x, p.series = SweepReactors, float64(v.reactors), v.of
 			return p
 		})
+	}
+	for _, role := range []Role{Reverse, Source} {
+		for _, make := range o.inRole(role) {
+			if roles[role] {
+				take(make)
+			}
+		}
 	}
 }
 
@@ -127,11 +163,21 @@ func find(program string, dirs []string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// divert sets the gateway up: policy routing for marked packets, and the rules.
-// nginx' UDP sessions each leave an entry behind in the gateway's conntrack, whose
-// time there is cut to that of the sessions.
+// divert sets the gateways up.
 func (r *rig) divert(ctx context.Context) error {
-	gw := r.lab.Gateway
+	for _, p := range r.peers {
+		if p.Role == "" {
+			continue
+		}
+		if err := p.divert(ctx); err != nil {
+			return err
+		}
+	}
+	return r.divertProxies(ctx)
+}
+
+// routeMarked has a gateway deliver marked packets locally.
+func routeMarked(ctx context.Context, gw *lab.Namespace) error {
 	for _, args := range []string{
 		fmt.Sprintf("rule add fwmark %d/%d lookup %d", lab.DivertMark, lab.DivertMark, lab.DivertTable),
 		fmt.Sprintf("route add local default dev lo table %d", lab.DivertTable),
@@ -140,10 +186,30 @@ func (r *rig) divert(ctx context.Context) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// shortConntrack cuts the time that a UDP session's entry outlives the session.
+func shortConntrack(gw *lab.Namespace) error {
+	for _, key := range []string{"nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"} {
+		if err := gw.Sysctl("net/netfilter/"+key, fmt.Sprint(2*udpTimeoutSeconds)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// divertProxies sets up the gateway of all transparent proxies: policy routing for
+// marked packets, and the rules. nginx' UDP sessions each leave an entry behind in
+// the gateway's conntrack.
+func (r *rig) divertProxies(ctx context.Context) error {
 	var all []recipe
 	var seats []seat
 	conntrack := false
 	for _, p := range r.peers {
+		if p.Role != "" {
+			continue
+		}
 		rec := p.recipe
 		if p.LeftOut != "" {
 			rec.Way = Forward
@@ -151,25 +217,32 @@ func (r *rig) divert(ctx context.Context) error {
 		all, seats = append(all, rec), append(seats, p.seat)
 		conntrack = conntrack || rec.Way == Redirect
 	}
-	file := filepath.Join(r.dir, "rules.nft")
-	if err := os.WriteFile(file, []byte(divertRules(all, seats)), 0o644); err != nil {
+	if len(all) == 0 {
+		return nil
+	}
+	gw := r.labs[0].Gateway
+	if err := routeMarked(ctx, gw); err != nil {
 		return err
 	}
-	if err := gw.Run(ctx, "nft", "-f", file); err != nil {
+	if err := setRules(ctx, gw, filepath.Join(r.dir, "rules.nft"), divertRules(all, seats)); err != nil {
 		return err
 	}
 	if conntrack {
-		for _, key := range []string{"nf_conntrack_udp_timeout", "nf_conntrack_udp_timeout_stream"} {
-			if err := gw.Sysctl("net/netfilter/"+key, fmt.Sprint(2*udpTimeoutSeconds)); err != nil {
-				return err
-			}
-		}
+		return shortConntrack(gw)
 	}
 	return nil
 }
 
+// setRules loads rules by way of a file.
+func setRules(ctx context.Context, gw *lab.Namespace, file, text string) error {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return gw.Run(ctx, "nft", "-f", file)
+}
+
 // launch writes the peer's files and starts it.
-func (p *peer) launch(ctx context.Context, gateway *lab.Namespace) (err error) {
+func (p *peer) launch(ctx context.Context) (err error) {
 	if p.LeftOut != "" {
 		return errors.New(p.LeftOut)
 	}
@@ -183,7 +256,7 @@ func (p *peer) launch(ctx context.Context, gateway *lab.Namespace) (err error) {
 	}
 	p.Version = version(ctx, p.program, p.recipe.version)
 	p.Command = append([]string{filepath.Base(p.program)}, p.args...)
-	if p.proc, err = start(gateway, p.Name, p.program, p.args...); err != nil {
+	if p.proc, err = start(p.lab.Gateway, p.Name, p.program, p.args...); err != nil {
 		return err
 	}
 	tcp := []uint16{p.listen()}
@@ -208,8 +281,8 @@ func (r *rig) close() error {
 	if r.socks != nil {
 		errs = append(errs, r.socks.close())
 	}
-	if r.lab != nil {
-		errs = append(errs, r.lab.Close())
+	for _, l := range r.labs {
+		errs = append(errs, l.Close())
 	}
 	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
 }

@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 			fmt.Fprintf(o.Progress, "left out: %s: %s\n", p.Name, p.LeftOut)
 		case p.only == "": // a sweep's variants are no other programs
 			fmt.Fprintf(o.Progress, "checking %s\n", p.Name)
-			p.Checks = r.check(p)
+			p.Checks = p.check()
 		}
 		res.Peers = append(res.Peers, p.Peer)
 	}
@@ -194,7 +194,7 @@ func (r *rig) revive(ctx context.Context, p *peer) string {
 	if p.proc == nil {
 		return ""
 	}
-	if err := errors.Join(p.proc.stop(), p.launch(ctx, r.lab.Gateway)); err != nil {
+	if err := errors.Join(p.proc.stop(), p.launch(ctx)); err != nil {
 		return "; not started again: " + err.Error()
 	}
 	return "; started again"
@@ -203,7 +203,7 @@ func (r *rig) revive(ctx context.Context, p *peer) string {
 // does tells whether a peer takes part in a work.
 func (p *peer) does(w Work) bool {
 	switch {
-	case p.LeftOut != "" || w.Transport == "udp" && !p.udp:
+	case p.LeftOut != "" || p.Role != w.Role || w.Transport == "udp" && !p.udp:
 		return false
 	case w.Sweep == SweepReactors:
 		return p.only == w.Sweep && p.x == w.X

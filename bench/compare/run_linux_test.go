@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +45,7 @@ func TestSluiceBesideDirect(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range res.Peers {
-		if p.LeftOut != "" || len(p.Checks) != len(compare.CheckNames()) {
+		if p.LeftOut != "" || len(p.Checks) != len(compare.CheckNames())-1 { // but for whether it shows the client
 			t.Errorf("%s: left out: %q, %d checks", p.Name, p.LeftOut, len(p.Checks))
 		}
 		for _, c := range p.Checks {
@@ -67,6 +69,57 @@ func TestSluiceBesideDirect(t *testing.T) {
 		}
 		if row.Ratio[compare.Rate].N != 1 || w.Row(compare.Direct).Ratio[compare.Rate].Median != 1 {
 			t.Errorf("%s: ratios %v", w.Key, row.Ratio)
+		}
+	}
+}
+
+// A reverse proxy's server sees the client, whichever proxy it is, and so does that
+// of a sluice with the client's source.
+func TestRolesShowTheClient(t *testing.T) {
+	o := options(t)
+	if _, err := exec.LookPath("haproxy"); err != nil {
+		t.Skip("haproxy is not installed: apt-get install haproxy")
+	}
+	o.Kinds, o.Base = []string{compare.HAProxy}, []string{compare.HAProxy}
+	o.Works = []string{"reverse-crr-50", "source-udp-16"}
+	res, err := compare.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range res.Peers {
+		names = append(names, p.Name)
+		if p.LeftOut != "" {
+			t.Errorf("%s: left out: %s", p.Name, p.LeftOut)
+		}
+		for _, c := range p.Checks {
+			if c.Verdict != compare.Right && p.Kind == "sluice" {
+				t.Errorf("%s: %s is %s: %s", p.Name, c.Name, c.Verdict, c.Detail)
+			}
+		}
+		if shown := p.Check("client shown"); shown.Verdict != compare.Right && !strings.HasSuffix(p.Name, compare.Gateway) {
+			t.Errorf("%s: %+v", p.Name, shown)
+		}
+	}
+	want := []string{"reverse sluice --source client", "reverse sluice --source gateway", compare.ReverseHAProxy,
+		"sluice --source client", "sluice --source gateway"}
+	if !slices.Equal(names, want) {
+		t.Errorf("peers %q, want %q", names, want)
+	}
+	for key, base := range map[string]string{"reverse-crr-50": compare.ReverseHAProxy, "source-udp-16": "sluice --source gateway"} {
+		w := res.Work(key)
+		if w == nil || w.Base != base {
+			t.Fatalf("%s: base of %+v, want %s", key, w, base)
+		}
+		for _, row := range w.Rows {
+			if row.Faults() != "" || row.Summary[compare.Rate].Median <= 0 || row.Summary[compare.ProxyCPU].Median <= 0 {
+				t.Errorf("%s, %s: %s %v", key, row.Peer, row.Faults(), row.Summary)
+			}
+		}
+	}
+	for _, v := range res.Targets {
+		if v.Verdict == compare.Unknown || strings.HasSuffix(v.Peer, compare.Gateway) {
+			t.Errorf("%+v", v)
 		}
 	}
 }

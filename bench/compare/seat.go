@@ -59,6 +59,9 @@ type recipe struct {
 	udp     bool              // carries UDP
 	perPort bool              // listens on one port for each destination port, in their order
 	conns   int               // connections that it can hold; 0: half of the file limit
+	front   bool              // clients address it, not the server
+	shows   bool              // servers see the client's address
+	rules   string            // of its own, for nft; empty: its own program's, or the common ones
 	only    string            // the one sweep that it is for; empty: all but those of others
 	x       float64           // of that sweep
 	series  string            // name of its rows; empty: the peer's

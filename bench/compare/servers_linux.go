@@ -6,35 +6,53 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"sluice/bench/lab"
 )
 
-// serve starts the servers: nginx for HTTP, package serve in a process of its own
-// (which has its own limit of descriptors), and a SOCKS server where a peer needs
-// one. iperf3's server is started for each load.
+// serve starts the servers of each lab.
 func (r *rig) serve(ctx context.Context) error {
+	for i, l := range r.labs {
+		if err := r.serveIn(ctx, l, fmt.Sprintf("server%d", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveIn starts the servers of a lab: nginx for HTTP, package serve in a process of
+// its own (which has its own limit of descriptors), and a SOCKS server where a peer
+// needs one. iperf3's server is started for each load.
+func (r *rig) serveIn(ctx context.Context, l *lab.Lab, name string) error {
 	var http, echo []uint16
 	args := []string{"serve"}
 	for _, p := range r.peers {
+		if p.lab != l {
+			continue
+		}
 		if p.LeftOut == "" {
 			http, echo = append(http, p.dest()+portHTTP), append(echo, p.dest()+portServe)
 			args = append(args, fmt.Sprintf("--listen=0.0.0.0:%d", p.dest()+portServe))
 		}
 		if p.Kind == "redsocks" && p.LeftOut == "" && r.socks == nil {
 			var err error
-			if r.socks, err = newSocksServer(r.lab.Server, socksListen); err != nil {
+			if r.socks, err = newSocksServer(l.Server, socksListen); err != nil {
 				return err
 			}
 		}
 	}
-	file := filepath.Join(r.dir, "server.conf")
-	if err := os.WriteFile(file, []byte(r.httpConfig(http)), 0o644); err != nil {
+	if len(http) == 0 {
+		return nil
+	}
+	file := filepath.Join(r.dir, name+".conf")
+	if err := os.WriteFile(file, []byte(r.httpConfig(name, http)), 0o644); err != nil {
 		return err
 	}
-	web, err := r.server("nginx (server)", "nginx", "-c", file)
+	web, err := r.server(l, "nginx (server)", "nginx", "-c", file)
 	if err != nil {
 		return err
 	}
-	own, err := r.server("sluice-bench serve", r.program, args...)
+	own, err := r.server(l, "sluice-bench serve", r.program, args...)
 	if err != nil {
 		return err
 	}
@@ -44,9 +62,9 @@ func (r *rig) serve(ctx context.Context) error {
 	return own.listens(ctx, echo, echo)
 }
 
-// server starts a program in the server's namespace.
-func (r *rig) server(name, program string, args ...string) (*process, error) {
-	p, err := start(r.lab.Server, name, program, args...)
+// server starts a program in a lab's server namespace.
+func (r *rig) server(l *lab.Lab, name, program string, args ...string) (*process, error) {
+	p, err := start(l.Server, name, program, args...)
 	if err == nil {
 		r.servers = append(r.servers, p)
 	}
@@ -57,10 +75,10 @@ func (r *rig) server(name, program string, args ...string) (*process, error) {
 const httpBody = 128 // bytes
 
 // httpConfig makes nginx answer on all the ports from memory.
-func (r *rig) httpConfig(ports []uint16) string {
+func (r *rig) httpConfig(name string, ports []uint16) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user root;\nworker_processes 2;\nworker_rlimit_nofile %d;\ndaemon off;\npid %s;\nerror_log stderr crit;\n",
-		fileLimit(), filepath.Join(r.dir, "server.pid"))
+		fileLimit(), filepath.Join(r.dir, name+".pid"))
 	fmt.Fprintf(&b, "events { worker_connections %d; }\nhttp {\n access_log off;\n keepalive_requests 1000000000;\n keepalive_timeout 5m;\n server {\n", fileLimit())
 	for _, p := range ports {
 		fmt.Fprintf(&b, "  listen %d reuseport backlog=4096;\n", p)

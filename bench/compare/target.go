@@ -1,12 +1,27 @@
 package compare
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Names of the peers that are yardsticks.
 const (
 	Direct  = "direct"
 	HAProxy = "haproxy"
 	SingBox = "sing-box"
+	// ReverseHAProxy is HAProxy as a reverse proxy that shows the client.
+	ReverseHAProxy = reversePrefix + HAProxy
+	// Gateway is the same sluice in the same role, with the gateway's source.
+	Gateway = "--source gateway"
+)
+
+// gatewaySource ends the name of the sluice that a sluice which shows the client is
+// held against: the same, in the same role, with the gateway's address.
+const (
+	gatewaySource = " --source gateway"
+	clientSource  = " --source client"
+	reversePrefix = "reverse "
 )
 
 // Target is a ratio that sluice is to reach. Of the rate more is better, of every
@@ -14,7 +29,7 @@ const (
 type Target struct {
 	Work         string  `json:"work"`
 	Metric       Metric  `json:"metric"`
-	Yardstick    string  `json:"yardstick"`
+	Yardstick    string  `json:"yardstick"` // a peer, or Gateway
 	AtLeast      float64 `json:"at_least"`
 	Aim          float64 `json:"aim,omitempty"`           // 0: none beyond AtLeast
 	AimYardstick string  `json:"aim_yardstick,omitempty"` // empty: Yardstick
@@ -36,6 +51,10 @@ const (
 	Below      = "below"
 	Unknown    = "unknown" // the yardstick or the work was not measured
 )
+
+// noSlower is the ratio of two that are as fast as each other, less what two
+// measurements of one thing differ by.
+const noSlower = 0.97
 
 // Targets are what the fast paths are measured by.
 func Targets() []Target {
@@ -69,6 +88,13 @@ func Targets() []Target {
 			{Work: "udp-new", Metric: Rate, Yardstick: SingBox, AtLeast: 3, Aim: 4},
 			{Work: "udp-new", Metric: RSS, Yardstick: SingBox, AtLeast: 0.1},
 			{Work: "idle-5000", Metric: RSS, Yardstick: HAProxy, AtLeast: 0.3},
+			{Work: "reverse-crr-50", Metric: Rate, Yardstick: ReverseHAProxy, AtLeast: 1.1},
+			{Work: "reverse-crr-50", Metric: ProxyCPU, Yardstick: ReverseHAProxy, AtLeast: 0.85},
+			{Work: "reverse-http-100", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
+			{Work: "source-udp-1", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
+			{Work: "source-udp-16", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
+			{Work: "source-udp-16-gso", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
+			{Work: "source-udp-new", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
 		})
 }
 
@@ -80,7 +106,7 @@ func (r *Result) judge(targets []Target) []Verdict {
 			continue
 		}
 		for _, t := range targets {
-			if w := r.Work(t.Work); w != nil && w.Row(p.Name) != nil {
+			if w := r.Work(t.Work); w != nil && w.Row(p.Name) != nil && !strings.HasSuffix(p.Name, gatewaySource) {
 				all = append(all, w.judge(t, p.Name))
 			}
 		}
@@ -91,7 +117,11 @@ func (r *Result) judge(targets []Target) []Verdict {
 func (w *WorkResult) judge(t Target, peer string) Verdict {
 	v := Verdict{Target: t, Peer: peer, Verdict: Unknown}
 	var known, aimKnown bool
-	v.Ratio, known = w.ratio(peer, t.Yardstick, t.Metric)
+	yardstick := t.Yardstick
+	if yardstick == Gateway {
+		yardstick = strings.TrimSuffix(peer, clientSource) + gatewaySource
+	}
+	v.Ratio, known = w.ratio(peer, yardstick, t.Metric)
 	v.AimRatio, aimKnown = v.Ratio, known
 	if t.AimYardstick != "" {
 		v.AimRatio, aimKnown = w.ratio(peer, t.AimYardstick, t.Metric)

@@ -9,6 +9,7 @@ type Work struct {
 	Sweep     string  `json:"sweep,omitempty"`
 	X         float64 `json:"x,omitempty"`      // the value that the sweep varies
 	Memory    bool    `json:"memory,omitempty"` // memory is what it is about
+	Role      Role    `json:"role,omitempty"`   // what the peers are in it; empty: transparent proxies
 
 	load   loadKind
 	flows  int  // connections, streams or sockets
@@ -17,6 +18,17 @@ type Work struct {
 	down   bool // streams flow to the client
 	gso    bool // datagrams are sent in runs
 }
+
+// Role is what the peers of a work are, where they are something else than
+// transparent proxies of whatever comes: those peers run with other flags, rules
+// and a lab of their own.
+type Role string
+
+// The roles.
+const (
+	Reverse Role = "reverse" // fixed listeners before a fixed server
+	Source  Role = "source"  // datagrams under the client's address and port
+)
 
 // loadKind is what puts the load.
 type loadKind int
@@ -40,7 +52,7 @@ const (
 )
 
 // Works are the rows of the comparison. Idle connections come first, so that no
-// other load has left memory behind, and new sources last.
+// other load has left memory behind, and new sources last of a role.
 func Works() []Work {
 	const tcp, udp = "tcp", "udp"
 	return []Work{
@@ -56,6 +68,12 @@ func Works() []Work {
 		{Key: "udp-16", Title: "UDP echo, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 200},
 		{Key: "udp-16-gso", Title: "UDP echo, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 1200, gso: true},
 		{Key: "udp-new", Title: "UDP, a new client port per datagram", Unit: session, Transport: udp, load: newSources, flows: 64, size: 64, Memory: true},
+		{Key: "reverse-http-100", Title: "Reverse proxy that shows the client, HTTP keep-alive, 100 connections", Unit: request, Transport: tcp, Role: Reverse, load: wrkKeep, flows: 100},
+		{Key: "reverse-crr-50", Title: "Reverse proxy that shows the client, a connection per request, 50 at once", Unit: connection, Transport: tcp, Role: Reverse, load: wrkClose, flows: 50},
+		{Key: "source-udp-1", Title: "UDP with the client's source, 1 flow, 1 in flight", Unit: datagram, Transport: udp, Role: Source, load: echo, flows: 1, window: 1, size: 200},
+		{Key: "source-udp-16", Title: "UDP with the client's source, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, Role: Source, load: echo, flows: 16, window: 32, size: 200},
+		{Key: "source-udp-16-gso", Title: "UDP with the client's source, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, Role: Source, load: echo, flows: 16, window: 32, size: 1200, gso: true},
+		{Key: "source-udp-new", Title: "UDP with the client's source, a new client port per datagram", Unit: session, Transport: udp, Role: Source, load: newSources, flows: 64, size: 64, Memory: true},
 	}
 }
 

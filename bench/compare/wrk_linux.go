@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,7 +35,7 @@ type wrkReport struct {
 const connectTime = 500 * time.Microsecond
 
 // runWrk loads nginx through the target port.
-func (r *rig) runWrk(ctx context.Context, w Work, target netip.AddrPort, d time.Duration) (outcome, error) {
+func (r *rig) runWrk(ctx context.Context, w Work, p *peer, d time.Duration) (outcome, error) {
 	script := filepath.Join(r.dir, "report.lua")
 	if err := os.WriteFile(script, []byte(wrkScript), 0o644); err != nil {
 		return outcome{}, err
@@ -47,7 +46,7 @@ func (r *rig) runWrk(ctx context.Context, w Work, target netip.AddrPort, d time.
 	if w.load == wrkClose {
 		args = append(args, "-H", "Connection: close")
 	}
-	out, err := r.client(ctx, d, "wrk", append(args, fmt.Sprintf("http://%s/", target))...)
+	out, err := p.client(ctx, d, "wrk", append(args, fmt.Sprintf("http://%s/", p.at(portHTTP)))...)
 	if err != nil {
 		return outcome{}, err
 	}

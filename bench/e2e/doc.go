@@ -16,7 +16,8 @@
 // The destination port chooses the way: portSpan ports from redirectFirst go
 // through REDIRECT (TCP), as many from tproxyFirst through TPROXY (TCP and UDP),
 // others are forwarded past sluice. A server sees the gateway's address where
-// sluice carried the connection, and the client's where it was forwarded.
+// sluice carried the connection (unless --source says otherwise), and the client's
+// where it was forwarded.
 //
 // # Glossary
 //
@@ -24,6 +25,9 @@
 //   - gateway: the fixture: a lab, its rules and the sluice process. At its end
 //     it asserts that sluice gave back what it held (connections, sessions, fds)
 //     and that SIGTERM makes it exit with 0.
+//   - source: a value of --source: whose address a server sees. Tests of sources run
+//     over each kind, with the rules that sluice itself installs for it.
+//   - witness: a server that tells its clients whom it sees.
 //   - journal: what sluice wrote to standard error, as JSON lines.
 //
 // The tests need what the lab needs (root, or a user namespace of one's own) and

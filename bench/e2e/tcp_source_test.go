@@ -176,17 +176,17 @@ func TestSourceOfManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestSourcePortIsTaken asserts that a client is served from another port where
+// TestSourcePortOther asserts that a client is served from another port where
 // its own cannot be had: another socket of the gateway's has the same tuple, or a
 // service of the gateway's has the port.
-func TestSourcePortIsTaken(t *testing.T) {
+func TestSourcePortOther(t *testing.T) {
 	t.Parallel()
 	g := sourceGateway(t, "client")
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		ln := listenTCP(t, g.Server, w.dest(0))
 		for _, port := range []uint16{700, 40000} {
 			from := netip.AddrPortFrom(w.normal(), port)
-			inside(t, g.Gateway, func() (int, error) { return holdTuple(t, from, w.dest(0)) })
+			inside(t, g.Gateway, func() (int, error) { return takeTuple(t, from, w.dest(0)) })
 			accept(t, ln)
 			g.wantOtherPort(t, ln, from)
 
@@ -211,8 +211,8 @@ func (g *gateway) wantOtherPort(t *testing.T, ln *net.TCPListener, from netip.Ad
 	server.Close()
 }
 
-// holdTuple connects a transparent socket of the calling thread's namespace.
-func holdTuple(t *testing.T, from, to netip.AddrPort) (fd int, err error) {
+// takeTuple connects a transparent socket of the calling thread's namespace.
+func takeTuple(t *testing.T, from, to netip.AddrPort) (fd int, err error) {
 	family, level, option := unix.AF_INET, unix.SOL_IP, unix.IP_TRANSPARENT
 	if from.Addr().Is6() {
 		family, level, option = unix.AF_INET6, unix.SOL_IPV6, unix.IPV6_TRANSPARENT

@@ -57,13 +57,13 @@ func looks(peers []compare.Peer) map[string]look {
 		{glyph: draw.PyramidGlyph{}, width: vg.Points(1.6), dashes: []vg.Length{vg.Points(8), vg.Points(2), vg.Points(2), vg.Points(2)}},
 	}
 	all := map[string]look{}
-	sluices := 0
+	sluices := map[compare.Role]int{}
 	for _, p := range peers {
 		l := look{glyph: glyphs[p.Kind], width: vg.Points(1.4)}
 		switch p.Kind {
 		case "sluice":
-			l = variants[sluices%len(variants)]
-			sluices++
+			l = variants[sluices[p.Role]%len(variants)]
+			sluices[p.Role]++
 		case compare.Direct:
 			l.dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 		}

@@ -11,7 +11,7 @@ import (
 	"sluice/bench/compare"
 )
 
-// overview is every work at one glance: ratios to the base.
+// overview is every work of transparent proxies at one glance: ratios to the base.
 type overview struct {
 	works []compare.WorkResult
 	peers []string
@@ -28,7 +28,7 @@ const (
 func overviewFigure(r *compare.Result, all map[string]look) (figure, bool) {
 	o := overview{looks: all}
 	for _, w := range r.Works {
-		if w.Sweep == "" && w.Base != "" {
+		if w.Sweep == "" && w.Role == "" && w.Base != "" {
 			o.works = append(o.works, w)
 		}
 	}

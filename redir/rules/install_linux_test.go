@@ -58,6 +58,7 @@ func specs() map[string]Spec {
 		"clients":          clients,
 		"clients open":     clientsOpen,
 		"clients output":   {TCPPort: 1, UDPPort: 2, Output: true, Ifaces: []string{"lan"}, Sources: Sources{Clients: true, KernelReplies: true}},
+		"clients UDP":      {UDPPort: 2, Ifaces: []string{"lan"}, Sources: Sources{Clients: true}},
 		"clients TCP":      {TCPPort: 1, Sources: Sources{Clients: true}},
 		"addresses":        {TCPPort: 1, UDPPort: 2, Sources: Sources{Addrs: clients.Sources.Addrs[:1]}},
 		"redirect address": redirectAddress,

@@ -42,7 +42,11 @@ func zoning(s Spec) []chain {
 	if !s.zoned() || !s.diverts() && len(s.Listeners) == 0 {
 		return nil
 	}
-	chains := append(zoneWays(s), zoneKnown(s), cookie(), zone(s), zoneOut(s))
+	chains := append(zoneWays(s), zoneKnown(s))
+	if s.carries(protoTCP) {
+		chains = append(chains, cookie())
+	}
+	chains = append(chains, zone(s), zoneOut(s))
 	if s.carries(protoUDP) {
 		chains = append(chains, answers())
 	}
@@ -78,15 +82,15 @@ func zone(s Spec) chain {
 	c.add(running(s, chainZoneKnown)...)
 	if s.carries(protoTCP) {
 		for _, family := range bothFamilies {
-			c.add([]term{familyIs{family}, protoIs{protoTCP}, notOpening{}, flowIn{family, protoTCP, pairOf(setCookies4, family)}, setZone{Zone}, accept})
+			c.add([]term{familyIs{family}, protoIs{protoTCP}, notOpening{}, flowIn{family, protoTCP, flowSet(setCookies4, family)}, setZone{Zone}, accept})
 		}
 		c.add([]term{protoIs{protoTCP}, notOpening{}, goBack})
 	}
 	c.add([]term{toGateway{}, goBack})
 	if s.carries(protoUDP) {
 		for _, family := range bothFamilies {
-			c.add([]term{familyIs{family}, protoIs{protoUDP}, flowIn{family, protoUDP, pairOf(setAnswers4, family)},
-				noteFlow{family, protoUDP, pairOf(setAnswers4, family), false}, goBack})
+			c.add([]term{familyIs{family}, protoIs{protoUDP}, flowIn{family, protoUDP, flowSet(setAnswers4, family)},
+				noteFlow{family, protoUDP, flowSet(setAnswers4, family), false}, goBack})
 		}
 	}
 	c.add(elsewhere(s)...)
@@ -132,13 +136,18 @@ func chooseZone(s Spec, tcp, udp uint16) [][]term {
 // and so are their answers. What bears the fwmark, which the kernel may copy
 // (tcp_fwmark_accept), was routed by it, and will be by another.
 func zoneOut(s Spec) chain {
+	toClient := []term{sourceOfOthers{}, setZone{Zone}}
+	if s.carries(protoTCP) {
+		toClient = append(toClient, jump(chainCookie))
+	}
 	c := chain{name: chainZoneOut, kind: "filter", hook: "output", priority: priorityRaw}
 	for _, family := range bothFamilies {
 		c.add([]term{icmpError{family}, toGateway{}, goBack}, []term{icmpError{family}, socketMarkIs{s.OwnMark}, setZone{Zone}, accept})
 	}
 	c.add([]term{markIs{s.OwnMark, s.OwnMark}, goBack}) // a socket in TIME_WAIT too, which has no mark for nft_socket_eval
 	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
-	c.add([]term{markIs{s.Mark, s.Mask}, toGateway{}, goBack}, []term{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setZone{Zone}, jump(chainCookie)})
+	c.add([]term{protoNotIn{[]byte{protoTCP, protoUDP}}, goBack})
+	c.add([]term{markIs{s.Mark, s.Mask}, toGateway{}, goBack}, append([]term{markIs{s.Mark, s.Mask}}, toClient...))
 	c.add([]term{outIs{"lo"}, goBack})
 	for _, l := range s.Listeners {
 		for _, proto := range l.protos() {
@@ -148,11 +157,13 @@ func zoneOut(s Spec) chain {
 	if !s.diverts() {
 		return c
 	}
-	c.add([]term{protoNotIn{s.protos()}, goBack})
+	if len(s.protos()) == 1 {
+		c.add([]term{protoNotIn{s.protos()}, goBack})
+	}
 	if len(s.Ingress()) > 0 {
 		c.add([]term{outNotIn{setIfaces}, goBack})
 	}
-	c.add([]term{sourceOfOthers{}, setZone{Zone}, jump(chainCookie)})
+	c.add(toClient)
 	return c
 }
 
@@ -163,7 +174,7 @@ func cookie() chain {
 	c := chain{name: chainCookie}
 	c.add([]term{protoIs{protoTCP}, synAck{}, handedOver{}, accept})
 	for _, family := range bothFamilies {
-		c.add([]term{familyIs{family}, protoIs{protoTCP}, synAck{}, noteFlow{family, protoTCP, pairOf(setCookies4, family), true}})
+		c.add([]term{familyIs{family}, protoIs{protoTCP}, synAck{}, noteFlow{family, protoTCP, flowSet(setCookies4, family), true}})
 	}
 	c.add([]term{accept})
 	return c
@@ -186,11 +197,11 @@ func answers() chain {
 
 // answerTo notes what would answer a UDP packet.
 func answerTo(family byte) noteFlow {
-	return noteFlow{family, protoUDP, pairOf(setAnswers4, family), true}
+	return noteFlow{family, protoUDP, flowSet(setAnswers4, family), true}
 }
 
-// pairOf is the family's set of two, by the name of IPv4's.
-func pairOf(name4 string, family byte) string {
+// flowSet is the family's set of two, by the name of IPv4's.
+func flowSet(name4 string, family byte) string {
 	if family == familyIPv6 {
 		return name4[:len(name4)-1] + "6"
 	}
@@ -205,12 +216,14 @@ func zoneSets(s Spec) (sets []set) {
 			if family == familyIPv6 {
 				kind = kindFlow6
 			}
-			sets = append(sets, set{name: pairOf(name4, family), kind: kind, live: live, most: flowsMost})
+			sets = append(sets, set{name: flowSet(name4, family), kind: kind, live: live, most: flowsMost})
 		}
 	}
 	if s.carries(protoUDP) {
 		add(setAnswers4, answersLive)
 	}
-	add(setCookies4, cookiesLive)
+	if s.carries(protoTCP) {
+		add(setCookies4, cookiesLive)
+	}
 	return sets
 }
