@@ -179,7 +179,8 @@ func (o *Options) validateInbounds() error {
 			if network := in.Collides(other); network != "" {
 				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
 			}
-			if defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
+			direct := in.Kind == inbound.Direct || other.Kind == inbound.Direct // whose sessions any socket for replies finds
+			if !direct && defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
 				return fmt.Errorf("%s %s and %s %s: both take UDP replies to clients at this port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen)
 			}
 		}

@@ -33,7 +33,8 @@ func divertSourcedPorts(l *lab.Lab) error {
 func TestViewsWithClientsSource(t *testing.T) {
 	t.Parallel()
 	g := startUDPGateway(t, setup{divert: divertSourcedPorts, flags: []string{"--source=client", "--map=21000=50080",
-		"--forward=:30000=10.77.2.2:8000,udp", "--forward=:30001=[fd77:2::2]:8000,udp", "--forward=:30002=10.77.2.2:8001,udp"}})
+		"--forward=:30000=10.77.2.2:8000,udp", "--forward=:30001=[fd77:2::2]:8000,udp", "--forward=:30002=10.77.2.2:8001,udp",
+		"--forward=10.77.1.1:30003=10.77.2.2:8000,udp", "--forward=10.77.2.1:30003=10.77.2.2:8001,udp"}})
 	overWays(t, udpWays(), func(t *testing.T, w way) {
 		mapped := startEcho(t, g.Server, netip.AddrPortFrom(w.server(), mappedPort))
 		plain := startEcho(t, g.Server, w.dest(1))
@@ -53,13 +54,23 @@ func TestViewsWithClientsSource(t *testing.T) {
 			}
 		}
 	})
+	w := way{tproxy: true}
+	second := startEcho(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8001"))
+	first := startEcho(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
+	u := g.udpClient(t, w)
+	for range 3 { // two forwards at one port
+		ask(t, u, netip.AddrPortFrom(w.gateway(), 30003), []byte("the first"))
+		ask(t, u, netip.AddrPortFrom(w.seen(), 30003), []byte("the second"))
+	}
+	if a, b := first.last(), second.last(); a != b || a.Addr() != w.client() {
+		t.Errorf("the servers saw %v and %v", a, b)
+	}
 	c := g.counters(t)
 	if c.blemishes() > 0 || c.number("source_fallback") > 0 {
 		t.Errorf("not all went well: %v", c)
 	}
 	// A server of another family than the client's cannot see its address.
-	startEcho(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8001"))
-	w := way{tproxy: true, v6: true}
+	w.v6 = true
 	ask(t, g.udpClient(t, w), netip.AddrPortFrom(w.gateway(), 30002), []byte("across"))
 	g.untilCounter(t, "source_fallback", 1)
 }

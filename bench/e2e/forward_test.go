@@ -130,6 +130,32 @@ func TestForwardAddresses(t *testing.T) {
 	}
 }
 
+// TestForwardLinkLocal asserts that a client which has nothing but a link-local
+// address is served at the gateway's.
+func TestForwardLinkLocal(t *testing.T) {
+	t.Parallel()
+	g := startForwards(t, setup{}, ":30000=10.77.2.2:8000", ":30001=[fd77:2::2]:8000")
+	answer(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
+	answer(t, g.Server, netip.MustParseAddrPort("[fd77:2::2]:8000"))
+	client := linkLocal(t, g.Client)
+	to := linkLocal(t, g.Gateway).Addr().WithZone(client.Addr().Zone())
+	u := listenUDP(t, g.Client, client)
+	for _, port := range []uint16{30000, 30001} {
+		at := netip.AddrPortFrom(to, port)
+		c := inside(t, g.Client, func() (*net.TCPConn, error) { return connect(client, at) })
+		if err := exchange(c, "from the link"); err != nil {
+			t.Errorf("%v: %v", at, err)
+		}
+		c.Close()
+		if _, err := u.WriteToUDPAddrPort([]byte("from the link"), at); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := next(u, patience); err != nil || got.from.Addr().WithZone("") != to.WithZone("") || got.from.Port() != port {
+			t.Errorf("an answer came from %v (%v), want %v", got.from, err, at)
+		}
+	}
+}
+
 // TestForwardStrangers asserts that nobody but where a forward leads can write to
 // its sessions.
 func TestForwardStrangers(t *testing.T) {
@@ -158,8 +184,21 @@ func ownedByHand(l *lab.Lab) error {
 // a TPROXY rule.
 func TestForeignListener(t *testing.T) {
 	t.Parallel()
+	tracked := func(l *lab.Lab) error { // as where addresses are translated: the match for sockets puts no fragments together
+		return nft(l.Gateway, "table inet tracked { chain c { type filter hook prerouting priority 0; ct state invalid accept; }; }")
+	}
+	for name, s := range map[string]setup{"by hand": {divert: ownedByHand}, "installed": {divert: tracked, flags: []string{"--install-rules"}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reachForeign(t, s)
+		})
+	}
+}
+
+func reachForeign(t *testing.T, s setup) {
+	t.Helper()
 	const foreign4, foreign6 = "222.173.190.239:51966", "[2001:db8:dead:beef::cafe]:51966"
-	g := startForwards(t, setup{divert: ownedByHand}, foreign4+"=10.77.2.2:8000", foreign6+"=[fd77:2::2]:8000",
+	g := startForwards(t, s, foreign4+"=10.77.2.2:8000", foreign6+"=[fd77:2::2]:8000",
 		"222.173.190.239:51967=127.0.0.1:8001", "222.173.190.239:51968=[::1]:8001")
 	answer(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
 	answer(t, g.Server, netip.MustParseAddrPort("[fd77:2::2]:8000"))

@@ -36,7 +36,7 @@ func (c Config) Print() []byte {
 	b.WriteString("\n  ]")
 	object := ""
 	for _, s := range c.Settings {
-		if len(s.Texts) == 0 && !s.List || len(s.Texts) == 1 && s.Texts[0] == "" {
+		if !s.List && (len(s.Texts) == 0 || s.Texts[0] == "") {
 			continue
 		}
 		first := s.Object != object

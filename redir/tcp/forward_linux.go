@@ -43,10 +43,20 @@ func (l *listener) upstreamFor(dest netip.AddrPort) (int, syscall.Errno) {
 	return fd, 0
 }
 
+// isServers reports whether a dial failed for what is amiss with its destination,
+// or the way there, and not here.
+func isServers(cause count.Counter) bool {
+	switch cause {
+	case count.FailedUpstreamRefused, count.FailedUpstreamUnreachable, count.FailedUpstreamTimeout, count.FailedUpstreamOther:
+		return true
+	}
+	return false
+}
+
 // dialFailed goes on with the next of the addresses to which a forward leads, or
 // ends the conn. The client's bytes wait meanwhile.
 func (c *conn) dialFailed(cause count.Counter, err error) {
-	if c.in.Kind != inbound.Direct {
+	if c.in.Kind != inbound.Direct || !isServers(cause) {
 		c.fail(cause, err)
 		return
 	}
