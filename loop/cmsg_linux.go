@@ -10,11 +10,11 @@ import (
 // Room for control messages, in bytes, headers and padding included (cmsg(3)).
 const (
 	controlHead = unix.SizeofCmsghdr
-	// receiveControl holds an original destination, a UDP_GRO and, on 64 bits,
-	// 56 bytes of what nobody asked for.
+	// receiveControl holds an original destination, a UDP_GRO, a type of service
+	// and, on 64 bits, 32 bytes of what nobody asked for.
 	receiveControl = 128
-	// sendControl holds a source and a UDP_SEGMENT.
-	sendControl = 64
+	// sendControl holds a source, a type of service and a UDP_SEGMENT.
+	sendControl = 88
 )
 
 // control is what the control messages of one received message say.
@@ -22,6 +22,7 @@ type control struct {
 	dest    netip.AddrPort // original destination; not valid when absent
 	scope   uint32         // of dest
 	segment int            // bytes of each datagram that GRO merged; 0 when absent
+	tos     uint8          // type of service, or traffic class; 0 when absent
 }
 
 // parseControl reads the control messages that the kernel wrote with one
@@ -31,6 +32,7 @@ type control struct {
 //   - IP_ORIGDSTADDR, IPV6_ORIGDSTADDR: a socket address (ip_cmsg_recv_dstaddr
 //     in net/ipv4/ip_sockglue.c, ip6_datagram_recv_specific_ctl).
 //   - UDP_GRO: an int (udp_cmsg_recv in include/linux/udp.h).
+//   - IP_TOS: a byte (ip_cmsg_recv_tos); IPV6_TCLASS: an int.
 func parseControl(b []byte) (c control) {
 	for len(b) >= unix.SizeofCmsghdr {
 		size, level, kind := controlHeader(b)
@@ -44,6 +46,10 @@ func parseControl(b []byte) (c control) {
 		case level == unix.SOL_IP && kind == unix.IP_ORIGDSTADDR,
 			level == unix.SOL_IPV6 && kind == unix.IPV6_ORIGDSTADDR:
 			c.dest, c.scope, _ = ParseSockaddr(data)
+		case level == unix.SOL_IP && kind == unix.IP_TOS && len(data) >= 1:
+			c.tos = data[0]
+		case level == unix.SOL_IPV6 && kind == unix.IPV6_TCLASS && len(data) >= 4:
+			c.tos = uint8(binary.NativeEndian.Uint32(data))
 		}
 		b = b[min(unix.CmsgSpace(len(data)), len(b)):]
 	}
@@ -96,6 +102,18 @@ func putSource(b []byte, source netip.Addr, ifindex uint32) []byte {
 	a := source.As16()
 	copy(data, a[:])
 	binary.NativeEndian.PutUint32(data[len(a):], ifindex)
+	return rest
+}
+
+// putTOS writes the type of service (ip(7) IP_TOS, ipv6(7) IPV6_TCLASS) of a
+// message, and returns what follows it.
+func putTOS(b []byte, v6 bool, tos uint8) []byte {
+	level, kind := int32(unix.SOL_IP), int32(unix.IP_TOS)
+	if v6 {
+		level, kind = unix.SOL_IPV6, unix.IPV6_TCLASS
+	}
+	data, rest := putControlHeader(b, level, kind, 4)
+	binary.NativeEndian.PutUint32(data, uint32(tos))
 	return rest
 }
 

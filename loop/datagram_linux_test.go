@@ -116,6 +116,41 @@ func TestDatagrams(t *testing.T) {
 	}
 }
 
+// TestTOS sends runs of two types of service: each datagram keeps its own, and
+// what differs is not merged. A type of 0 is the socket's own.
+func TestTOS(t *testing.T) {
+	for _, loopback := range loopbacks {
+		a, b := newPeer(t, loopback, 4), newPeer(t, loopback, 8)
+		level, report := unix.SOL_IP, unix.IP_RECVTOS
+		if b.addr.Addr().Is6() {
+			level, report = unix.SOL_IPV6, unix.IPV6_RECVTCLASS
+		}
+		if err := unix.SetsockoptInt(b.fd, level, report, 1); err != nil {
+			t.Fatal(err)
+		}
+		want := []uint8{0xb8, 0xb8, 0, 0x23, 0x23}
+		for _, tos := range want {
+			a.out.Push(&Envelope{Dest: b.addr, TOS: tos}, make([]byte, 1000), 1000, &a.gso)
+		}
+		if r := a.out.Send(a.fd, &a.gso); r.Datagrams != len(want) || r.Dropped != 0 {
+			t.Fatalf("%s: sent %+v", loopback, r)
+		}
+		var got []uint8
+		for len(got) < len(want) {
+			for i := range b.recv(0) {
+				var m Received
+				b.in.Message(i, &m)
+				for range m.Datagrams() {
+					got = append(got, m.TOS)
+				}
+			}
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: types of service %x, want %x", loopback, got, want)
+		}
+	}
+}
+
 // TestRunsMerge has equal datagrams cross as one message each way of the
 // system call.
 func TestRunsMerge(t *testing.T) {

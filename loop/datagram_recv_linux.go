@@ -30,6 +30,7 @@ type Received struct {
 	SourceScope uint32         // interface index of a link-local source, else 0
 	Dest        netip.AddrPort // original destination; not valid where the socket reports none
 	DestScope   uint32
+	TOS         uint8 // type of service, or traffic class, with ECN; 0 where the socket reports none
 	// Truncated says that a part of the message or of its control messages did
 	// not fit: nothing else but Source can be relied upon.
 	Truncated bool
@@ -137,7 +138,7 @@ func (b *RecvBatch) Message(i int, m *Received) {
 	m.Truncated = h.header.Flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0
 	m.Source, m.SourceScope, _ = ParseSockaddr(b.names[i][:min(int(h.header.Namelen), SockaddrSize)])
 	c := parseControl(b.control[i][:min(int(h.header.Controllen), receiveControl)])
-	m.Dest, m.DestScope = c.dest, c.scope
+	m.Dest, m.DestScope, m.TOS = c.dest, c.scope, c.tos
 	if c.segment > 0 && c.segment < length {
 		m.Segment = c.segment
 	}

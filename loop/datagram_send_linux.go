@@ -16,6 +16,7 @@ type Envelope struct {
 	Source netip.Addr
 	// SourceScope is the interface to send by, which a link-local source needs.
 	SourceScope uint32
+	TOS         uint8 // type of service, or traffic class; 0: the socket's own
 }
 
 // SendBatch gathers datagrams and sends them by one system call. Consecutive
@@ -154,8 +155,8 @@ func (b *SendBatch) encode() {
 		h.SetIovlen(end - first)
 		end = first
 		rest := b.control[i][:]
-		if e.Source.IsValid() {
-			rest = putSource(rest, e.Source, e.SourceScope)
+		if e.Source.IsValid() || e.TOS != 0 {
+			rest = putEnvelope(rest, e)
 		}
 		if b.runs[i].datagrams > 1 {
 			rest = putSegment(rest, b.runs[i].segment)
@@ -166,6 +167,18 @@ func (b *SendBatch) encode() {
 			h.Control = nil
 		}
 	}
+}
+
+// putEnvelope writes the control messages that e takes, and returns what follows
+// them.
+func putEnvelope(b []byte, e *Envelope) []byte {
+	if e.Source.IsValid() {
+		b = putSource(b, e.Source, e.SourceScope)
+	}
+	if e.TOS != 0 {
+		b = putTOS(b, !e.Dest.Addr().Is4(), e.TOS)
+	}
+	return b
 }
 
 // Send sends what was pushed through fd, and empties the batch. A message that
@@ -224,11 +237,9 @@ func (b *SendBatch) resend(fd, i int, gso *GSO, result *SendResult) {
 	e, segment := &b.envelopes[i], b.runs[i].segment
 	b.single.header = b.headers[i].header
 	h := &b.single.header
-	if !e.Source.IsValid() {
+	h.SetControllen(sendControl - len(putEnvelope(b.control[i][:], e)))
+	if h.Controllen == 0 {
 		h.Control = nil
-		h.SetControllen(0)
-	} else {
-		h.SetControllen(sendControl - len(putSource(b.control[i][:], e.Source, e.SourceScope)))
 	}
 	h.Iov = &b.scrap
 	h.SetIovlen(1)

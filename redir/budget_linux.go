@@ -30,6 +30,10 @@ const (
 	// mostWriteBacks bounds the write-back sockets of one worker: one for each
 	// source port of the replies that it sends at a time.
 	mostWriteBacks = 1024
+	// mostOutlets bounds the outlets of one worker: one for each port of the clients
+	// whose address upstreams bear. The one used longest ago gives way, and is opened
+	// again in some 20 us.
+	mostOutlets = 1 << 14
 	// leastEnding and mostEnding bound the sockets of sessions that have ended,
 	// which another worker may still be using in its turn.
 	leastEnding, mostEnding = 16, 4096
@@ -52,7 +56,9 @@ type budget struct {
 	listeners  int
 	conns      int
 	flows      int
-	flowsBound string // what set flows: a flag, a limit or a sysctl
+	flowsBound string // what set sessions: a flag, a limit or a sysctl
+	sourced    int    // sessions without fds, which bear their client's address
+	outlets    int    // per worker
 	pipes      int    // per worker
 	writeBacks int    // per worker
 	ending     int
@@ -60,8 +66,12 @@ type budget struct {
 }
 
 func (b *budget) udp() udp.Bounds {
-	return udp.Bounds{Flows: b.flows, WriteBacks: b.writeBacks, Ending: b.ending}
+	return udp.Bounds{Flows: b.flows, Sourced: b.sourced, WriteBacks: b.writeBacks, Outlets: b.outlets, Ending: b.ending}
 }
+
+// sessions is how many UDP sessions there may be of the kind of which there may
+// be most.
+func (b *budget) sessions() int { return max(b.flows, b.sourced) }
 
 // raiseFDLimit raises RLIMIT_NOFILE to its hard limit, and returns it.
 func raiseFDLimit() (int, error) {
@@ -91,7 +101,11 @@ const mostFDs = 1 << 30
 // needs is what o takes whatever the traffic: networks, and listeners with the
 // spare socket that each TCP one has for the next upstream.
 func (o *Options) needs(workers, lanes int) (tcp, udp bool, listeners int) {
+	defaults := o.defaults()
 	for _, in := range o.Inbounds {
+		if defaults.Returns(&in) {
+			listeners += len(in.ReturnAddrs()) * workers
+		}
 		tcp, udp = tcp || in.TCP, udp || in.UDP
 		if in.TCP {
 			listeners += 2 * len(in.Addrs()) * workers
@@ -136,6 +150,9 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 		if tcp {
 			most = left / 3
 		}
+		outlets := b.shareOutlets(o, most, workers)
+		most -= outlets
+		left -= outlets
 		b.flows, b.flowsBound = o.UDPSessions, "--udp-sessions"
 		if most < b.flows {
 			b.flows, b.flowsBound = most, "fd_limit"
@@ -144,6 +161,9 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 			b.flows, b.flowsBound = ports, "ip_local_port_range"
 		}
 		left -= b.flows
+		if b.sourced > b.flows {
+			b.flowsBound = "--udp-sessions"
+		}
 	}
 	if tcp {
 		left -= b.pipes * workers * fdsPerPipe
@@ -155,6 +175,22 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 	return b
 }
 
+// shareOutlets takes what outlets need of the fds of UDP: half, where there are
+// sessions with sockets too, else nearly all. It returns how many that is.
+func (b *budget) shareOutlets(o *Options, most, workers int) int {
+	socketed, sourced := o.sources()
+	if !sourced {
+		return 0
+	}
+	b.sourced = o.UDPSessions
+	part := most - most/8
+	if socketed {
+		part = most / 2
+	}
+	b.outlets = max(1, min(mostOutlets, part/workers))
+	return b.outlets * workers
+}
+
 // shrink is the plan for a limit that somebody has lowered below what any plan
 // could be made for, to a process that holds so many fds without traffic: what is
 // left is shared out all the same.
@@ -164,7 +200,12 @@ func shrink(o *Options, limit, held, workers, lanes int) budget {
 	b := budget{shrunk: true, fds: limit, listeners: listeners, pipes: 1, writeBacks: max(1, left/16/workers)}
 	if udp {
 		b.ending = leastEnding
-		b.flows, b.flowsBound = min(o.UDPSessions, left/4), "fd_limit"
+		most := left / 4
+		most -= b.shareOutlets(o, most, workers)
+		b.flows, b.flowsBound = max(1, min(o.UDPSessions, most)), "fd_limit"
+		if b.sourced > b.flows {
+			b.flowsBound = "--udp-sessions"
+		}
 	}
 	if tcp {
 		b.conns = left / 2 / fdsPerConn

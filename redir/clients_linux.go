@@ -24,7 +24,7 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyConns))),
 		Rate:     boundOf(c.Rate, 0),
 		Paced:    c.Rate == 0,
-		Sessions: below(b.flows, boundOf(c.Sessions, max(b.flows/2, min(b.flows, manySessions)))),
+		Sessions: below(b.sessions(), boundOf(c.Sessions, max(b.sessions()/2, min(b.sessions(), manySessions)))),
 		Prefix:   c.Prefix, Exempt: c.Exempt,
 	}
 	if bounds.Dials > 0 && b.conns > 0 {

@@ -14,25 +14,30 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 		s.lastID++
 		in := inbound.New(spec, s.lastID, otherwise)
 		in.Lanes = s.lanes
-		if err := in.Open(len(s.workers), in.TCP, in.UDP, gone, s.opts.Inherited); err != nil {
+		in.Foreign = in.IsSpecific() && !s.admission.IsOwn(in.Listen.Addr().Unmap())
+		s.lead(in)
+		if err := in.Open(len(s.workers), in.TCP, in.UDP, in.Returns, gone, s.opts.Inherited); err != nil {
 			closeInbounds(opened)
 			return nil, err
 		}
-		s.warnForeign(in)
+		s.tellForeign(in)
 		s.warnSource(in)
 		opened = append(opened, in)
 	}
 	return opened, nil
 }
 
-// warnForeign tells of an address that may come later, or be a slip of the pen:
-// a listener takes both alike.
-func (s *Server) warnForeign(in *inbound.Inbound) {
-	for _, addr := range in.Addrs() {
-		if in.Kind == inbound.Redirect && !addr.Addr().IsUnspecified() && !s.admission.IsOwn(addr.Addr()) {
-			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("listen", addr).
-				Msg("this machine does not have the address yet; what is redirected there is refused until it does")
-		}
+// tellForeign tells of an address that may come later, be meant for others, or be
+// a slip of the pen: a listener takes them all alike.
+func (s *Server) tellForeign(in *inbound.Inbound) {
+	switch {
+	case !in.Foreign:
+	case in.Kind == inbound.Redirect:
+		s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("listen", in.Listen).
+			Msg("this machine does not have the address yet; what is redirected there is refused until it does")
+	default:
+		s.opts.Log.Info().Str("inbound", in.Tag).Stringer("listen", in.Listen).
+			Msg("this machine does not have the address: what is routed here for it arrives by a rule that matches transparent sockets, and the policy route")
 	}
 }
 

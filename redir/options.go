@@ -3,12 +3,14 @@ package redir
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
@@ -24,6 +26,7 @@ type Options struct {
 	UDPQueryTimeout time.Duration // of lookups (udp.Worker)
 	UDPSessions     int           // upper bound of the NAT table
 	ICMP            bool          // pass ICMP errors about datagrams on to clients
+	KernelReplies   bool          // the kernel forwards UDP replies to clients whose address upstreams bear
 
 	ConnectTimeout   time.Duration
 	IdleTimeout      time.Duration
@@ -37,9 +40,11 @@ type Options struct {
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
 
-	Path          upstream.Path // of upstream sockets, where an inbound names nothing else
-	RequireSource bool          // refuse a client that cannot have the source that it should, instead of giving it the gateway's
-	AllowLocal    bool          // permit the gateway's own addresses as destinations
+	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
+	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's
+	AllowLocal    bool           // permit the gateway's own addresses as destinations
+	AcceptProxy   []netip.Prefix // who begins connections with a PROXY header
+	Maps          []portmap.Rule // ports at which diverted flows are dialled instead of their own
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode
@@ -56,7 +61,7 @@ type Options struct {
 
 // defaults are for inbounds that name none of their own.
 func (o *Options) defaults() inbound.Defaults {
-	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path}
+	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path, KernelReplies: o.KernelReplies}
 }
 
 // marks are those of upstream sockets, without 0.
@@ -68,6 +73,20 @@ func (o *Options) marks() (marks []uint32) {
 		}
 	}
 	return marks
+}
+
+// sources reports whether UDP sessions of some inbound have sockets of their own,
+// and whether those of some bear their client's address and have none.
+func (o *Options) sources() (socketed, sourced bool) {
+	defaults := o.defaults()
+	for i := range o.Inbounds {
+		if in := &o.Inbounds[i]; in.UDP {
+			path := defaults.PathOf(in)
+			of := path.Source.OfClients()
+			socketed, sourced = socketed || !of, sourced || of
+		}
+	}
+	return socketed, sourced
 }
 
 // bear reports whether upstream sockets of some inbound bear clients' addresses.
@@ -88,12 +107,15 @@ const mostBusyPoll = time.Millisecond
 const mostStreamPeriod = 10 * time.Millisecond
 
 // ErrNoInbound says that there is nothing to listen on.
-var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR or --tproxy ADDR, or an inbound in the --config file")
+var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR, --tproxy ADDR or --forward ADDR=DEST, or an inbound in the --config file")
 
 // Validate reports the first setting that makes no sense, and what would.
 func (o *Options) Validate() error {
 	if err := o.validateInbounds(); err != nil {
 		return err
+	}
+	if _, err := portmap.New(o.Maps); err != nil {
+		return fmt.Errorf("--map: %w", err)
 	}
 	for _, d := range []struct {
 		name  string
@@ -145,6 +167,7 @@ func (o *Options) validateInbounds() error {
 	if len(o.Inbounds) == 0 {
 		return ErrNoInbound
 	}
+	defaults := o.defaults()
 	for i, in := range o.Inbounds {
 		if err := in.Validate(); err != nil {
 			return err
@@ -155,6 +178,28 @@ func (o *Options) validateInbounds() error {
 		for _, other := range o.Inbounds[:i] {
 			if network := in.Collides(other); network != "" {
 				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
+			}
+			if defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
+				return fmt.Errorf("%s %s and %s %s: both take UDP replies to clients at this port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen)
+			}
+		}
+	}
+	return o.findLoop(netip.Addr.IsLoopback)
+}
+
+// findLoop finds a forward that leads to a listener of sluice's own, as far as it
+// is an address, and isOwn knows the gateway's.
+func (o *Options) findLoop(isOwn func(netip.Addr) bool) error {
+	for _, in := range o.Inbounds {
+		to := in.Dest.AddrPort()
+		if !to.IsValid() {
+			continue
+		}
+		for _, other := range o.Inbounds {
+			for _, at := range other.Addrs() {
+				if at == to || at.Port() == to.Port() && at.Addr().IsUnspecified() && at.Addr().Is4() == to.Addr().Is4() && isOwn(to.Addr()) {
+					return fmt.Errorf("%s: leads to where sluice itself listens (%s %s), and so in a circle; name another destination", &in, other.Kind, other.Listen)
+				}
 			}
 		}
 	}

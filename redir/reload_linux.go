@@ -35,17 +35,24 @@ func (s *Server) Reload(o Options) error {
 	if err := o.checkRights(); err != nil {
 		return err
 	}
+	if err := o.findLoop(s.admission.IsOwn); err != nil {
+		return err
+	}
+	defer s.keepNames()
 	diff := s.compareInbounds(&o)
 	opened, err := s.openInbounds(diff.fresh, diff.gone, o.defaults())
 	if err != nil {
 		return err
 	}
 	for from, to := range diff.changed {
-		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, diff.gone, nil); err != nil {
+		if err := to.Open(len(s.workers), to.TCP && !from.TCP, to.UDP && !from.UDP, to.Returns && !from.Returns, diff.gone, nil); err != nil {
 			closeInbounds(append(opened, diff.stay...))
 			return err
 		}
 	}
+	s.mark.Store(o.Path.Mark)
+	s.resolver.Refresh()
+	s.resolver.Await(resolvePatience)
 	o.Log, o.Inherited = s.opts.Log, nil
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
@@ -59,10 +66,10 @@ func (s *Server) Reload(o Options) error {
 		w.udp.Set(o.udpSettings())
 		for from, to := range diff.changed {
 			w.relabel(from, to)
-			w.detach(to, !to.TCP, !to.UDP)
+			w.detach(to, !to.TCP, !to.UDP, !to.Returns)
 		}
 		for _, in := range diff.gone {
-			w.detach(in, true, true)
+			w.detach(in, true, true, true)
 		}
 		return w.attach(s.inbounds)
 	})
@@ -92,7 +99,7 @@ func (o *Options) sameFixed(to *Options) error {
 // inboundDiff is what a reload does to the open inbounds.
 type inboundDiff struct {
 	stay    []*inbound.Inbound                    // at their address
-	changed map[*inbound.Inbound]*inbound.Inbound // those of stay with a new tag, timeout, network or path: from, to
+	changed map[*inbound.Inbound]*inbound.Inbound // those of stay with a new tag, timeout, network, path or destination: from, to
 	gone    []*inbound.Inbound
 	fresh   []inbound.Spec
 }
@@ -106,8 +113,9 @@ func (s *Server) compareInbounds(o *Options) inboundDiff {
 			continue
 		}
 		to := inbound.New(diff.fresh[i], in.ID, o.defaults())
-		to.Lanes = in.Lanes
+		to.Lanes, to.Foreign, to.Dests = in.Lanes, in.Foreign, in.Dests
 		if !to.SameAs(in) {
+			s.lead(to)
 			diff.changed[in] = to
 			in = to
 		}

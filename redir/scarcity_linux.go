@@ -114,7 +114,7 @@ func (c *scarcity) lookAtLimit() {
 	if err != nil {
 		b = shrink(&c.s.opts, limit, c.held, len(c.s.workers), c.s.lanes)
 	}
-	c.log.Warn().Int("fd_limit", limit).Int("before", c.s.budget.fds).Int("max_conns", b.conns).Int("udp_sessions", b.flows).
+	c.log.Warn().Int("fd_limit", limit).Int("before", c.s.budget.fds).Int("max_conns", b.conns).Int("udp_sessions", b.sessions()).
 		Msg("the fd limit was changed: what it carries is shared out anew")
 	c.s.budget = b
 	c.s.share()

@@ -10,6 +10,7 @@ import (
 	"sluice/loop"
 	"sluice/redir/admit"
 	"sluice/redir/inbound"
+	"sluice/redir/resolve"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
 )
@@ -26,6 +27,8 @@ type Server struct {
 	group     *loop.Group
 	workers   []*worker
 	scarcity  *scarcity
+	resolver  *resolve.Resolver
+	mark      atomic.Uint32 // of its sockets
 	started   bool
 	yielded   atomic.Bool
 	closing   sync.Once
@@ -95,11 +98,17 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
+	if err := s.opts.findLoop(s.admission.IsOwn); err != nil {
+		return err
+	}
+	s.mark.Store(s.opts.Path.Mark)
+	s.resolver = resolve.New(s.lookup(), tellResolved(s.opts.Log))
 	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.defaults())
 	s.opts.Inherited.Close() // what no inbound wanted
 	if err != nil {
 		return err
 	}
+	s.resolver.Await(resolvePatience)
 	for _, w := range s.workers {
 		if err := w.attach(opened); err != nil {
 			closeInbounds(opened)
@@ -144,6 +153,9 @@ func (s *Server) Close() error {
 func (s *Server) close() (err error) {
 	if s.scarcity != nil {
 		s.scarcity.close()
+	}
+	if s.resolver != nil {
+		s.resolver.Close()
 	}
 	if s.watch != nil {
 		s.watch.Close()

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
@@ -21,11 +22,19 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		Upstream:         o.KeepaliveUpstream,
 		ClientCongestion: o.ClientCongestion,
 		RequireSource:    o.RequireSource,
+		Fronts:           o.AcceptProxy,
+		Ports:            o.ports(),
 	}
 }
 
 func (o *Options) udpSettings() *udp.Settings {
-	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource}
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports()}
+}
+
+// ports are those of Maps, which are valid.
+func (o *Options) ports() *portmap.Map {
+	ports, _ := portmap.New(o.Maps)
+	return ports
 }
 
 // checkRights finds out at the start whether what traffic will need is allowed.

@@ -81,7 +81,7 @@ func (s *Server) Limits() Limits {
 	defer s.reloading.Unlock()
 	client := s.opts.clientBounds(s.budget)
 	return Limits{
-		Conns: s.budget.conns, Flows: s.budget.flows, FlowsBound: s.budget.flowsBound, FDs: s.budget.fds,
+		Conns: s.budget.conns, Flows: s.budget.sessions(), FlowsBound: s.budget.flowsBound, FDs: s.budget.fds,
 		ClientConns: client.Conns, ClientDials: client.Dials, ClientFlows: client.Sessions, Memory: s.memory(),
 	}
 }

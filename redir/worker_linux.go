@@ -50,16 +50,19 @@ func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 // thread, or before it starts.
 func (w *worker) attach(inbounds []*inbound.Inbound) error {
 	for _, in := range inbounds {
-		if err := in.Hand(w.r.Index(), w.tcp.Listen, w.udp.Listen); err != nil {
+		if err := in.Hand(w.r.Index(), w.tcp.Listen, w.udp.Listen, w.udp.ListenReturns); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// detach closes this worker's listeners of in for the networks named. Running
-// connections and flows go on.
-func (w *worker) detach(in *inbound.Inbound, tcp, udp bool) {
+// detach closes this worker's listeners of in for the networks named, and for
+// replies. Running connections and flows go on.
+func (w *worker) detach(in *inbound.Inbound, tcp, udp, returns bool) {
+	if returns {
+		w.udp.UnlistenReturns(in)
+	}
 	if udp {
 		w.udp.Unlisten(in)
 	}

@@ -37,6 +37,15 @@ func (r *Relay) Start(w *Workspace, a, b int) {
 	*r = Relay{w: w, sides: [2]side{{fd: int32(a), seen: Out}, {fd: int32(b), seen: Out}}}
 }
 
+// Preface sends data to the other side of from, before all that from has to say.
+// It is called once, between Start and the first Pump; what has no room waits as
+// any other byte does. Moved counts it.
+func (r *Relay) Preface(from Side, data []byte) { r.deliver(from, data, 0) }
+
+// Replace puts another socket in the place of one side's, of which Notify has told
+// nothing.
+func (r *Relay) Replace(s Side, fd int) { r.sides[s] = side{fd: int32(fd), seen: Out} }
+
 // Notify notes an edge of one side. It makes no system call; Pump acts on it.
 func (r *Relay) Notify(s Side, ev Events) {
 	seen := r.sides[s].seen | ev

@@ -36,15 +36,21 @@ func (g *gateway) runClient(t *testing.T, limit time.Duration, program string, a
 // until it listens on the TCP ports.
 func (g *gateway) serve(t *testing.T, listens []uint16, program string, args ...string) {
 	t.Helper()
+	serveIn(t, g.Server, listens, program, args...)
+}
+
+// serveIn does so in any namespace.
+func serveIn(t *testing.T, ns *lab.Namespace, listens []uint16, program string, args ...string) {
+	t.Helper()
 	var out bytes.Buffer
-	cmd := g.Server.Command(context.Background(), program, args...)
+	cmd := ns.Command(context.Background(), program, args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { end(t, cmd, &out) })
 	for _, port := range listens {
-		until(t, fmt.Sprintf("%s listens on %d", program, port), func() bool { return listening(t, g.Server, port) })
+		until(t, fmt.Sprintf("%s listens on %d", program, port), func() bool { return listening(t, ns, port) })
 	}
 }
 

@@ -21,14 +21,14 @@ func relayCapabilities() confine.Set {
 }
 
 // needs is what sluice run goes on to use once it is ready: its capabilities,
-// news of addresses, questions about sockets, and on a reload the file and how
-// many ports there are.
+// news of addresses, questions about sockets, what names are resolved by, and on a
+// reload the file and how many ports there are.
 func (cmd *runCmd) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: relayCapabilities(),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
-		Read: append(cmd.configDirs(),
-			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"),
+		Read: slices.Concat(cmd.configDirs(), cmd.resolverFiles(), []string{
+			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"}),
 	}
 	if !n.Capabilities.Suffices(cmd.tryOptions) {
 		n.Capabilities |= confine.Of(unix.CAP_NET_ADMIN)

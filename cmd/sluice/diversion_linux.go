@@ -12,6 +12,7 @@ import (
 
 	"sluice/redir/inbound"
 	"sluice/redir/rules"
+	"sluice/redir/source"
 )
 
 // diversion is the rules of --install-rules: in place, and watched by a
@@ -31,7 +32,9 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 		kind = inbound.Redirect
 	}
 	var tcp, udp uint16
+	var sources []source.Source
 	for _, in := range cmd.inbounds() {
+		sources = append(sources, in.Source.Or(cmd.Source))
 		if in.Kind == kind && in.Listen.Addr() != netip.IPv6Unspecified() && (in.TCP && tcp == 0 || in.UDP && udp == 0) {
 			return rules.Spec{}, fmt.Errorf("--install-rules: %s %s does not listen on every address of both families, where the rules divert to: use --%[1]s :%[3]d",
 				in.Kind, in.Listen, in.Listen.Port())
@@ -49,7 +52,9 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 	if cmd.Rules.Output && cmd.Mark == 0 {
 		return rules.Spec{}, errNoMark
 	}
-	return cmd.Rules.Spec(tcp, udp, cmd.Mark), nil
+	spec := cmd.Rules.Spec(tcp, udp, cmd.Mark)
+	spec.Sources = sourcesOf(sources)
+	return spec, nil
 }
 
 // validate finds fault with what is in effect, before anything is opened.

@@ -48,8 +48,8 @@ func TestReload(t *testing.T) {
 	expect(refused, "error", "nothing to listen on", "2222")
 	write(file, 0x3333, 8, "-1m")
 	expect(refused, "error", "--udp-timeout -1m0s: must be more than 0", "2222")
-	write(`{"type": "tproxy", "listen": "192.0.2.7", "listen_port": 1, "tag": "x", "udp_timeout": 1}`)
-	expect("reloaded", "changes", "opened x: tproxy 192.0.2.7:1 tcp,udp udp_timeout 1s", "0001")
+	write(`{"type": "tproxy", "listen": "127.0.0.7", "listen_port": 1, "tag": "x", "udp_timeout": 1}`)
+	expect("reloaded", "changes", "opened x: tproxy 127.0.0.7:1 tcp,udp udp_timeout 1s", "0001")
 	for _, fixed := range []string{`"reactors": 1`, `"batch": 1`, `"user": "nobody"`, `"relay": "copy"`} {
 		write(`{"inbounds": [{"type": "tproxy", "listen_port": 5}], %s}`, fixed)
 		name, _, _ := strings.Cut(strings.Trim(fixed, `"`), `"`)

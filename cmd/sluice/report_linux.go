@@ -34,9 +34,13 @@ func (p *process) logReady(holds, kept []string) {
 	}
 	listen := map[inbound.Kind][]string{}
 	for _, in := range p.config.Inbounds {
-		listen[in.Kind] = append(listen[in.Kind], in.Listen.String())
+		at := in.Listen.String()
+		if in.Kind == inbound.Direct {
+			at += "=" + in.Dest.String()
+		}
+		listen[in.Kind] = append(listen[in.Kind], at)
 	}
-	for _, kind := range []inbound.Kind{inbound.Redirect, inbound.TProxy} {
+	for _, kind := range inbound.Kinds() {
 		if len(listen[kind]) > 0 {
 			line = line.Strs(kind.String(), listen[kind])
 		}

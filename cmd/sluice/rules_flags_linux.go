@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
 	"sluice/redir/rules"
+	"sluice/redir/source"
 )
 
 // RuleFlags are the flags that say what to divert, for `sluice rules` and for
@@ -28,6 +30,7 @@ type RuleFlags struct {
 
 	FWMark       fwmark `name:"fwmark" group:"rules" default:"0x1/0x1" placeholder:"MARK/MASK" help:"Mark of diverted packets (${default})."`
 	CTMark       fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
+	CTOwnMark    fwmark `name:"ct-own-mark" group:"rules" default:"0x20000000/0x20000000" placeholder:"MARK/MASK" help:"Conntrack mark of sluice's own flows that bear clients' addresses (${default}), see --source."`
 	Table        int    `group:"rules" default:"100" help:"Routing table of the local route (${default}); the next free one where others use it."`
 	Priority     *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
 	RulePriority *int   `group:"rules" placeholder:"N" help:"Priority of the policy rule (90), which moves before rules of others that would take diverted packets."`
@@ -42,7 +45,7 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 		TCPPort: tcpPort, UDPPort: udpPort, OwnMark: ownMark,
 		Via: rules.Via(f.Via), Fail: rules.Fail(f.Fail), Established: rules.Established(f.Established),
 		Ifaces: f.Iface, Oifaces: f.Oiface, BetweenIfaces: f.BetweenIfaces, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
-		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, NoTrack: f.NoTrack, Sysctl: f.Sysctl,
+		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, CTOwn: f.CTOwnMark.mark, CTOwnMask: f.CTOwnMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, NoTrack: f.NoTrack, Sysctl: f.Sysctl,
 	}
 	for _, ports := range f.Dport {
 		spec.Dports = append(spec.Dports, ports.PortRange)
@@ -54,6 +57,20 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 		spec.Exclude = append(spec.Exclude, n.Prefix)
 	}
 	return spec
+}
+
+// sourcesOf are what the rules must know of the sources of inbounds.
+func sourcesOf(all []source.Source) (sources rules.Sources) {
+	for _, s := range all {
+		sources.Clients = sources.Clients || s.OfClients()
+		sources.Ports = sources.Ports || s.Kind == source.Client
+		for _, addr := range []netip.Addr{s.IPv4, s.IPv6} {
+			if addr.IsValid() && !slices.Contains(sources.Addrs, addr) {
+				sources.Addrs = append(sources.Addrs, addr)
+			}
+		}
+	}
+	return sources
 }
 
 // portRange is destination ports, as 443 or 8000-8999.

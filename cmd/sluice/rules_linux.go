@@ -9,6 +9,7 @@ import (
 
 	"sluice/redir/quote"
 	"sluice/redir/rules"
+	"sluice/redir/source"
 )
 
 // RulesCmd is `sluice rules`.
@@ -24,6 +25,9 @@ type rulesTarget struct {
 	Port  uint16   `required:"" placeholder:"PORT" help:"Where sluice listens."`
 	Proto []string `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
 	Mark  uint32   `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
+
+	Source        []source.Source `sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
+	SourceReplies string          `enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
 }
 
 func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
@@ -45,7 +49,10 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 	if flags.Output && t.Mark == 0 {
 		return rules.Spec{}, errNoMark
 	}
-	return flags.Spec(tcp, udp, t.Mark), nil
+	spec := flags.Spec(tcp, udp, t.Mark)
+	spec.Sources = sourcesOf(t.Source)
+	spec.Sources.KernelReplies = t.SourceReplies == "kernel"
+	return spec, nil
 }
 
 type rulesPrintCmd struct {

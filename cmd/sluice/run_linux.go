@@ -14,6 +14,8 @@ import (
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -24,13 +26,15 @@ import (
 
 // runCmd is `sluice run`.
 type runCmd struct {
-	Redirect        []listenAddr  `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
-	TProxy          []listenAddr  `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
-	TProxyNetwork   []string      `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
-	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
-	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
-	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
-	ICMP            string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
+	Redirect        []listenAddr   `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
+	TProxy          []listenAddr   `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
+	TProxyNetwork   []string       `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
+	Forward         []forward      `file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
+	Map             []portmap.Rule `group:"listen" placeholder:"PORT=PORT" help:"Carry diverted traffic of the first port to the second of the same address, as 80=50080, tcp:80=50080, udp:53=5353 (repeatable); replies bear the first."`
+	UDPTimeout      time.Duration  `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
+	UDPQueryTimeout time.Duration  `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
+	UDPSessions     int            `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
+	ICMP            string         `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
 
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
@@ -57,11 +61,15 @@ type runCmd struct {
 	Source source.Source `group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
 	SourceFallback string       `group:"admission" default:"gateway" enum:"gateway,refuse" help:"What a client gets whose address no upstream can bear (the gateway itself, a link-local one, a neighbour of the destination): the gateway's source, or a reset: gateway, refuse."`
+	SourceReplies  string       `group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
 	TOS            upstream.TOS `name:"tos" group:"path" default:"off" placeholder:"TOS" help:"Type of service towards destinations: copy: what the client's SYN and datagrams have, and back; a number, as 0xb8, or the name of a code point, as ef."`
 
-	BindIface  string `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
-	Mark       uint32 `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
-	AllowLocal bool   `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
+	BindIface   string             `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
+	Mark        uint32             `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
+	SendProxy   proxyproto.Sending `group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off."`
+	AcceptProxy []network          `group:"admission" placeholder:"CIDR" help:"TCP connections of these peers begin with a PROXY header, which tells whose they are (repeatable)."`
+
+	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
 	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
@@ -134,9 +142,11 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),
 		Clients:          cmd.clients(),
-		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream, TOS: cmd.TOS},
+		Path:             upstream.Path{Source: cmd.Source, Mark: cmd.Mark, Device: cmd.BindIface, Congestion: cmd.CongestionUpstream, TOS: cmd.TOS, SendProxy: cmd.SendProxy},
 		RequireSource:    cmd.SourceFallback == "refuse",
-		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal,
+		KernelReplies:    cmd.SourceReplies == "kernel",
+		AcceptProxy:      prefixes(cmd.AcceptProxy),
+		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,
@@ -148,10 +158,15 @@ func (cmd *runCmd) clients() redir.ClientOptions {
 		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Rate: int(cmd.ClientRate), Sessions: int(cmd.ClientSessions),
 		Prefix: cmd.ClientPrefix,
 	}
-	for _, n := range cmd.ClientExempt {
-		c.Exempt = append(c.Exempt, n.Prefix)
-	}
+	c.Exempt = prefixes(cmd.ClientExempt)
 	return c
+}
+
+func prefixes(networks []network) (all []netip.Prefix) {
+	for _, n := range networks {
+		all = append(all, n.Prefix)
+	}
+	return all
 }
 
 func relayModes() map[string]splice.Mode {
@@ -160,12 +175,12 @@ func relayModes() map[string]splice.Mode {
 
 // inbounds are those of the flags or, without any, those of the file.
 func (cmd *runCmd) inbounds() []inbound.Spec {
-	if len(cmd.Redirect)+len(cmd.TProxy) == 0 && cmd.file != nil {
+	if len(cmd.Redirect)+len(cmd.TProxy)+len(cmd.Forward) == 0 && cmd.file != nil {
 		return cmd.file.Inbounds
 	}
 	var all []inbound.Spec
-	add := func(kind inbound.Kind, a listenAddr, tcp, udp bool) {
-		in := inbound.Spec{Kind: kind, Listen: a.AddrPort, TCP: tcp, UDP: udp}
+	add := func(in inbound.Spec, a listenAddr) {
+		in.Listen = a.AddrPort
 		if !a.Addr().IsValid() {
 			in.Listen = netip.AddrPortFrom(netip.IPv6Unspecified(), a.Port())
 		}
@@ -173,10 +188,13 @@ func (cmd *runCmd) inbounds() []inbound.Spec {
 		all = append(all, in)
 	}
 	for _, a := range cmd.Redirect {
-		add(inbound.Redirect, a, true, false)
+		add(inbound.Spec{Kind: inbound.Redirect, TCP: true}, a)
 	}
 	for _, a := range cmd.TProxy {
-		add(inbound.TProxy, a, slices.Contains(cmd.TProxyNetwork, "tcp"), slices.Contains(cmd.TProxyNetwork, "udp"))
+		add(inbound.Spec{Kind: inbound.TProxy, TCP: slices.Contains(cmd.TProxyNetwork, "tcp"), UDP: slices.Contains(cmd.TProxyNetwork, "udp")}, a)
+	}
+	for _, f := range cmd.Forward {
+		add(inbound.Spec{Kind: inbound.Direct, Dest: f.dest, TCP: f.tcp, UDP: f.udp}, f.listen)
 	}
 	return all
 }

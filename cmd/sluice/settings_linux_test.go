@@ -71,14 +71,22 @@ func TestInboundsOfFlagsReplaceTheFiles(t *testing.T) {
 	if got := tags("--tproxy", ":3"); got != "tproxy [::]:3" {
 		t.Errorf("flag: %s", got)
 	}
+	if got := tags("--forward", ":6=10.0.0.5"); got != "direct [::]:6" {
+		t.Errorf("flag: %s", got)
+	}
 	t.Setenv("SLUICE_REDIRECT", "10.0.0.1:4,:5")
 	if got := tags(); got != "redirect 10.0.0.1:4, redirect [::]:5" {
+		t.Errorf("environment: %s", got)
+	}
+	t.Setenv("SLUICE_FORWARD", ":7=10.0.0.5:80,tcp [fd00::1]:8=backend.example,udp")
+	if got := tags(); got != "redirect 10.0.0.1:4, redirect [::]:5, direct [::]:7, direct [fd00::1]:8" {
 		t.Errorf("environment: %s", got)
 	}
 }
 
 func TestPrintedConfigGivesTheSame(t *testing.T) {
 	ctx, cmd := parseRun(t, "--tproxy", ":1", "--tproxy-network", "udp", "--redirect", "[2001:db8::1]:2",
+		"--forward", ":80=Backend.example", "--forward", "[2001:db8::1]:53=10.0.0.5:5353,udp", "--map", "80=50080,udp:53=5353",
 		"--udp-timeout", "90s", "--pipe-size", "1000", "--buffer-size", "1MiB", "--allow-local", "--user", "nobody",
 		"--install-rules", "--iface", "a,b", "--exclude", "10.0.0.0/8", "--exclude", "2001:db8::/32",
 		"--exclude-uid", "7", "--priority=-140", "--dport", "53,400-500", "--fwmark", "0x4/0xff")
@@ -90,6 +98,8 @@ func TestPrintedConfigGivesTheSame(t *testing.T) {
 	for _, want := range []string{
 		`"udp_timeout": "1m30s"`, `"pipe_size": "1000"`, `"buffer_size": "1MiB"`, `"priority": -140`,
 		`"exclude_uid": [7]`, `"iface": ["a", "b"]`, `"install_rules": true`, `"listen": "2001:db8::1"`, `"network": ["udp"]`,
+		`"override_address": "backend.example", "override_port": 80`, `"override_address": "10.0.0.5", "override_port": 5353`,
+		`"map": ["80=50080", "udp:53=5353"]`,
 	} {
 		if !strings.Contains(string(printed), want) {
 			t.Errorf("no %s in\n%s", want, printed)
@@ -105,7 +115,7 @@ func TestEveryFlagIsASetting(t *testing.T) {
 		keys[s.flag.Name] = s.Path()
 	}
 	for _, flag := range ctx.Selected().Flags {
-		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "config", "print-config", "detach"}, flag.Name)
+		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "forward", "config", "print-config", "detach"}, flag.Name)
 		if (keys[flag.Name] != "") == onlyFlag {
 			t.Errorf("--%s has the key %q", flag.Name, keys[flag.Name])
 		}

@@ -73,6 +73,24 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // Check returns the reason to refuse dest, or 0 to admit it. dest is unmapped.
 func (a *Admission) Check(dest netip.AddrPort) count.Counter {
+	return a.check(dest, a.allowLocal.Load())
+}
+
+// CheckForward is Check for what an operator has named as a forward's destination:
+// the gateway's own addresses are admitted, but for sluice's own listeners.
+func (a *Admission) CheckForward(dest netip.AddrPort) count.Counter { return a.check(dest, true) }
+
+// CheckListen is Check for what a client of a forward has sent to dest, a
+// listener.
+func (a *Admission) CheckListen(dest netip.AddrPort) count.Counter {
+	cause := a.check(dest, true)
+	if cause == count.RefusedListener {
+		return 0
+	}
+	return cause
+}
+
+func (a *Admission) check(dest netip.AddrPort, allowLocal bool) count.Counter {
 	addr := dest.Addr()
 	switch {
 	case dest.Port() == 0:
@@ -92,7 +110,7 @@ func (a *Admission) Check(dest netip.AddrPort) count.Counter {
 	if a.isListener(dest, local) {
 		return count.RefusedListener
 	}
-	if local && !a.allowLocal.Load() {
+	if local && !allowLocal {
 		return count.RefusedOwnAddress
 	}
 	return 0

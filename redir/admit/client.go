@@ -26,7 +26,7 @@ type Client struct {
 
 	// Behind the shard's lock:
 	held    [kinds]int32
-	members int32 // of a network: its clients
+	members int32 // of a network: its clients; of an address: what Hold took
 	next    int64 // ns; when the rate is used up no more
 }
 
@@ -47,6 +47,14 @@ func (c *Client) Disconnect(dialing bool) {
 		c.give(dials)
 	}
 	c.give(conns)
+	c.shard.dropIdle(c)
+	c.shard.mu.Unlock()
+}
+
+// Release gives back what Hold took.
+func (c *Client) Release() {
+	c.shard.mu.Lock()
+	c.members--
 	c.shard.dropIdle(c)
 	c.shard.mu.Unlock()
 }

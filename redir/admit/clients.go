@@ -69,6 +69,18 @@ func (c *Clients) Connect(addr netip.Addr, now int64, pace Pace) (*Client, Refus
 	return r, Refusal{}
 }
 
+// Hold takes a connection of a front at addr, until it is known whose it is
+// (Release). It counts for no bound.
+func (c *Clients) Hold(addr netip.Addr) *Client {
+	k := keyOf(addr)
+	s := c.shard(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.client(k, c.bounds.Load().Prefix)
+	r.members++
+	return r
+}
+
 // Open takes a UDP session for the client at addr.
 func (c *Clients) Open(addr netip.Addr) (*Client, Refusal) {
 	k := keyOf(addr)

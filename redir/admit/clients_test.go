@@ -260,6 +260,37 @@ func TestClientsAtOnce(t *testing.T) {
 	}
 }
 
+// TestHold asserts that what is held for a front counts for no bound, its own
+// included, and outlives other lengths of a network.
+func TestHold(t *testing.T) {
+	for _, s := range []string{"10.0.0.1", "2001:db8::1"} {
+		c, addr := NewClients(), netip.MustParseAddr(s)
+		c.Set(&Bounds{Conns: 1, Dials: 1, Prefix: 64})
+		var held []*Client
+		for range 5 {
+			held = append(held, c.Hold(addr))
+		}
+		own, refusal := c.Connect(addr, 1, Pace{})
+		if own == nil {
+			t.Fatalf("%s: %+v", s, refusal)
+		}
+		if second, _ := c.Connect(addr, 1, Pace{}); second != nil {
+			t.Errorf("%s has two of its own", s)
+		}
+		own.Disconnect(true)
+		c.Set(&Bounds{Conns: 1, Dials: 1, Prefix: 48})
+		for _, h := range held {
+			if h.Addr() != addr {
+				t.Errorf("%s is taken for %s", addr, h.Addr())
+			}
+			h.Release()
+		}
+		if n := c.Len(); n != 0 {
+			t.Errorf("%s: %d are remembered", s, n)
+		}
+	}
+}
+
 // TestClientRate asserts that a client opens at its rate after a burst of one
 // second, on its own account.
 func TestClientRate(t *testing.T) {
@@ -339,6 +370,7 @@ func TestClientsDoNotAllocate(t *testing.T) {
 			conn.Answered()
 			conn.Disconnect(false)
 			session.End()
+			c.Hold(addr).Release()
 			c.Sweep(now + int64(time.Second))
 		}
 		if n := testing.AllocsPerRun(100, round); n != 0 {

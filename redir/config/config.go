@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
@@ -89,6 +90,9 @@ func inboundJSON(in inbound.Spec) string {
 		fmt.Sprintf(`"listen_port": %d`, in.Listen.Port()),
 		`"network": ["` + strings.Join(networks(in), `", "`) + `"]`,
 	}
+	if in.Kind == inbound.Direct {
+		fields = append(fields, `"override_address": `+quote(in.Dest.Host), fmt.Sprintf(`"override_port": %d`, in.Dest.Port))
+	}
 	if in.UDPTimeout != 0 {
 		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
 	}
@@ -103,6 +107,9 @@ func inboundJSON(in inbound.Spec) string {
 	}
 	if in.Device != "" {
 		fields = append(fields, `"bind_iface": `+quote(in.Device))
+	}
+	if in.SendProxy != proxyproto.SendDefault {
+		fields = append(fields, `"send_proxy": `+quote(in.SendProxy.String()))
 	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }
@@ -148,7 +155,7 @@ func (c Config) Changes(next Config) (phrases []string) {
 
 // describe is the inbound in a line for people.
 func describe(in inbound.Spec) string {
-	text := fmt.Sprintf("%s: %s %s", in.Tag, Listen(in), strings.Join(networks(in), ","))
+	text := fmt.Sprintf("%s: %s %s", in.Tag, &in, strings.Join(networks(in), ","))
 	if in.UDPTimeout != 0 {
 		text += " udp_timeout " + DurationText(in.UDPTimeout)
 	}
@@ -163,6 +170,9 @@ func describe(in inbound.Spec) string {
 	}
 	if in.Device != "" {
 		text += " bind_iface " + in.Device
+	}
+	if in.SendProxy != proxyproto.SendDefault {
+		text += " send_proxy " + in.SendProxy.String()
 	}
 	return text
 }

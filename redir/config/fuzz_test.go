@@ -13,6 +13,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"type": "tproxy", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "5m"}`))
 	f.Add([]byte(`{"inbounds": [{"type": "redirect", "tag": "r", "listen_port": 1}], "udp_timeout": 1.5, "rules": {"dport": [1, "2-3"]}}`))
 	f.Add([]byte("{\"user\": \"\\ud800\xff\", \"pipe_size\": 1E2}// x"))
+	f.Add([]byte(`{"type": "direct", "listen": "222.173.190.239", "listen_port": 51966, "override_address": "Backend.example.", "override_port": 80}`))
 	f.Add(testConfig().Print())
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file, err := Parse("f", text, testKeys())

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface", "send_proxy"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -83,6 +84,9 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 	if err := r.network(&in); err != nil {
 		return in, err
 	}
+	if in.Dest, err = r.dest(kind, port); err != nil {
+		return in, err
+	}
 	if in.UDPTimeout, err = r.timeout("udp_timeout"); err != nil {
 		return in, err
 	}
@@ -109,13 +113,21 @@ func (r *inboundReader) kind() (inbound.Kind, error) {
 	n, ok := r.members.find("type")
 	switch {
 	case !ok:
-		return 0, r.errorf(r.node.offset, r.path, `has no "type": want "redirect" or "tproxy"`)
-	case n.value == "redirect":
-		return inbound.Redirect, nil
-	case n.value == "tproxy":
-		return inbound.TProxy, nil
+		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, oneOf(kindNames()))
 	}
-	return 0, r.fault("type", n, `want "redirect" or "tproxy", not %s`, n)
+	for _, kind := range inbound.Kinds() {
+		if n.value == kind.String() {
+			return kind, nil
+		}
+	}
+	return 0, r.fault("type", n, `want %s, not %s`, oneOf(kindNames()), n)
+}
+
+func kindNames() (names []string) {
+	for _, kind := range inbound.Kinds() {
+		names = append(names, kind.String())
+	}
+	return names
 }
 
 // addr is that of "listen"; without one, :: and so both families.
@@ -140,10 +152,14 @@ func (r *inboundReader) port() (uint16, error) {
 	if !ok {
 		return 0, r.errorf(r.node.offset, r.path, `has no "listen_port"`)
 	}
+	return r.portOf("listen_port", n)
+}
+
+func (r *inboundReader) portOf(key string, n node) (uint16, error) {
 	text, isNumber := Integer.text(n)
 	port, err := strconv.ParseUint(text, 10, 16)
 	if !isNumber || err != nil || port == 0 {
-		return 0, r.fault("listen_port", n, "want a number from 1 to 65535, not %s", n)
+		return 0, r.fault(key, n, "want a number from 1 to 65535, not %s", n)
 	}
 	return uint16(port), nil
 }
@@ -152,7 +168,7 @@ func (r *inboundReader) port() (uint16, error) {
 func (r *inboundReader) network(in *inbound.Spec) error {
 	n, ok := r.members.find("network")
 	if !ok {
-		in.TCP, in.UDP = true, in.Kind == inbound.TProxy
+		in.TCP, in.UDP = true, in.Kind != inbound.Redirect
 		return nil
 	}
 	for _, element := range n.elements() {
@@ -212,6 +228,14 @@ func (r *inboundReader) way(in *inbound.Spec) error {
 		if in.Device, ok = n.value.(string); !ok || in.Device == "" {
 			return r.fault("bind_iface", n, "want the name of an interface, not %s", n)
 		}
+	}
+	if n, ok := r.members.find("send_proxy"); ok {
+		text, _ := n.value.(string)
+		sending, err := proxyproto.ParseSending(text)
+		if err != nil {
+			return r.fault("send_proxy", n, `want "off", "v1" or "v2", not %s`, n)
+		}
+		in.SendProxy = sending
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
+	"sluice/redir/resolve"
 	"sluice/redir/source"
 )
 
@@ -64,9 +66,18 @@ func TestParseInbounds(t *testing.T) {
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
 		},
 		"a way of its own": {
-			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1"}`,
+			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v2"}`,
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true,
-				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1"}},
+				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV2}},
+		},
+		"a forward": {
+			`{"inbounds": [{"type": "direct", "listen": "222.173.190.239", "listen_port": 51966, "override_address": "backend.example", "override_port": 80},
+			               {"type": "direct", "listen_port": 53, "network": "udp", "override_address": "::ffff:10.0.0.5"}]}`,
+			[]inbound.Spec{
+				{Kind: inbound.Direct, Tag: "direct 222.173.190.239:51966", Listen: addrPort("222.173.190.239:51966"), TCP: true, UDP: true,
+					Dest: resolve.Target{Host: "backend.example", Port: 80}},
+				{Kind: inbound.Direct, Tag: "direct [::]:53", Listen: addrPort("[::]:53"), UDP: true, Dest: resolve.Target{Host: "10.0.0.5", Port: 53}},
+			},
 		},
 		"one port, a network each": {
 			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "network": "udp"},
@@ -165,8 +176,8 @@ func TestErrors(t *testing.T) {
 		{`{"inbounds": {}}`, `1:14: inbounds: want a list of objects, not an object`},
 		{`{"inbounds": ["x"]}`, `1:15: inbounds[0]: want an object, not "x"`},
 		{inbound(`"port": 1`), `2:24: inbounds[0]: unknown key "port"; the nearest known one is "listen_port"`},
-		{inbound(`"tag": "x"`), `2:1: inbounds[0]: has no "type": want "redirect" or "tproxy"`},
-		{inbound(`"type": "mixed"`), `2:32: inbounds[0].type: want "redirect" or "tproxy", not "mixed"`},
+		{inbound(`"tag": "x"`), `2:1: inbounds[0]: has no "type": want "redirect", "tproxy" or "direct"`},
+		{inbound(`"type": "mixed"`), `2:32: inbounds[0].type: want "redirect", "tproxy" or "direct", not "mixed"`},
 		{`{"type": "tproxy", "listen": "::"}`, `1:1: has no "listen_port"`},
 		{`{"type": "tproxy", "listen_port": 0}`, `1:35: listen_port: want a number from 1 to 65535, not 0`},
 		{`{"type": "tproxy", "listen_port": 65536}`, `1:35: listen_port: want a number from 1 to 65535, not 65536`},
@@ -183,6 +194,14 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "tproxy", "source": "me"`), `2:52: inbounds[0].source: source "me": want gateway, client, client-address or an address, as 203.0.113.5 or 203.0.113.5,2001:db8::5`},
 		{inbound(`"type": "tproxy", "mark": 0`), `2:50: inbounds[0].mark: want a mark other than 0, as 18 or "0x12", not 0`},
 		{inbound(`"type": "tproxy", "bind_iface": 1`), `2:56: inbounds[0].bind_iface: want the name of an interface, not 1`},
+		{inbound(`"type": "tproxy", "send_proxy": "v3"`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not "v3"`},
+		{inbound(`"type": "tproxy", "send_proxy": 2`), `2:56: inbounds[0].send_proxy: want "off", "v1" or "v2", not 2`},
+		{inbound(`"type": "tproxy", "override_address": "10.0.0.5"`), `2:62: inbounds[0].override_address: tproxy inbounds carry traffic to where it was going: only direct ones lead elsewhere`},
+		{inbound(`"type": "redirect", "override_port": 80`), `2:61: inbounds[0].override_port: redirect inbounds carry traffic to where it was going: only direct ones lead elsewhere; see the key map`},
+		{inbound(`"type": "direct"`), `2:1: inbounds[0]: has no "override_address": want the address or the name that it leads to`},
+		{inbound(`"type": "direct", "override_address": "10.0.0.256"`), `2:62: inbounds[0].override_address: want an address or a name, as "10.0.0.5" or "backend.example", not "10.0.0.256": no address, though it ends in a number as one`},
+		{inbound(`"type": "direct", "override_address": "::"`), `2:62: inbounds[0].override_address: want an address or a name, as "10.0.0.5" or "backend.example", not "::": no host has this address`},
+		{inbound(`"type": "direct", "override_address": "a", "override_port": 0`), `2:84: inbounds[0].override_port: want a number from 1 to 65535, not 0`},
 		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
 		{
 			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,

@@ -34,6 +34,7 @@ const (
 	RefusedBroadcast
 	RefusedPortZero
 	RefusedNoOriginalDest
+	RefusedUnresolved     // the name that a forward leads to has no address yet
 	RefusedMaxConns       // times that accepting paused at the bound
 	RefusedScarce         // connections reset at once, since fds or places were short for long
 	RefusedPressure       // the same, and datagrams without a session, since memory is short
@@ -41,6 +42,9 @@ const (
 	RefusedClientDials    // likewise
 	RefusedClientRate     // likewise
 	RefusedClientSessions // likewise
+	RefusedProxyAbsent    // a front's connection that began without a PROXY header
+	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
+	RefusedProxyLate      // the same: with less than one, for too long
 	RefusedEnding         // a connection that came after sluice was told to end
 	RefusedSource         // a client whose own address may not be borne (admit.Admission.MayBear)
 
@@ -56,8 +60,9 @@ const (
 	TimedOutIdle
 	TimedOutHalfClosed
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
+	DialsNext     // times that a dial went on with the next address of a forward
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
-	ClientsGone   // connections that the client reset before they were accepted
+	ClientsGone   // connections that the client reset before they were accepted, or a front ended without a header
 	GaveWayDial   // ended for a new connection: the upstream had not answered for the longest
 	GaveWayIdle   // the same: nothing had moved for the longest
 	GaveWayStall  // ended for want of memory: a reader that took nothing
@@ -70,11 +75,14 @@ const (
 	DroppedEcho  // of two services that answer each other
 	DroppedFlood // would have opened a session while its listener was behind
 	DroppedWriteBack
+	DroppedReply      // to a client's own address, which has no session
+	DroppedStranger   // came to a forward's session from elsewhere than where that leads
 	FlowsEvicted      // ended early because the NAT table was full
 	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
 	ICMPToClient      // errors about upstream datagrams that were passed on
 	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
+	OutletFallback    // datagrams with the client's address through a raw socket, likewise
 	SourceFallback    // of the gateway's source, since the client's may not be borne
 	SourcePortOther   // of the client's address with another port, the client's own being taken
 
@@ -91,25 +99,29 @@ var counterNames = [numCounters]string{
 	RefusedOwnUpstream: "refused_own_upstream",
 	RefusedUnspecified: "refused_to_unspecified", RefusedMulticast: "refused_to_multicast",
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
-	RefusedNoOriginalDest: "refused_no_original_dest", RefusedMaxConns: "refused_max_conns",
+	RefusedNoOriginalDest: "refused_no_original_dest", RefusedUnresolved: "refused_unresolved", RefusedMaxConns: "refused_max_conns",
 	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
 	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",
+	RefusedProxyAbsent:    "refused_proxy_absent",
+	RefusedProxyMalformed: "refused_proxy_malformed",
+	RefusedProxyLate:      "refused_proxy_late",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
 	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
-	TimedOutPeer: "timed_out_peer", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
+	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", FlowsEvicted: "udp_sessions_evicted",
+	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
+	FlowsEvicted:  "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",
-	WriteBackFallback: "write_back_fallback",
-	SourceFallback:    "source_fallback", SourcePortOther: "source_port_other",
+	WriteBackFallback: "write_back_fallback", OutletFallback: "outlet_fallback",
+	SourceFallback: "source_fallback", SourcePortOther: "source_port_other",
 }
 
 // String is the counter's name in logs; empty for what is not a counter.

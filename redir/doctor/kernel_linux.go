@@ -82,6 +82,7 @@ func features() []feature {
 		}, "nft_fib_inet", Fail},
 		{"policy routing IPv4", func() error { return tryPolicy(unix.AF_INET) }, "", Fail},
 		{"policy routing IPv6", func() error { return tryPolicy(unix.AF_INET6) }, "ipv6", Warn},
+		{"rules of --source client", tryForeign, "nft_ct", Warn},
 		{"transparent sockets IPv4", func() error { return tryTransparent(unix.AF_INET) }, "", Fail},
 		{"transparent sockets IPv6", func() error { return tryTransparent(unix.AF_INET6) }, "ipv6", Warn},
 	}
@@ -119,6 +120,18 @@ func tryPolicy(family int) error {
 		return fmt.Errorf("rule by fwmark: %w", err)
 	}
 	return nil
+}
+
+// tryForeign installs the rules by which sluice's sockets may bear clients'
+// addresses, and takes them away.
+func tryForeign() error {
+	_, err := rules.Apply(rules.Spec{TCPPort: sluicePort, UDPPort: sluicePort, Ifaces: []string{"c0"},
+		Sources: rules.Sources{Clients: true, Ports: true}})
+	if err != nil {
+		return err
+	}
+	_, err = rules.Remove()
+	return err
 }
 
 // tryTransparent binds a UDP socket to an address that nobody has.

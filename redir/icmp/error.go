@@ -31,6 +31,15 @@ const (
 	tooBig6                                        = 2
 )
 
+// IsUnreachable reports whether nobody takes such datagrams there: not whether one
+// of them was too long.
+func (e Error) IsUnreachable() bool {
+	if !e.Offender.IsValid() || e.Offender.Is4() {
+		return e.Type == unreachable4 && e.Code != fragmentationNeeded
+	}
+	return e.Type == unreachable6
+}
+
 // IsError reports whether a type is that of an error.
 func IsError(v6 bool, kind byte) bool {
 	if v6 {

@@ -14,11 +14,12 @@ var errNoDest = errors.New("original destination is not an internet address")
 // has that as its own address (Documentation/networking/tproxy.rst); conntrack
 // must not be asked there, since an unrelated NAT rule could have rewritten
 // what it remembers. A REDIRECT socket's was rewritten, and conntrack's answer
-// is the one.
+// is the one. A Direct one's is where the client connected to, which is not where
+// the inbound leads.
 func (k Kind) Dest(fd int, client netip.Addr) (netip.AddrPort, error) {
 	var dest netip.AddrPort
 	var err error
-	if k == TProxy {
+	if k != Redirect {
 		dest, err = socket.LocalAddr(fd)
 	} else {
 		dest, err = socket.OriginalDest(fd, socket.Family(client))

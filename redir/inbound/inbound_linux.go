@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sluice/redir/resolve"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -22,35 +23,47 @@ type Inbound struct {
 	QueryTimeout int64  // ns; likewise
 	Lanes        int    // UDP sockets of each family for each worker; 0: one
 	Path         upstream.Path
+	Returns      bool           // takes UDP replies to clients whose address upstreams bear
+	Followed     bool           // those of another process too, whose sockets it took over
+	Dests        *resolve.Dests // of a Direct one: where it leads now
+	Foreign      bool           // listens at an address that the machine does not have
 	waiting      []waitingSocket
 }
+
+// IsTransparent reports whether the sockets may have an address that the machine
+// does not have.
+func (in *Inbound) IsTransparent() bool { return in.Kind == TProxy || in.Kind == Direct && in.Foreign }
 
 // waitingSocket is a bound socket, made for the worker of an index.
 type waitingSocket struct {
 	worker  int
 	network int // SOCK_STREAM or SOCK_DGRAM
+	returns bool
 	addr    netip.AddrPort
 	fd      int
 }
 
 // New is spec, not open yet.
 func New(spec Spec, id uint16, otherwise Defaults) *Inbound {
+	path := otherwise.PathOf(&spec)
 	return &Inbound{
 		Spec: spec, ID: id,
 		FlowTimeout:  int64(cmp.Or(spec.UDPTimeout, otherwise.UDPTimeout)),
 		QueryTimeout: int64(cmp.Or(spec.UDPQueryTimeout, otherwise.UDPQueryTimeout)),
-		Path:         otherwise.PathOf(&spec),
+		Path:         path,
+		Returns:      otherwise.Returns(&spec),
 	}
 }
 
 // SameAs reports whether what comes by both is treated alike.
 func (in *Inbound) SameAs(other *Inbound) bool {
-	return in.Spec == other.Spec && in.FlowTimeout == other.FlowTimeout && in.QueryTimeout == other.QueryTimeout && in.Path == other.Path
+	return in.Spec == other.Spec && in.FlowTimeout == other.FlowTimeout && in.QueryTimeout == other.QueryTimeout && in.Path == other.Path && in.Returns == other.Returns
 }
 
-// Open opens a socket of each network named for each worker, or none, and takes
-// those that are inherited instead. Ports that those of gone hold are free for it.
-func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *Inherited) error {
+// Open opens a socket of each network named for each worker, and one for
+// replies, or none, and takes those that are inherited instead. Ports that those
+// of gone hold are free for it.
+func (in *Inbound) Open(workers int, tcp, udp, returns bool, gone []*Inbound, inherited *Inherited) error {
 	held := slices.ContainsFunc(gone, func(g *Inbound) bool { return in.Collides(g.Spec) != "" })
 	addrs := in.Addrs()
 	for _, addr := range addrs {
@@ -63,13 +76,20 @@ func (in *Inbound) Open(workers int, tcp, udp bool, gone []*Inbound, inherited *
 			return err
 		}
 	}
+	if !returns {
+		return nil
+	}
+	if err := in.openReturns(workers, inherited); err != nil {
+		in.Close()
+		return err
+	}
 	return nil
 }
 
 // openAddr opens a socket for each network and worker; held tells that sluice
 // itself still has the port.
 func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held bool, inherited *Inherited) error {
-	transparent := in.Kind == TProxy
+	transparent := in.IsTransparent()
 	for _, n := range []struct {
 		wanted  bool
 		network int
@@ -78,7 +98,7 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if !n.wanted {
 			continue
 		}
-		adopted, err := in.adopt(addr, workers, n.network, inherited)
+		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, in.Kind == TProxy, inherited)
 		if err != nil {
 			return explainListen(n.name, in.Kind, addr, err)
 		}
@@ -99,38 +119,42 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 			if err != nil {
 				return explainListen(n.name, in.Kind, addr, err)
 			}
-			in.waiting = append(in.waiting, waitingSocket{i % workers, n.network, addr, fd})
+			in.waiting = append(in.waiting, waitingSocket{worker: i % workers, network: n.network, addr: addr, fd: fd})
 		}
 	}
 	return nil
 }
 
-// adopt takes the inherited sockets of a network and address, as many as there
-// are: a worker may have several, and one may have none. It returns how many.
-func (in *Inbound) adopt(addr netip.AddrPort, workers, network int, inherited *Inherited) (int, error) {
-	fds := inherited.take(network, addr)
+// adopt takes the inherited sockets that are like s, as many as there are: a
+// worker may have several, and one may have none. It returns how many.
+func (in *Inbound) adopt(s waitingSocket, workers int, transparent bool, inherited *Inherited) (int, error) {
+	fds := inherited.take(s.network, s.addr)
 	for i, fd := range fds {
-		in.waiting = append(in.waiting, waitingSocket{i % workers, network, addr, fd})
+		s.worker, s.fd = i%workers, fd
+		in.waiting = append(in.waiting, s)
 	}
 	for _, fd := range fds {
-		if err := socket.Adopt(fd, addr, in.Kind == TProxy, network); err != nil {
+		if err := socket.Adopt(fd, s.addr, transparent, s.network); err != nil {
 			return 0, err
 		}
 	}
 	return len(fds), nil
 }
 
-// Hand gives the sockets that were made for a worker to tcp and udp, which own
-// what they take without an error. Each worker may call it on its own thread:
-// they touch different sockets.
-func (in *Inbound) Hand(worker int, tcp, udp func(fd int, in *Inbound) error) error {
+// Hand gives the sockets that were made for a worker to tcp and udp, and to
+// returns those for replies, which own what they take without an error. Each
+// worker may call it on its own thread: they touch different sockets.
+func (in *Inbound) Hand(worker int, tcp, udp, returns func(fd int, in *Inbound) error) error {
 	for i := range in.waiting {
 		s := &in.waiting[i]
 		if s.worker != worker || s.fd < 0 {
 			continue
 		}
 		take := tcp
-		if s.network == unix.SOCK_DGRAM {
+		switch {
+		case s.returns:
+			take = returns
+		case s.network == unix.SOCK_DGRAM:
 			take = udp
 		}
 		if err := take(s.fd, in); err != nil {

@@ -57,13 +57,13 @@ func TestOpenInherited(t *testing.T) {
 			t.Errorf("%d sockets were inherited, want %d", h.Len(), c.inherited+2)
 		}
 		in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Defaults{})
-		if err := in.Open(c.workers, true, false, nil, h); err != nil {
+		if err := in.Open(c.workers, true, false, false, nil, h); err != nil {
 			t.Fatal(err)
 		}
 		h.Close()
 		got := make([]int, c.workers)
 		for w := range c.workers {
-			err := in.Hand(w, func(fd int, _ *Inbound) error { got[w]++; return unix.Close(fd) }, nil)
+			err := in.Hand(w, func(fd int, _ *Inbound) error { got[w]++; return unix.Close(fd) }, nil, nil)
 			if err != nil {
 				t.Error(err)
 			}
@@ -90,7 +90,7 @@ func TestOpenWithoutInheritance(t *testing.T) {
 	defer unix.Close(fds[0])
 	in := New(Spec{Kind: Redirect, Listen: at, TCP: true}, 1, Defaults{})
 	var none *Inherited
-	if err := in.Open(1, true, false, nil, none); err == nil {
+	if err := in.Open(1, true, false, false, nil, none); err == nil {
 		in.Close()
 		t.Error("the port of another was opened")
 	}

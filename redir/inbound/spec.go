@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"sluice/redir/proxyproto"
+	"sluice/redir/resolve"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 )
@@ -21,16 +23,25 @@ const (
 	// TProxy is TCP and UDP from the TPROXY target; the socket's own address
 	// is where it was going.
 	TProxy
+	// Direct is TCP and UDP that is sent to the inbound itself, and goes on to
+	// where the inbound leads.
+	Direct
 )
 
+// Kinds are all of them.
+func Kinds() []Kind { return []Kind{Redirect, TProxy, Direct} }
+
 func (k Kind) String() string {
-	if k == Redirect {
+	switch k {
+	case Redirect:
 		return "redirect"
+	case TProxy:
+		return "tproxy"
 	}
-	return "tproxy"
+	return "direct"
 }
 
-// Spec is one place where diverted traffic is to arrive.
+// Spec is one place where traffic is to arrive.
 type Spec struct {
 	Kind Kind
 	Tag  string // names the inbound in logs
@@ -38,7 +49,9 @@ type Spec struct {
 	// listens for both families.
 	Listen netip.AddrPort
 	TCP    bool
-	UDP    bool // TProxy only
+	UDP    bool // not of Redirect
+	// Dest is where a Direct one leads.
+	Dest resolve.Target
 	// UDPTimeout is the idle time after which a UDP session ends; 0 takes the
 	// one for all.
 	UDPTimeout time.Duration
@@ -46,15 +59,17 @@ type Spec struct {
 	UDPQueryTimeout time.Duration
 
 	// How upstreams of what comes by it leave; zero values take what holds for all.
-	Source source.Source
-	Mark   uint32 // SO_MARK
-	Device string // an interface or a VRF
+	Source    source.Source
+	Mark      uint32 // SO_MARK
+	Device    string // an interface or a VRF
+	SendProxy proxyproto.Sending
 }
 
 // Defaults are for inbounds that name none of their own.
 type Defaults struct {
 	UDPTimeout, UDPQueryTimeout time.Duration
 	Path                        upstream.Path
+	KernelReplies               bool // the kernel forwards UDP replies to clients whose address upstreams bear
 }
 
 // PathOf is how upstreams of what comes by an inbound leave.
@@ -63,6 +78,7 @@ func (d *Defaults) PathOf(s *Spec) upstream.Path {
 	path.Source = s.Source.Or(path.Source)
 	path.Mark = cmp.Or(s.Mark, path.Mark)
 	path.Device = cmp.Or(s.Device, path.Device)
+	path.SendProxy = s.SendProxy.Or(path.SendProxy)
 	return path
 }
 
@@ -75,13 +91,31 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", s.Listen)
 	case !s.TCP && !s.UDP:
 		return fmt.Errorf("%s %s: no network; name tcp, udp or both", s.Kind, s.Listen)
+	case !s.TCP && s.SendProxy.On():
+		return fmt.Errorf("%s %s: send_proxy: the header is for TCP; name tcp too, or leave it out", s.Kind, s.Listen)
 	case s.UDPTimeout < 0:
 		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", s.Kind, s.Listen, s.UDPTimeout)
 	case s.UDPQueryTimeout < 0:
 		return fmt.Errorf("%s %s: UDP query timeout %v must not be negative", s.Kind, s.Listen, s.UDPQueryTimeout)
+	case s.Kind == Direct && (s.Dest.Host == "" || s.Dest.Port == 0):
+		return fmt.Errorf("direct %s: leads nowhere; name a destination, as 10.0.0.5:80", s.Listen)
+	case s.Kind != Direct && s.Dest != resolve.Target{}:
+		return fmt.Errorf("%s %s: has a destination of its own, %s, which only a direct inbound has", s.Kind, s.Listen, s.Dest)
 	}
 	return nil
 }
+
+// String is the inbound in a line for people: direct [::]:8080=10.0.0.5:80.
+func (s *Spec) String() string {
+	text := s.Kind.String() + " " + s.Listen.String()
+	if s.Kind == Direct {
+		text += "=" + s.Dest.String()
+	}
+	return text
+}
+
+// IsSpecific reports whether the inbound listens at one address alone.
+func (s *Spec) IsSpecific() bool { return len(s.Addrs()) == 1 && !s.Addrs()[0].Addr().IsUnspecified() }
 
 // Collides names a network for which both inbounds listen at one address and
 // port, "" if there is none.

@@ -34,8 +34,10 @@ func (p policy) amiss() (r Repair, faults []Fault, err error) {
 		if (!present || len(takers) > 0) && !p.stands(s.rules, priority) {
 			r.Missing = append(r.Missing, command)
 		}
-		if p.needsSource(s.family) && !p.sourceBefore(s.rules) && !p.sourceStands(s.rules, priority) {
-			r.Missing = append(r.Missing, p.sourceCommand(priority))
+		for _, b := range p.besides(familyName(s.family)) {
+			if !b.before(s.rules, p) && !b.stands(s.rules, priority) {
+				r.Missing = append(r.Missing, b.command(priority))
+			}
 		}
 		if len(blocked) > 0 {
 			blockedBy := &blockedError{blocked[0]}
@@ -83,8 +85,13 @@ func (p policy) displaced() (bool, error) {
 	}
 	for _, s := range all {
 		priority, _ := p.place(s.rules)
-		if !p.stands(s.rules, priority) || p.needsSource(s.family) && !p.sourceStands(s.rules, priority) {
+		if !p.stands(s.rules, priority) {
 			return true, nil
+		}
+		for _, b := range p.besides(familyName(s.family)) {
+			if !b.stands(s.rules, priority) {
+				return true, nil
+			}
 		}
 	}
 	return false, nil

@@ -1,12 +1,15 @@
 package rules
 
+import "slices"
+
 // Counters of the table.
 const (
-	countNew     = "diverted" // packets handed to a listener
-	countRunning = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
-	countRefused = "refused"  // packets dropped because nobody listened
-	countEscaped = "escaped"  // packets dropped because the policy rule or its route was gone
-	countOutput  = "output"   // packets of the gateway itself sent round to prerouting
+	countNew      = "diverted" // packets handed to a listener
+	countRunning  = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
+	countRefused  = "refused"  // packets dropped because nobody listened
+	countEscaped  = "escaped"  // packets dropped because the policy rule or its route was gone
+	countReturned = "returned" // UDP packets that servers sent to clients' addresses
+	countOutput   = "output"   // packets of the gateway itself sent round to prerouting
 )
 
 // Sets of the table.
@@ -23,10 +26,13 @@ const (
 
 func countersFor(s Spec) []string {
 	counters := []string{countNew}
-	if s.Via == Redirect {
+	if s.Via == Redirect && !s.foreign() {
 		return counters
 	}
 	counters = append(counters, countRunning)
+	if s.returnsUDP() {
+		counters = append(counters, countReturned)
+	}
 	if s.Fail == Closed {
 		counters = append(counters, countRefused, countEscaped)
 	}
@@ -44,13 +50,14 @@ func chainsFor(s Spec) []chain {
 		if s.Output {
 			chains = append(chains, output(s))
 		}
-		return chains
+		return append(chains, redirectReturns(s)...)
 	}
 	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s), history(s)}
 	if s.Output {
 		chains = append(chains, round(s))
 	}
 	chains = append(chains, untracking(s)...)
+	chains = append(append(chains, zoning(s)...), returnChains(s)...)
 	return append(append(chains, prerouting(s), last(s), output(s)), escapes(s)...)
 }
 
@@ -65,10 +72,13 @@ func prerouting(s Spec) chain {
 	} else {
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
+		c.add(returns(s)...)
 		c.add(ingress(s)...)
 		c.add(tooBigsUntracked(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
-		c.add(running(s, chainOwned)...)
+		if !s.foreign() { // else returns had them
+			c.add(running(s, chainOwned)...)
+		}
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
 	c.add(between(s)...)
@@ -145,19 +155,30 @@ func deliver(s Spec) [][]term {
 		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{s.TCPPort}}}
 	}
 	var rules [][]term
-	for _, to := range []struct {
-		proto byte
-		port  uint16
-	}{{protoTCP, s.TCPPort}, {protoUDP, s.UDPPort}} {
-		if to.port != 0 {
-			rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
-				setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
-		}
+	for _, to := range s.listeners() {
+		rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
+			setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
 	}
+	return append(rules, refuse(s)...)
+}
+
+// refuse drops what no listener takes, to fail closed.
+func refuse(s Spec) [][]term {
 	if s.Fail == Closed {
-		rules = append(rules, []term{countIn{countRefused}, drop})
+		return [][]term{{countIn{countRefused}, drop}}
 	}
-	return rules
+	return nil
+}
+
+// listener is where sluice takes in a protocol.
+type listener struct {
+	proto byte
+	port  uint16
+}
+
+func (s Spec) listeners() []listener {
+	all := []listener{{protoTCP, s.TCPPort}, {protoUDP, s.UDPPort}}
+	return slices.DeleteFunc(all, func(l listener) bool { return l.port == 0 })
 }
 
 func (s Spec) protos() []byte {

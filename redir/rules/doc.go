@@ -33,6 +33,35 @@
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
 //
+// Where sluice's sockets towards destinations bear clients' addresses, the legs
+// of one connection may have the same addresses and ports, and the connection
+// tracker must not take them for one (C:p client, S:80 server):
+//
+//	raw, -300                          tracked as
+//	C:p  -> S:80  from a client  ----> zone 115  -> diverted -> sluice
+//	S:80 -> C:p   sluice's answer ---> zone 115
+//	C:p  -> S:80  sluice, own mark --> zone 0, own conntrack mark -> masquerade -> WAN
+//	S:80 -> C:p   the server's ------> zone 0    -> a return: to sluice
+//
+// What the kernel can tell of a packet before it is tracked chooses the zone:
+//
+//	from a client, opens a connection   the conditions by which divert takes it
+//	from a client, any other TCP        a socket that sluice accepted
+//	from a client, UDP                  those conditions, but for answers: packets
+//	                                    that answer a flow which the kernel forwarded
+//	sent by the gateway                 a source that it does not have, and no own mark
+//
+// Returns are known at whichever interface they come by: TCP by its transparent
+// socket; UDP by the flow, and goes to sockets on documentation addresses. What
+// the gateway's own servers answer bears the mark back, for which a policy rule
+// leads to sluice; what they answer from loopback addresses has one too.
+//
+// Limits: without named interfaces another transparent program's own connections
+// are tracked in the zone too, and not masqueraded. What a router within says of a
+// datagram's size (ICMPv6) that the kernel forwarded to a server there, through
+// NAT, is not translated back. Under Redirect a late-bound port keeps the legs
+// apart, but where the client has a connection to the same server from that port.
+//
 // Glossary:
 //
 //   - fwmark: the bits of the packet's mark (under a mask) that send it to the
@@ -50,6 +79,12 @@
 //     the packet's.
 //   - owned: a packet, or an ICMP error about one, for which a transparent socket
 //     of this machine is there, listeners on every address left out.
+//   - zone: a part of the connection tracker's table (115) in which the client's
+//     leg is tracked, apart from all others.
+//   - return: a packet to an address that sluice's sockets bear and the gateway
+//     does not have.
+//   - answer: a UDP packet from a client's interface that answers what the kernel
+//     forwarded there; a set that packets fill knows it.
 //   - remembered: a flow whose conntrack entry says that it is diverted.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which

@@ -24,7 +24,7 @@ var asked = map[int][]netip.Addr{
 // some of them. No fault: they are delivered here. It changes and sends
 // nothing. An error says that it could not look.
 func JudgeRouting(d Diverted) ([]Fault, error) {
-	p := policy{mark: d.Mark, mask: d.Mask, table: d.Table, priority: DefaultRulePriority, in: arrival{d.Ifaces, d.Output},
+	p := policy{mark: d.Mark, mask: d.Mask, table: d.Table, priority: DefaultRulePriority, in: arrival{d.Ifaces, d.Output, false},
 		install: "use another table, which ip route show table N shows empty"}
 	if p.table == 0 {
 		var faults []Fault

@@ -3,6 +3,7 @@ package rules
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -52,6 +53,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, nameIs(t.name, false)}, nil
 	case protoIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{t.proto})}, nil
+	case familyIs:
+		return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{t.family})}, nil
 	case protoNotIn:
 		return e.protoNotIn(t.protos)
 	case markIs:
@@ -75,6 +78,12 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.lookup(port, t.set, true), nil
 	case destIn:
 		return e.destIn(t), nil
+	case answersIn:
+		set := e.sets[answersSet(t.family)]
+		return append(flow(t.family, false), &expr.Lookup{SourceRegister: reg, SetName: set.Name, SetID: set.ID}), nil
+	case noteAnswer:
+		set := e.sets[answersSet(t.family)]
+		return append(flow(t.family, t.changed), &expr.Dynset{SrcRegKey: reg, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE}), nil
 	case uidIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeySKUID, Register: reg}, t.set, false), nil
 	case cgroupIs:
@@ -83,7 +92,7 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.route(t)
 	case transparentSocket, wildcardSocket, handedOver, socketMarkIs:
 		return socket(t), nil
-	case ctNew, ctWithout, ctUnderWay, ctReply, ctMarkIs, ctLabelIs:
+	case ctNew, ctWithout, ctUnderWay, ctReply, ctOriginal, ctMarkIs, ctLabelIs:
 		return conntrack(t), nil
 	default:
 		return statement(t)
@@ -100,8 +109,16 @@ func statement(t term) ([]expr.Any, error) {
 		return maskedSetting(&expr.Ct{Key: expr.CtKeyMARK, Register: reg},
 			&expr.Ct{Key: expr.CtKeyMARK, Register: reg, SourceRegister: true}, t.mark, t.mask), nil
 	case setCtLabel:
-		return []expr.Any{&expr.Immediate{Register: reg, Data: labelBits()},
+		return []expr.Any{&expr.Immediate{Register: reg, Data: labelBits(t.label)},
 			&expr.Ct{Key: expr.CtKeyLABELS, Register: reg, SourceRegister: true}}, nil
+	case setZone:
+		return []expr.Any{&expr.Immediate{Register: reg, Data: binary.NativeEndian.AppendUint16(nil, t.zone)},
+			&expr.Ct{Key: expr.CtKeyZONE, Register: reg, SourceRegister: true}}, nil
+	case tproxyAt:
+		const portReg = unix.NFT_REG_2
+		return []expr.Any{&expr.Immediate{Register: reg, Data: returnAddrs[t.family].AsSlice()},
+			&expr.Immediate{Register: portReg, Data: binary.BigEndian.AppendUint16(nil, t.port)},
+			&expr.TProxy{Family: t.family, RegAddr: reg, RegPort: portReg}}, nil
 	case tproxyTo:
 		return []expr.Any{port(t.port), &expr.TProxy{Family: unix.NFPROTO_UNSPEC, RegPort: reg}}, nil
 	case redirectTo:
@@ -120,6 +137,28 @@ func statement(t term) ([]expr.Any, error) {
 		return []expr.Any{&expr.Verdict{Kind: kinds[t]}}, nil
 	}
 	return nil, fmt.Errorf("no kernel form for %q", t.nft())
+}
+
+// flow loads a packet's addresses and ports one behind the other, its source
+// first, or its destination: into registers of 4 bytes each, whose first 4 are
+// reg (linux/netfilter/nf_tables.h, enum nft_registers).
+func flow(family byte, changed bool) []expr.Any {
+	addr, size, registers := uint32(12), uint32(4), []uint32{reg, unix.NFT_REG32_01, unix.NFT_REG32_02, unix.NFT_REG32_03}
+	if family == familyIPv6 {
+		addr, size, registers = 8, 16, []uint32{reg, unix.NFT_REG_2, unix.NFT_REG32_05, unix.NFT_REG32_09}
+	}
+	addrs, ports := []uint32{addr, addr + size}, []uint32{0, 2}
+	if changed {
+		slices.Reverse(addrs)
+		slices.Reverse(ports)
+	}
+	var exprs []expr.Any
+	for end := range 2 {
+		exprs = append(exprs,
+			&expr.Payload{DestRegister: registers[2*end], Base: expr.PayloadBaseNetworkHeader, Offset: addrs[end], Len: size},
+			&expr.Payload{DestRegister: registers[2*end+1], Base: expr.PayloadBaseTransportHeader, Offset: ports[end], Len: 2})
+	}
+	return exprs
 }
 
 func equal(data []byte) expr.Any { return &expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: data} }

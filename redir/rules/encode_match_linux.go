@@ -36,10 +36,12 @@ func conntrack(t term) []expr.Any {
 		return anyOf(expr.CtStateBitINVALID | expr.CtStateBitNEW | expr.CtStateBitUNTRACKED)
 	case ctUnderWay:
 		return anyOf(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
+	case ctOriginal: // IP_CT_DIR_ORIGINAL
+		return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: reg}, equal([]byte{0})}
 	case ctMarkIs:
 		return maskedIs(&expr.Ct{Key: expr.CtKeyMARK, Register: reg}, t.mark, t.mask)
 	case ctLabelIs:
-		bits := labelBits()
+		bits := labelBits(t.label)
 		return []expr.Any{&expr.Ct{Key: expr.CtKeyLABELS, Register: reg}, masked(bits), unequal(make([]byte, len(bits)))}
 	default: // ctReply; IP_CT_DIR_REPLY is 1
 		return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: reg}, equal([]byte{1})}
@@ -47,10 +49,10 @@ func conntrack(t term) []expr.Any {
 }
 
 // labelBits are the 128 bits of a conntrack entry's labels, a bitmap of host
-// words, with rememberLabel alone.
-func labelBits() []byte {
+// words, with one label alone.
+func labelBits(label int) []byte {
 	bits := make([]byte, 16) // NF_CT_LABELS_MAX_SIZE, net/netfilter/nf_conntrack_labels.h
-	binary.NativeEndian.PutUint32(bits[rememberLabel/32*4:], 1<<(rememberLabel%32))
+	binary.NativeEndian.PutUint32(bits[label/32*4:], 1<<(label%32))
 	return bits
 }
 

@@ -12,18 +12,23 @@ const priorityFirst = -1 << 31
 // off, ICMP errors, and what the gateway sends. These chains come before whoever
 // marks packets in their hooks for reasons of their own.
 func escapes(s Spec) []chain {
-	if s.Via == Redirect || s.Fail == Open {
+	if s.Via == Redirect && !s.foreign() || s.Fail == Open {
 		return nil
 	}
 	forward := chain{name: "forward", kind: "filter", hook: "forward", priority: priorityFirst}
 	forward.add([]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
-	if !s.Output {
+	if !s.Output && !s.zoned() {
 		return []chain{forward}
 	}
 	// What the gateway sends itself: what it forwards bears others' addresses yet,
 	// and may have got a mark in forward.
 	leaving := chain{name: "leaving", kind: "filter", hook: "postrouting", priority: priorityFirst}
-	leaving.add([]term{outIs{"lo"}, goBack}, []term{sourceOfOthers{}, goBack},
-		[]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
+	leaving.add([]term{outIs{"lo"}, goBack}, []term{sourceOfOthers{}, goBack})
+	if s.Output {
+		leaving.add([]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
+	}
+	if s.zoned() {
+		leaving.add([]term{markIs{s.back().mark, s.back().mask}, countIn{countEscaped}, drop})
+	}
 	return []chain{forward, leaving}
 }

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ type Facts struct {
 	Rules            int    // how many there are in the chains that packets visit
 	Policy           *policy
 	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
+	Back             marks   // of what the gateway's own servers answer to clients' addresses
 	Sysctls          []Changed
 	Seal             string // of the plan and of what the kernel made of it, written last
 }
@@ -54,6 +56,12 @@ func (f Facts) comments() (texts []string) {
 	}
 	if f.In.output {
 		fact("output too")
+	}
+	if f.In.returns {
+		fact("returns too")
+	}
+	if f.Back.mask != 0 {
+		fact("back %s", f.Back)
 	}
 	for _, s := range f.Sysctls {
 		fact("sysctl %s was %s now %s", s.Name, s.Was, s.Now)
@@ -106,6 +114,10 @@ func parseFacts(comments []string) (Facts, bool) {
 			facts.Seal = words[1] + " " + words[2]
 		case len(words) == 2 && words[0] == "output":
 			facts.In.output = true
+		case len(words) == 2 && words[0] == "returns":
+			facts.In.returns = true
+		case len(words) == 2 && words[0] == "back":
+			facts.Back, _ = parseMarks(words[1])
 		case len(words) == 6 && words[0] == "sysctl" && words[2] == "was" && words[4] == "now":
 			if sane(words[1], words[3]) {
 				facts.Sysctls = append(facts.Sysctls, Changed{words[1], words[3], words[5]})
@@ -113,21 +125,30 @@ func parseFacts(comments []string) (Facts, bool) {
 		}
 	}
 	if facts.Policy != nil {
-		facts.Policy.in, facts.Policy.source, facts.Policy.install = facts.In, !facts.In.output, facts.installCommand()
+		facts.Policy.in, facts.Policy.source, facts.Policy.back, facts.Policy.install = facts.In, !facts.In.output, facts.Back, facts.installCommand()
 	}
 	return facts, facts.Owner != ""
 }
 
-func parsePolicy(marks, number, place string) *policy {
-	mark, mask, _ := strings.Cut(marks, "/")
-	m, err1 := strconv.ParseUint(mark, 0, 32)
-	k, err2 := strconv.ParseUint(mask, 0, 32)
-	n, err3 := strconv.Atoi(number)
-	priority, err4 := strconv.ParseUint(place, 10, 32)
-	if err1 != nil || err2 != nil || err3 != nil || err4 != nil {
+func parsePolicy(fwmark, number, place string) *policy {
+	m, err1 := parseMarks(fwmark)
+	n, err2 := strconv.Atoi(number)
+	priority, err3 := strconv.ParseUint(place, 10, 32)
+	if err1 != nil || err2 != nil || err3 != nil {
 		return nil
 	}
-	return &policy{mark: uint32(m), mask: uint32(k), table: n, priority: uint32(priority)}
+	return &policy{mark: m.mark, mask: m.mask, table: n, priority: uint32(priority)}
+}
+
+// parseMarks reads "0x1/0x1".
+func parseMarks(text string) (marks, error) {
+	mark, mask, _ := strings.Cut(text, "/")
+	m, err1 := strconv.ParseUint(mark, 0, 32)
+	k, err2 := strconv.ParseUint(mask, 0, 32)
+	if err := errors.Join(err1, err2); err != nil {
+		return marks{}, err
+	}
+	return marks{uint32(m), uint32(k)}, nil
 }
 
 // sane keeps a comment from having any file written but a network sysctl, or

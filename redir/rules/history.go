@@ -48,7 +48,7 @@ func tooBigs(s Spec) [][]term {
 	taken := []term{setMark{s.Mark, s.Mask}, countIn{countRunning}, accept}
 	return [][]term{
 		append([]term{tooBig6{}, ctMarkIs{s.CTMark, s.CTMask}}, taken...),
-		append([]term{tooBig6{}, ctLabelIs{}}, taken...),
+		append([]term{tooBig6{}, ctLabelIs{rememberLabel}}, taken...),
 	}
 }
 
@@ -60,7 +60,7 @@ func remember(s Spec) chain {
 	c := chain{name: chainRemember}
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, accept}) // most packets end here
 	c.add([]term{setCtMark{s.CTMark, s.CTMask}})
-	c.add([]term{setCtLabel{}})
+	c.add([]term{setCtLabel{rememberLabel}})
 	c.add([]term{accept})
 	return c
 }
@@ -72,7 +72,10 @@ func history(s Spec) chain {
 	c := chain{name: chainHistory}
 	c.add([]term{ctWithout{}, goBack})
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, goBack})
-	c.add([]term{ctLabelIs{}, goBack})
+	c.add([]term{ctLabelIs{rememberLabel}, goBack})
+	if s.zoned() { // sluice's own flow, with the client's address and port: no socket has the packet any more
+		c.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, goBack}, []term{ctLabelIs{ownLabel}, goBack})
+	}
 	c.add([]term{ctReply{}, accept})
 	if s.Established == Keep {
 		c.add([]term{ctUnderWay{}, accept})
@@ -86,7 +89,7 @@ func round(s Spec) chain {
 	c := chain{name: chainRound}
 	c.add([]term{markIs{s.Mark, s.Mask}, goBack})
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, goBack})
-	c.add([]term{ctLabelIs{}, goBack})
+	c.add([]term{ctLabelIs{rememberLabel}, goBack})
 	c.add([]term{accept})
 	return c
 }

@@ -11,6 +11,7 @@ func last(s Spec) chain {
 	c := chain{name: "last", kind: "filter", hook: "prerouting", priority: priorityLast}
 	c.add([]term{markIs{s.Mark, s.Mask}, goBack})
 	c.add(errorsOf(chainAgain)...)
+	c.add(againReturns(s)...)
 	switch {
 	case len(s.Ifaces) > 0:
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
@@ -18,7 +19,9 @@ func last(s Spec) chain {
 		c.add([]term{ifaceIs{"lo", false}, goBack})
 	}
 	c.add([]term{handedOver{}, setMark{s.Mark, s.Mask}, accept})
-	c.add(running(s, chainAgain)...)
+	if !s.foreign() { // else againReturns had them
+		c.add(running(s, chainAgain)...)
+	}
 	return c
 }
 
@@ -30,9 +33,13 @@ func last(s Spec) chain {
 // next one begins with what goes to the client, so that the client's packets
 // look like replies.
 func sent(s Spec) [][]term {
+	rules := append(unmarked(s), ownSent(s)...)
+	return append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
+}
+
+func unmarked(s Spec) [][]term {
 	return [][]term{
 		{markIs{s.Mark, s.Mask}, sourceOfOthers{}, setMark{0, s.Mask}},
 		{markIs{s.Mark, s.Mask}, socketMarkIs{s.OwnMark}, setMark{0, s.Mask}},
-		{ctNew{}, sourceOfOthers{}, goTo(chainRemember)},
 	}
 }

@@ -95,12 +95,14 @@ func forBoth(lines string) string {
 }
 
 // insist asks until there is an answer: the stand-in's write-back socket may
-// catch a datagram, as sluice's cannot.
+// catch a datagram, as sluice's cannot. Of answers that come together it returns
+// the first.
 func insist(conn net.Conn) (got string, err error) {
 	err = os.ErrDeadlineExceeded
 	for limit := silence / 10; timedOut(err) && limit < patience; limit *= 2 {
 		got, err = exchange(conn, limit)
 	}
+	got, _, _ = strings.Cut(got, "\n")
 	return got, err
 }
 

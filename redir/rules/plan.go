@@ -1,6 +1,9 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // TableName is the one nftables table of sluice, in family inet.
 const TableName = "sluice"
@@ -28,14 +31,23 @@ type policy struct {
 	priority   uint32 // of the rule, where nobody stands in the way
 	in         arrival
 	source     bool   // with the source rule
+	back       marks  // of what the gateway's own servers answer to clients' addresses; mask 0: none
 	install    string // command that installs the rules anew
 }
 
 // arrival is how diverted packets come to the policy rule.
 type arrival struct {
-	ifaces []string // none: every interface but lo
-	output bool     // through lo too, since the gateway's own are diverted
+	ifaces  []string // none: every interface but lo
+	output  bool     // through lo too, since the gateway's own are diverted
+	returns bool     // by any other too, since foreign addresses are answered
 }
+
+func (s Spec) arrival() arrival { return arrival{s.Ifaces, s.Output, s.foreign()} }
+
+// marks are a mark and the bits of it that count.
+type marks struct{ mark, mask uint32 }
+
+func (m marks) String() string { return fmt.Sprintf("%#x/%#x", m.mark, m.mask) }
 
 // table is the nftables table.
 type table struct {
@@ -44,11 +56,14 @@ type table struct {
 	chains   []chain
 }
 
-// set is a named set. Elements are disjoint and ordered.
+// set is a named set. Elements are disjoint and ordered. One whose members live
+// for a time is filled by packets, with so many at most.
 type set struct {
 	name     string
 	kind     setKind
 	interval bool
+	live     time.Duration
+	most     uint32
 	elements []element
 }
 
@@ -61,6 +76,8 @@ const (
 	kindIPv4  setKind = "ipv4_addr"
 	kindIPv6  setKind = "ipv6_addr"
 	kindUID   setKind = "uid"
+	kindFlow4 setKind = "ipv4_addr . inet_service . ipv4_addr . inet_service"
+	kindFlow6 setKind = "ipv6_addr . inet_service . ipv6_addr . inet_service"
 )
 
 // element is one member of a set, or the inclusive interval first to last,
@@ -87,8 +104,9 @@ func NewPlan(spec Spec) (*Plan, error) {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
-	if spec.Via == TProxy {
-		plan.policy = &policy{spec.Mark, spec.Mask, spec.Table, uint32(*spec.RulePriority), arrival{spec.Ifaces, spec.Output}, !spec.Output, ""}
+	if spec.Via == TProxy || spec.foreign() {
+		plan.policy = &policy{mark: spec.Mark, mask: spec.Mask, table: spec.Table, priority: uint32(*spec.RulePriority),
+			in: spec.arrival(), source: !spec.Output, back: spec.back()}
 	}
 	plan.table = table{
 		counters: countersFor(spec),
@@ -112,7 +130,7 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 		count += len(c.rules)
 	}
 	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy,
-		In: arrival{p.Spec.Ifaces, p.Spec.Output}, Sysctls: changed}
+		In: p.Spec.arrival(), Back: p.Spec.back(), Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and

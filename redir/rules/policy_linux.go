@@ -137,8 +137,10 @@ func (p policy) ensureRules(s standing) (undo []func() error, err error) {
 		return nil
 	}
 	priority, _ := p.place(s.rules)
-	if p.needsSource(s.family) && !p.sourceStands(s.rules, priority) {
-		err = add(p.sourceRule(priority), p.sourceCommand(priority))
+	for _, b := range p.besides(familyName(s.family)) {
+		if err == nil && !b.stands(s.rules, priority) {
+			err = add(b.rule(p, s.family, priority), b.command(priority))
+		}
 	}
 	if err == nil && !p.stands(s.rules, priority) {
 		err = add(p.rule(s.family, priority), p.ruleCommand(s.family, priority))
@@ -188,7 +190,7 @@ func removePolicies(keep *policy) error {
 		}
 		for _, r := range all {
 			kept := keep != nil && (keep.same(r) && r.priority == place ||
-				keep.needsSource(family) && keep.isSource(r) && r.priority == sourcePriority(place))
+				slices.ContainsFunc(keep.besides(familyName(family)), func(b beside) bool { return b.is(r) && r.priority == b.at(place) }))
 			if r.protocol == RouteProtocol && !kept {
 				errs = errors.Join(errs, gone(netlink.RuleDel(ruleToDelete(r))))
 			}
@@ -211,6 +213,9 @@ func ruleToDelete(r fibRule) *netlink.Rule {
 	rule.Table, rule.Mark, rule.IifName = int(r.table), r.mark, r.iif
 	if r.mask != 0 {
 		rule.Mask = &r.mask
+	}
+	if r.src.IsValid() { // the kernel deletes the first that has all that is named
+		rule.Src = &net.IPNet{IP: r.src.Addr().AsSlice(), Mask: net.CIDRMask(r.src.Bits(), r.src.Addr().BitLen())}
 	}
 	return rule
 }

@@ -57,11 +57,14 @@ func asComments(text string) string {
 
 // script are the ip commands for both families.
 func (p policy) script() []string {
-	all := append(p.commands("ip", p.priority), p.commands("ip -6", p.priority)...)
-	if p.source {
-		all = append([]string{p.sourceCommand(p.priority)}, all...)
+	var all []string
+	for _, ip := range []string{"ip", "ip -6"} {
+		for _, b := range p.besides(ip) {
+			all = append(all, b.command(p.priority))
+		}
 	}
-	return all
+	all = append(all, p.commands("ip", p.priority)...)
+	return append(all, p.commands("ip -6", p.priority)...)
 }
 
 // commands add one family's rule and route. The protocol marks them as ours, so

@@ -23,6 +23,10 @@ func (p *Plan) iptables() (string, error) {
 	switch s := p.Spec; {
 	case s.Fail == Open:
 		return "", errors.New("rules: fail open: iptables drops or refuses what finds no listener: use --format nft")
+	case s.zoned():
+		return "", errors.New("rules: --source client: iptables cannot ask for the mark of the socket that a packet is for, by which sluice's own leg is told from the client's, and so not track them apart: use --format nft")
+	case s.foreign() && s.Via == Redirect:
+		return "", errors.New("rules: --source: what returns to foreign addresses is not written for iptables beside REDIRECT: use --format nft, or --via tproxy")
 	case s.NoTrack:
 		return "", errors.New("rules: --notrack: iptables cannot ask for the mark of the socket that a packet is for: use --format nft")
 	case len(s.Oifaces) > 0:
@@ -59,6 +63,7 @@ func iptablesFor(s Spec, family byte) []string {
 		b.line("-A DIVERT -j ACCEPT")
 		b.remember(s)
 		b.errors(s)
+		b.returns(s)
 	}
 	b.chain(s, "SLUICE", "SLUICE_TARGET", deliverLines(s))
 	b.ingress(s)
@@ -123,7 +128,7 @@ func (b *script) chain(s Spec, name, target string, final []string) {
 	b.line("-N %s", name)
 	b.line("-N %s", target)
 	out := name == "SLUICE_OUT"
-	if !out && s.Via == TProxy && s.TCPPort != 0 {
+	if !out && s.Via == TProxy && s.TCPPort != 0 && !s.foreign() {
 		b.line("-A %s -p tcp ! --syn -m socket --transparent -j DIVERT", name)
 	}
 	if out {
@@ -199,6 +204,21 @@ func (b *script) errors(s Spec) {
 	if b.family == familyIPv6 && s.UDPPort != 0 {
 		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connmark --mark %#x/%#x -j DIVERT", s.CTMark, s.CTMask)
 		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connlabel --label %d -j DIVERT", rememberLabel)
+	}
+}
+
+// returns writes what returns of the nft table does.
+func (b *script) returns(s Spec) {
+	if !s.foreign() {
+		return
+	}
+	if s.TCPPort != 0 {
+		b.line("-A PREROUTING -p tcp ! --syn -m socket --transparent -j DIVERT")
+	}
+	for _, addr := range s.Sources.Addrs {
+		if s.UDPPort != 0 && addr.Is6() == (b.family == familyIPv6) {
+			b.line("-A PREROUTING -p udp -d %s -m socket --transparent -j DIVERT", addr)
+		}
 	}
 }
 

@@ -30,6 +30,9 @@ func (s set) nft() string {
 	if s.interval {
 		b.WriteString("\t\tflags interval\n")
 	}
+	if s.live != 0 {
+		fmt.Fprintf(&b, "\t\tsize %d\n\t\tflags dynamic, timeout\n\t\ttimeout %v\n", s.most, s.live)
+	}
 	if len(s.elements) > 0 {
 		texts := make([]string, len(s.elements))
 		for i, e := range s.elements {

@@ -123,6 +123,10 @@ func readSets(conn *nftables.Conn, t *nftables.Table) (string, error) {
 	}
 	var prints []string
 	for _, s := range sets {
+		if s.Dynamic { // packets fill it
+			prints = append(prints, fmt.Sprintln(s.Name))
+			continue
+		}
 		elements, err := conn.GetSetElements(s)
 		if err != nil {
 			return "", err

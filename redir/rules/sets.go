@@ -35,6 +35,16 @@ func setsFor(s Spec) []set {
 	if len(s.ExcludeUIDs) > 0 {
 		sets = append(sets, uidSet(s.ExcludeUIDs))
 	}
+	if len(s.Sources.Addrs) > 0 && s.UDPPort != 0 {
+		var all []netip.Prefix
+		for _, addr := range s.Sources.Addrs {
+			all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
+		}
+		sets = append(sets, prefixSets(setSources4, setSources6, all)...)
+	}
+	if s.zoned() && s.UDPPort != 0 {
+		sets = append(sets, answerSets()...)
+	}
 	return sets
 }
 

@@ -1,40 +1,46 @@
 package rules
 
 import (
+	"net"
 	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// needsSource tells whether the family has the source rule.
-func (p policy) needsSource(family int) bool { return p.source && family == unix.AF_INET }
-
-// isSource tells whether the rule is the source rule, wherever it stands.
-func (p policy) isSource(r fibRule) bool {
-	if r.iif != "lo" {
-		return false
+// is tells whether the rule is this one, wherever it stands.
+func (b beside) is(r fibRule) bool {
+	text := b.selectors()
+	if !b.src.IsValid() {
+		text = "from all " + text
 	}
-	main := p
-	main.table, r.iif = unix.RT_TABLE_MAIN, ""
-	return main.same(r)
+	return r.body() == text
 }
 
-// sourceStands tells whether the source rule stands where it belongs, if ours
-// has that priority.
-func (p policy) sourceStands(all []fibRule, priority uint32) bool {
-	return slices.ContainsFunc(all, func(r fibRule) bool { return p.isSource(r) && r.priority == sourcePriority(priority) })
+// stands tells whether it stands where it belongs, if ours has that priority.
+func (b beside) stands(all []fibRule, priority uint32) bool {
+	return slices.ContainsFunc(all, func(r fibRule) bool { return b.is(r) && r.priority == b.at(priority) })
 }
 
-// sourceBefore tells whether it stands before the first rule like ours.
-func (p policy) sourceBefore(all []fibRule) bool {
-	index := slices.IndexFunc(all, p.isSource)
+// before tells whether it stands before the first rule like ours of the policy.
+func (b beside) before(all []fibRule, p policy) bool {
+	index := slices.IndexFunc(all, b.is)
 	ours := slices.IndexFunc(all, p.same)
 	return index >= 0 && (ours < 0 || index < ours)
 }
 
-func (p policy) sourceRule(priority uint32) *netlink.Rule {
-	rule := p.rule(unix.AF_INET, sourcePriority(priority))
-	rule.IifName, rule.Table = "lo", unix.RT_TABLE_MAIN
+func (b beside) rule(p policy, family int, priority uint32) *netlink.Rule {
+	rule := p.rule(family, b.at(priority))
+	rule.IifName, rule.Mark, rule.Mask, rule.Table = "lo", b.mark, nil, b.table
+	if b.mask != 0 {
+		rule.Mask = &b.mask
+	}
+	if b.table == 0 {
+		rule.Table = unix.RT_TABLE_MAIN
+	}
+	if b.src.IsValid() {
+		rule.Src = &net.IPNet{IP: b.src.Addr().AsSlice(), Mask: net.CIDRMask(b.src.Bits(), b.src.Addr().BitLen())}
+		rule.Sport = netlink.NewRulePortRange(1, everyPort)
+	}
 	return rule
 }

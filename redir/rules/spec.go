@@ -106,6 +106,10 @@ type Spec struct {
 
 	RulePriority *int // of the policy rule: 90; less where others stand before it
 
+	Sources   Sources // that sluice's sockets towards destinations bear: the gateway's
+	CTOwn     uint32  // conntrack mark of sluice's own flows that bear clients' addresses: 0x20000000
+	CTOwnMask uint32  // 0x20000000
+
 	NoTrack bool // keep conntrack from entries for diverted flows and sluice's own
 
 	Sysctl bool // change the sysctls that must change, and put them back
@@ -133,6 +137,9 @@ func (s Spec) withDefaults() Spec {
 	}
 	if s.CTMark == 0 && s.CTMask == 0 {
 		s.CTMark, s.CTMask = DefaultCTMark, DefaultCTMask
+	}
+	if s.CTOwn == 0 && s.CTOwnMask == 0 {
+		s.CTOwn, s.CTOwnMask = DefaultCTOwn, DefaultCTOwnMask
 	}
 	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
 	if s.Priority == nil {

@@ -43,6 +43,13 @@ func TestBadSpecs(t *testing.T) {
 		"would not be masqueraded":                {TCPPort: 1, Fail: Open, NoTrack: true},
 		"as --iface lan0, or divert":              {UDPPort: 1, NoTrack: true},
 		"leave --output or --notrack out":         {TCPPort: 1, Output: true, NoTrack: true},
+		"leave --notrack out, or use --source":    {TCPPort: 1, NoTrack: true, Sources: Sources{Clients: true}},
+		"use source client-address, or --tproxy":  {TCPPort: 1, Via: Redirect, Sources: Sources{Clients: true, Ports: true}},
+		"as --iface lan0, or divert TCP alone":    {TCPPort: 1, UDPPort: 1, Sources: Sources{Clients: true}},
+		"source 127.0.0.1: no address":            {TCPPort: 1, Sources: Sources{Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.1")}}},
+		"own conntrack mark 0x4/0x1":              {TCPPort: 1, CTOwn: 4, CTOwnMask: 1, Sources: Sources{Clients: true}},
+		"shares bits with the conntrack mark":     {TCPPort: 1, CTOwn: 0x10000000, CTOwnMask: 0x30000000, Sources: Sources{Clients: true}},
+		"own conntrack mark 0x3: holds":           {TCPPort: 1, CTOwn: 3, CTOwnMask: 3, Sources: Sources{Clients: true}},
 		"destination: not a network: write it as": {TCPPort: 1, Include: make([]netip.Prefix, 1)},
 	} {
 		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
@@ -69,6 +76,8 @@ func TestPrintRefusals(t *testing.T) {
 		spec   Spec
 		format Format
 	}{
+		"track them apart":    {Spec{TCPPort: 1, Sources: Sources{Clients: true}}, FormatIPTables},
+		"beside REDIRECT":     {Spec{TCPPort: 1, Via: Redirect, Sources: Sources{Clients: true}}, FormatIPTables},
 		"fail open: iptables": {Spec{TCPPort: 1, Fail: Open}, FormatIPTables},
 		"--notrack: iptables": {Spec{TCPPort: 1, NoTrack: true}, FormatIPTables},
 		"--oiface: iptables":  {Spec{TCPPort: 1, Oifaces: []string{"wan"}}, FormatIPTables},
@@ -104,8 +113,8 @@ func FuzzFacts(f *testing.F) {
 }
 
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true},
-		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true}, false,
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true, true}, Back: marks{3, 3},
+		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true, true}, false, marks{3, 3},
 			"sluice rules install --port 80 --iface lan --iface ppp* and the other flags as before"}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string
 	for _, rule := range want.chain().rules {

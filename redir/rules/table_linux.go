@@ -69,6 +69,7 @@ func (e *encoder) addSet(s set) error {
 	made := &nftables.Set{
 		Table: e.table, Name: s.name, Interval: s.interval,
 		KeyType: s.kind.kernelType(), KeyByteOrder: binaryutil.BigEndian,
+		Dynamic: s.live != 0, HasTimeout: s.live != 0, Timeout: s.live, Size: s.most,
 	}
 	if s.kind == kindIface || s.kind == kindUID { // host order; nft shows them wrongly otherwise
 		made.KeyByteOrder = binaryutil.NativeEndian
@@ -106,6 +107,8 @@ func (k setKind) kernelType() nftables.SetDatatype {
 		kindIPv4:  nftables.TypeIPAddr,
 		kindIPv6:  nftables.TypeIP6Addr,
 		kindUID:   nftables.TypeUID,
+		kindFlow4: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService, nftables.TypeIPAddr, nftables.TypeInetService),
+		kindFlow6: nftables.MustConcatSetType(nftables.TypeIP6Addr, nftables.TypeInetService, nftables.TypeIP6Addr, nftables.TypeInetService),
 	}[k]
 }
 

@@ -68,7 +68,7 @@ func (in arrival) arrivesBy(name string) bool {
 		return in.output
 	}
 	matches := func(pattern string) bool { return covers(onePattern(pattern), name) }
-	return len(in.ifaces) == 0 || slices.ContainsFunc(in.ifaces, matches) || isVRF(name)
+	return len(in.ifaces) == 0 || in.returns || slices.ContainsFunc(in.ifaces, matches) || isVRF(name)
 }
 
 func isVRF(name string) bool {

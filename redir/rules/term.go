@@ -35,6 +35,7 @@ type (
 	outNotIn   struct{ set string }
 	outIs      struct{ name string }
 	protoIs    struct{ proto byte }
+	familyIs   struct{ family byte }
 	protoNotIn struct{ protos []byte }
 	markIs     struct{ mark, mask uint32 }
 	// notOpening matches a TCP packet that does not open a connection. One that
@@ -82,6 +83,12 @@ func (t ifaceNotIn) nft() string { return "iifname != @" + t.set }
 func (t outNotIn) nft() string   { return "oifname != @" + t.set }
 func (t outIs) nft() string      { return fmt.Sprintf("oifname %q", t.name) }
 func (t protoIs) nft() string    { return "meta l4proto " + protoName(t.proto) }
+func (t familyIs) nft() string {
+	if t.family == familyIPv6 {
+		return "meta nfproto ipv6"
+	}
+	return "meta nfproto ipv4"
+}
 func (t protoNotIn) nft() string {
 	if len(t.protos) == 1 {
 		return "meta l4proto != " + protoName(t.protos[0])

@@ -23,18 +23,34 @@ type (
 	uidIn        struct{ set string }
 	cgroupIs     struct{ path string }
 
+	// answersIn matches a packet whose addresses and ports the family's set of
+	// answers has.
+	answersIn struct{ family byte }
+
 	ctNew      struct{}
 	ctWithout  struct{} // without history: a flow that has not been answered, or none
 	ctUnderWay struct{} // a flow that has been answered
 	ctReply    struct{}
+	ctOriginal struct{}
 	ctMarkIs   struct{ mark, mask uint32 }
-	ctLabelIs  struct{}
+	ctLabelIs  struct{ label int }
 
-	setMark     struct{ mark, mask uint32 }
-	setCtMark   struct{ mark, mask uint32 }
-	setCtLabel  struct{}
-	tproxyTo    struct{ port uint16 }
-	redirectTo  struct{ port uint16 }
+	setMark    struct{ mark, mask uint32 }
+	setCtMark  struct{ mark, mask uint32 }
+	setCtLabel struct{ label int }
+	setZone    struct{ zone uint16 } // before the connection tracker
+	tproxyTo   struct{ port uint16 }
+	tproxyAt   struct { // to the listener on the family's address of returnAddrs
+		family byte
+		port   uint16
+	}
+	redirectTo struct{ port uint16 }
+	// noteAnswer puts the packet's addresses and ports into that set, or keeps
+	// them there; with the ends changed, those of what would answer it.
+	noteAnswer struct {
+		family  byte
+		changed bool
+	}
 	noTrack     struct{} // before the connection tracker: it makes no entry
 	countIn     struct{ name string }
 	verdict     string // accept, drop or return
@@ -58,16 +74,24 @@ func (t cgroupIs) nft() string {
 	path := strings.Trim(t.path, "/")
 	return fmt.Sprintf("socket cgroupv2 level %d %q", cgroupLevel(path), path)
 }
-func (ctNew) nft() string         { return "ct state new" }
-func (ctWithout) nft() string     { return "ct state invalid,new,untracked" }
-func (ctUnderWay) nft() string    { return "ct state established,related" }
-func (ctReply) nft() string       { return "ct direction reply" }
-func (t ctMarkIs) nft() string    { return "ct mark" + maskedMatch(t.mark, t.mask) }
-func (ctLabelIs) nft() string     { return fmt.Sprintf("ct label %d", rememberLabel) }
-func (t setMark) nft() string     { return "meta mark set" + maskedSet("meta mark", t.mark, t.mask) }
-func (t setCtMark) nft() string   { return "ct mark set" + maskedSet("ct mark", t.mark, t.mask) }
-func (setCtLabel) nft() string    { return fmt.Sprintf("ct label set %d", rememberLabel) }
-func (t tproxyTo) nft() string    { return fmt.Sprintf("tproxy to :%d", t.port) }
+func (ctNew) nft() string        { return "ct state new" }
+func (ctWithout) nft() string    { return "ct state invalid,new,untracked" }
+func (ctUnderWay) nft() string   { return "ct state established,related" }
+func (ctReply) nft() string      { return "ct direction reply" }
+func (ctOriginal) nft() string   { return "ct direction original" }
+func (t ctMarkIs) nft() string   { return "ct mark" + maskedMatch(t.mark, t.mask) }
+func (t ctLabelIs) nft() string  { return fmt.Sprintf("ct label %d", t.label) }
+func (t setMark) nft() string    { return "meta mark set" + maskedSet("meta mark", t.mark, t.mask) }
+func (t setCtMark) nft() string  { return "ct mark set" + maskedSet("ct mark", t.mark, t.mask) }
+func (t setCtLabel) nft() string { return fmt.Sprintf("ct label set %d", t.label) }
+func (t setZone) nft() string    { return fmt.Sprintf("ct zone set %d", t.zone) }
+func (t tproxyTo) nft() string   { return fmt.Sprintf("tproxy to :%d", t.port) }
+func (t tproxyAt) nft() string {
+	if t.family == familyIPv6 {
+		return fmt.Sprintf("tproxy ip6 to [%s]:%d", returnAddrs[t.family], t.port)
+	}
+	return fmt.Sprintf("tproxy ip to %s:%d", returnAddrs[t.family], t.port)
+}
 func (t redirectTo) nft() string  { return fmt.Sprintf("redirect to :%d", t.port) }
 func (noTrack) nft() string       { return "notrack" }
 func (t countIn) nft() string     { return "counter name " + t.name }
@@ -75,6 +99,26 @@ func (t verdict) nft() string     { return string(t) }
 func (t jump) nft() string        { return "jump " + string(t) }
 func (t goTo) nft() string        { return "goto " + string(t) }
 func (t commentTerm) nft() string { return fmt.Sprintf("comment %q", string(t)) }
+
+func (t answersIn) nft() string {
+	return flowText(t.family, "saddr", "sport", "daddr", "dport") + " @" + answersSet(t.family)
+}
+func (t noteAnswer) nft() string {
+	flow := flowText(t.family, "saddr", "sport", "daddr", "dport")
+	if t.changed {
+		flow = flowText(t.family, "daddr", "dport", "saddr", "sport")
+	}
+	return fmt.Sprintf("update @%s { %s }", answersSet(t.family), flow)
+}
+
+// flowText is a UDP packet's addresses and ports.
+func flowText(family byte, addr, port, peer, peerPort string) string {
+	header := "ip"
+	if family == familyIPv6 {
+		header = "ip6"
+	}
+	return fmt.Sprintf("%[1]s %[2]s . udp %[3]s . %[1]s %[4]s . udp %[5]s", header, addr, port, peer, peerPort)
+}
 
 func maskedMatch(mark, mask uint32) string {
 	if mask == allBits {

@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkNoTrack,
+		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
 	} {
 		if err := check(s); err != nil {
 			return err

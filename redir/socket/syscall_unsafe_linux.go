@@ -87,6 +87,16 @@ func SYNTOS(fd int) uint8 {
 	return tosOf(b[:min(int(size), len(b))])
 }
 
+// Receive is recv(2) of a socket, with flags beside MSG_DONTWAIT.
+func Receive(fd int, b []byte, flags int) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		uintptr(unix.MSG_DONTWAIT|flags), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // New is socket(2) with the domain's own protocol for kind.
 func New(domain, kind int) (int, syscall.Errno) {
 	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(domain), uintptr(kind), 0)

@@ -48,9 +48,13 @@ func (c *conn) close() {
 		return
 	}
 	w := c.w
-	dialing := c.state == dialing
+	was := c.state
 	w.conns.remove(c)
-	c.of.Disconnect(dialing)
+	if was == awaiting {
+		c.of.Release()
+	} else {
+		c.of.Disconnect(was == dialing)
+	}
 	w.r.Cancel(&c.timer)
 	c.relay.Release()
 	c.closeEnd(&c.client)

@@ -15,10 +15,14 @@ type connState uint8
 
 const (
 	dialing   connState = iota // upstream's handshake is under way
+	awaiting                   // a front's header is
 	relaying                   // bytes move
 	lingering                  // one side failed; the other is reset once it has what was sent to it
 	closed
 )
+
+// begins reports whether there is no upstream yet.
+func (s connState) begins() bool { return s == dialing || s == awaiting }
 
 // interest is what both ends ask of the reactor, once.
 const interest = loop.Readable | loop.Writable | loop.ReadHangup | loop.Urgent
@@ -32,7 +36,7 @@ type conn struct {
 	upstream end
 	relay    splice.Relay
 	timer    loop.Timer
-	active   int64         // ns of Reactor.Now at the last edge; while dialing, at its begin
+	active   int64         // ns of Reactor.Now at the last edge; before there was one, when the dial or the wait for a header began
 	of       *admit.Client // whose it is, which holds it and its dial
 	dest     socket.Endpoint
 	port     uint16 // the client's
@@ -40,9 +44,15 @@ type conn struct {
 	state    connState
 	armedFor limit
 	traits   traits
-	linger   *linger // while lingering
+	extra    *extra // nil: none
 
 	prev, next *conn
+}
+
+// extra is what few conns need, so that the others need no room for it.
+type extra struct {
+	linger  linger          // while lingering
+	reached socket.Endpoint // while dialing: what a front's client connected to, by the header
 }
 
 // traits are what is true of a conn: a bit each, since a conn has no byte to
@@ -89,8 +99,12 @@ func (e *end) Ready(ev loop.Events) {
 	if c.state == closed {
 		return
 	}
-	if c.state == dialing {
+	switch c.state {
+	case dialing:
 		c.dialEdge(e, ev)
+		return
+	case awaiting:
+		c.awaitEdge(ev)
 		return
 	}
 	if ev != 0 {

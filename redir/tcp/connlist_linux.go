@@ -4,7 +4,7 @@ package tcp
 // yet, and the others. It keeps some of those that ended for the next ones: with
 // nothing to collect, the garbage collector hardly runs.
 type connList struct {
-	dialing chain // in the order in which they were accepted
+	dialing chain // in the order in which they began to, or to await a header
 	running chain // as scan has left it
 	spare   *conn // linked by next
 	kept    int   // spares
@@ -40,9 +40,16 @@ func (l *connList) run(c *conn) {
 	l.running.push(c)
 }
 
+// dial notes that c, which was awaiting a header, dials from now on.
+func (l *connList) dial(c *conn) {
+	l.dialing.take(c)
+	c.state = dialing
+	l.dialing.push(c)
+}
+
 // remove takes a conn away, and makes it closed.
 func (l *connList) remove(c *conn) {
-	if c.state == dialing {
+	if c.state.begins() {
 		l.dialing.take(c)
 	} else {
 		l.running.take(c)

@@ -29,16 +29,9 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		socket.Reset(fd)
 		return
 	}
-	cause := w.shared.admission.Check(dest)
+	at, cause := l.dialAt(dest, from.Addr())
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
 		cause = count.RefusedOwnUpstream
-	}
-	var bears netip.AddrPort
-	if cause == 0 {
-		var borne bool
-		if bears, borne = w.sourceOf(in, from, dest); !borne {
-			cause = w.fallBack(in, from, dest)
-		}
 	}
 	if cause != 0 {
 		w.counters.Add(cause, 1)
@@ -47,17 +40,28 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		socket.Reset(fd)
 		return
 	}
-	of := l.account(from, dest)
+	front := w.set.isFront(from.Addr())
+	of := l.hold(from, at, front)
 	if of == nil {
 		socket.Reset(fd)
 		return
 	}
+	upstreamFD, errno := l.upstreamFor(at)
+	if errno != 0 {
+		w.counters.Add(count.FailedNoResource, 1)
+		if front {
+			of.Release()
+		} else {
+			of.Disconnect(true)
+		}
+		socket.Reset(fd)
+		return
+	}
 	c := w.conns.add()
-	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(dest), w.r.Now()
+	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(at), w.r.Now()
 	c.tos = l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
-	c.upstream = end{conn: c, fd: l.spare}
-	l.spare = -1
+	c.upstream = end{conn: c, fd: upstreamFD}
 	w.shared.conns.Add(1)
 	w.shared.admission.Opened(c.upstream.fd)
 	w.counters.Add(count.ConnsAccepted, 1)
@@ -65,13 +69,18 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		c.fail(count.FailedNoResource, err)
 		return
 	}
-	c.dial(dest, bears)
+	c.relay.Start(w.workspace, fd, upstreamFD)
+	if front {
+		c.await()
+		return
+	}
+	c.dial(at)
 }
 
-// dial starts the handshake with dest, from a source that sourceOf has chosen.
-func (c *conn) dial(dest, from netip.AddrPort) {
-	if err := c.connect(dest, from); err != nil {
-		c.fail(upstream.CauseOf(err), err)
+// dial starts the handshake with dest.
+func (c *conn) dial(dest netip.AddrPort) {
+	if cause, err := c.connect(dest); cause != 0 {
+		c.dialFailed(cause, err)
 		return
 	}
 	fd := c.upstream.fd
@@ -79,8 +88,7 @@ func (c *conn) dial(dest, from netip.AddrPort) {
 		c.fail(count.FailedNoResource, err)
 		return
 	}
-	c.relay.Start(c.w.workspace, c.client.fd, fd)
-	c.arm(connectLimit)
+	c.armDial()
 }
 
 // dialEdge waits for the upstream's handshake to end. The client's edges are
@@ -102,7 +110,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 			c.abort() // it did accept, and then reset
 			return
 		default:
-			c.fail(upstream.CauseOf(errno), errno)
+			c.dialFailed(upstream.CauseOf(errno), errno)
 			return
 		}
 	}
@@ -115,6 +123,7 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	}
 	c.arm(idleLimit)
 	c.relay.Notify(upstreamSide, splice.Events(ev))
+	c.introduce()
 	c.pump()
 	if c.state == relaying && c.relay.Moved(clientSide) == 0 {
 		upstream.AckNow(e.fd)

@@ -1,6 +1,6 @@
 // Package tcp carries diverted TCP connections: one Worker on each reactor.
 //
-//	listener ── accept ──► start: destination, admission ──► dial ──► relay ──► close
+//	listener ── accept ──► start: destination, admission ──► [await] ──► dial ──► relay ──► close
 //	                          │                               │         │
 //	                          └─ refused: RST          failed: RST      ├─ a side failed: linger, then RST
 //	                                                                    └─ a limit has passed: RST
@@ -8,9 +8,12 @@
 //	accept   takes connections from the kernel's queue, a share at a time
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
+//	await    reads the PROXY header that a front begins with
 //	source   whose address and port the upstream bears
 //	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream
+//	proxy    says the PROXY header to destinations that want one
+//	forward  finds where a forward leads, and goes on with its next address
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
 //	guard    watches a conn that has lived for a while for peers that vanish
@@ -25,6 +28,8 @@
 //   - conn: a TCP connection and its upstream, from accept to close.
 //   - end: one of a conn's two sockets.
 //   - listener: one worker's socket of an inbound.
+//   - front: a peer that begins its connections with a PROXY header, which says
+//     who the client is.
 //   - spare: a socket that the next connection's upstream will be.
 //   - give way: to be ended for the sake of others; see scarce_linux.go for the
 //     order.

@@ -13,6 +13,7 @@ type limit uint8
 
 const (
 	noLimit limit = iota
+	headerLimit
 	connectLimit
 	idleLimit
 	halfCloseLimit
@@ -35,12 +36,14 @@ func (c *conn) arm(l limit) {
 
 func (c *conn) allowed(l limit) time.Duration {
 	switch l {
+	case headerLimit:
+		return headerPatience
 	case connectLimit:
 		return c.w.set.ConnectTimeout
 	case halfCloseLimit:
 		return c.w.set.HalfCloseTimeout
 	case lingerLimit:
-		return c.linger.pause
+		return c.extra.linger.pause
 	}
 	return c.w.set.IdleTimeout
 }
@@ -62,8 +65,11 @@ func (c *conn) Expired(now int64) {
 	case lingerLimit:
 		c.lingerLook(now)
 		return
+	case headerLimit:
+		c.refuseHeader(count.RefusedProxyLate, errHeaderLate)
+		return
 	case connectLimit:
-		c.fail(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
+		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
 		return
 	}
 	if left := c.active + int64(c.allowed(c.armedFor)) - now; left > 0 {

@@ -33,13 +33,13 @@ func (c *conn) breakOff(failed *end) {
 	}
 	c.closeEnd(failed)
 	c.state = lingering
-	c.linger = &linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}
+	c.extra = &extra{linger: linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}}
 	c.lingerLook(c.w.r.Now())
 }
 
 // lingerEdge ends the wait when the other side fails too.
 func (c *conn) lingerEdge(ev loop.Events) {
-	if ev&(loop.Error|loop.Hangup) != 0 && socket.HasFailed(c.linger.rest.fd) {
+	if ev&(loop.Error|loop.Hangup) != 0 && socket.HasFailed(c.extra.linger.rest.fd) {
 		c.abort()
 	}
 }
@@ -49,13 +49,13 @@ func (c *conn) lingerEdge(ev loop.Events) {
 // that was itself reset never empties, and the edge of that may have come
 // before the wait began.
 func (c *conn) lingerLook(now int64) {
-	fd := c.linger.rest.fd
+	fd := c.extra.linger.rest.fd
 	unsent, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
-	if err != nil || unsent == 0 || socket.HasFailed(fd) || now-c.linger.since > int64(c.w.set.HalfCloseTimeout) {
+	if err != nil || unsent == 0 || socket.HasFailed(fd) || now-c.extra.linger.since > int64(c.w.set.HalfCloseTimeout) {
 		c.abort()
 		return
 	}
 	c.armedFor = lingerLimit
-	c.w.r.Arm(&c.timer, c, c.linger.pause)
-	c.linger.pause = min(2*c.linger.pause, lingerMost)
+	c.w.r.Arm(&c.timer, c, c.extra.linger.pause)
+	c.extra.linger.pause = min(2*c.extra.linger.pause, lingerMost)
 }

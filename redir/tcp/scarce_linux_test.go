@@ -81,7 +81,7 @@ func TestWhatGivesWay(t *testing.T) {
 	w.addConn(t, idleFloor-1, true)
 	ended := w.addConn(t, endedFloor+1, true)
 	ended.state = lingering
-	ended.linger = &linger{rest: &ended.client}
+	ended.extra = &extra{linger: linger{rest: &ended.client}}
 	longest := w.addConn(t, idleFloor+3, true)
 	dial := w.addConn(t, dialFloor+5, false)
 	w.addConn(t, dialFloor-1, false)

@@ -19,41 +19,32 @@ var errNotBorne = errors.New("the server's replies to the client would not come 
 // own would be (admit.Self): what a listener answers goes to the client, which
 // resets it, and the handshake of neither ends.
 
-// sourceOf is what the upstream of a client bears towards dest: invalid for what
-// the routes choose. borne is false where it should be the client's address and
-// cannot.
-func (w *Worker) sourceOf(in *inbound.Inbound, client, dest netip.AddrPort) (from netip.AddrPort, borne bool) {
-	s := &in.Path.Source
+// sourceOf is what the upstream of c bears towards dest: invalid for what the
+// routes choose. borne is false where it should be the client's address and cannot.
+func (c *conn) sourceOf(dest netip.AddrPort) (from netip.AddrPort, borne bool) {
+	s := &c.in.Path.Source
 	switch {
 	case s.Kind == source.Address:
 		return s.For(dest), true // of its family
 	case !s.OfClients():
 		return netip.AddrPort{}, true
-	case !w.shared.admission.MayBear(client.Addr(), dest.Addr()):
+	case !c.w.shared.admission.MayBear(c.of.Addr(), dest.Addr()):
 		return netip.AddrPort{}, false
 	}
-	return s.For(client), true
+	return s.For(c.from()), true
 }
 
-// fallBack counts a client whose address is not borne, and returns the cause to
-// refuse it, or 0 for the gateway's source.
-func (w *Worker) fallBack(in *inbound.Inbound, client, dest netip.AddrPort) count.Counter {
-	if w.set.RequireSource {
-		return count.RefusedSource
+// connect begins the handshake of c's upstream with dest. Its socket may be another
+// afterwards. The cause is 0, or that of the error.
+func (c *conn) connect(dest netip.AddrPort) (count.Counter, error) {
+	from, borne := c.sourceOf(dest)
+	if !borne {
+		if c.w.set.RequireSource {
+			return count.RefusedSource, errNotBorne
+		}
+		c.fallBack(dest)
 	}
-	w.counters.Add(count.SourceFallback, 1)
-	if e := w.log.Warn(count.SourceFallback, w.r.Now()); e != nil {
-		e.Str("inbound", in.Tag).Stringer("client", client).Stringer("dest", dest).Err(errNotBorne).
-			Msg("the gateway's own source is taken instead of the client's")
-	}
-	return 0
-}
-
-// connect begins the handshake of c's upstream with dest, from a source that
-// sourceOf has chosen. Its socket may be another afterwards.
-func (c *conn) connect(dest, from netip.AddrPort) error {
-	w := c.w
-	d := upstream.Dial{Path: &c.in.Path, From: from, TOS: c.tos, Ports: w.shared.Ports()}
+	d := upstream.Dial{Path: &c.in.Path, From: from, TOS: c.tos, Ports: c.w.shared.Ports()}
 	if c.in.Kind == inbound.Redirect {
 		// With the client's own port, the SYN would be one of the connection that
 		// REDIRECT has rewritten, and be rewritten too.
@@ -62,12 +53,25 @@ func (c *conn) connect(dest, from netip.AddrPort) error {
 	fd, kept, err := d.Connect(c.upstream.fd, dest)
 	if fd != c.upstream.fd {
 		c.upstream.fd = fd
-		w.shared.admission.Opened(fd)
+		c.w.shared.admission.Opened(fd)
+		c.relay.Replace(upstreamSide, fd)
 	}
-	if err == nil && !kept {
-		w.counters.Add(count.SourcePortOther, 1)
+	if err != nil {
+		return upstream.CauseOf(err), err
 	}
-	return err
+	if !kept {
+		c.w.counters.Add(count.SourcePortOther, 1)
+	}
+	return 0, nil
+}
+
+// fallBack counts and logs that the gateway's source is taken.
+func (c *conn) fallBack(dest netip.AddrPort) {
+	c.w.counters.Add(count.SourceFallback, 1)
+	if e := c.w.log.Warn(count.SourceFallback, c.w.r.Now()); e != nil {
+		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", dest).Err(errNotBorne).
+			Msg("the gateway's own source is taken instead of the client's")
+	}
 }
 
 // source is what the upstream of c bears, for logs: "" where the routes chose it.

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -25,6 +27,9 @@ type Settings struct {
 	// them what they have.
 	ClientCongestion string
 	RequireSource    bool // refuse a client that cannot have the source that it should
+	// Fronts are who begins connections with a PROXY header.
+	Fronts []netip.Prefix
+	Ports  *portmap.Map // at which diverted connections are dialled
 }
 
 // Shared is what all workers see.
@@ -101,6 +106,7 @@ type Worker struct {
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
 	stalled   atomic.Int64
+	header    [mostHeader]byte // where one is read or written; holds nothing between two edges
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -153,12 +159,12 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 	}
 }
 
-// Refuse serves what is queued and refuses what comes later: listeners of TPROXY
+// Refuse serves what is queued and refuses what comes later: transparent listeners
 // reset it, unless forward leaves it to the kernel; others are closed, upon which
 // the kernel resets.
 func (w *Worker) Refuse(forward bool) {
 	for _, l := range w.listeners {
-		if forward || l.in.Kind != inbound.TProxy {
+		if forward || !l.in.IsTransparent() {
 			l.finish()
 		} else {
 			l.refuse()

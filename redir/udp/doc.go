@@ -10,6 +10,7 @@
 //	to_upstream  groups what clients sent by flow, and sends it
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	flow         opens a session, within the bounds of its client
+//	view         how a flow's remotes look to its client: of a forward, of a mapped port
 //	gate         bounds the sessions that are opened while a listener is behind
 //	echo         damps two services that answer each other
 //	timeout      how long one may be idle: a lookup less

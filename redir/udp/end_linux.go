@@ -16,7 +16,7 @@ const (
 	expiryGrain = 20 * time.Millisecond
 )
 
-// evictOne ends the session that would make room in a full table.
+// evictOne ends the session with a socket that would make room in a full table.
 func (w *Worker) evictOne() {
 	if e := w.shared.flows.Evict(w.r.Now()); e != nil {
 		w.evict(e)
@@ -35,6 +35,9 @@ func (w *Worker) end(e *nat.Entry[*flow]) {
 	w.counters.Add(count.FlowsClosed, 1)
 	f := e.Value
 	f.of.End()
+	if f.isSourced() {
+		return
+	}
 	owner := f.owner
 	if owner == w {
 		f.retire(w)
@@ -89,7 +92,10 @@ func (w *Worker) expireBy(at int64) {
 // Expired ends the flows that have been idle for their timeout. When none is
 // left, neither are the buffers.
 func (w *Worker) Expired(now int64) {
-	next := w.shared.flows.Expire(now, endsPerLook, w.end)
+	next := int64(math.MaxInt64)
+	for _, table := range w.shared.tables() {
+		next = min(next, table.Expire(now, endsPerLook, w.end))
+	}
 	if next != math.MaxInt64 {
 		w.expireBy(next)
 		return

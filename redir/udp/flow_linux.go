@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
+	"unique"
 
 	"golang.org/x/sys/unix"
 
@@ -34,16 +35,25 @@ const (
 // remote sees and may write to (RFC 4787, REQ-1 and REQ-8). The worker that
 // made it receives from it; any worker may send on it in a turn in which it
 // found it in the table.
+//
+// One that bears its client's address has none: remotes see the client's port,
+// any worker sends by an outlet of its own, and replies come to any worker's
+// return listener.
 type flow struct {
 	owner *Worker
-	fd    int
+	fd    int // -1: none
 	id    uint32
 	key   nat.Key
+	scope uint32        // interface index of a link-local client, else 0
+	view  *view         // how its client sees its remotes; nil: as they are
 	of    *admit.Client // who holds it
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
 	other atomic.Bool // has written elsewhere than to a lookup's port
 	echo  echoMeter
+
+	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
+	unseen bool                         // the kernel forwards its replies, past us
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
@@ -51,15 +61,18 @@ type flow struct {
 	closed bool
 }
 
+func (f *flow) isSourced() bool { return f.fd < 0 }
+
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
 // errManyEnding says why a datagram was dropped though a session could have been
 // ended for it.
 var errManyEnding = errors.New("sessions end faster than their sockets can be closed")
 
-// open makes the flow of a client that has none. It returns nil when there is
-// nothing to make it of, or the client is sluice itself.
-func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+// open makes the flow of a client that has none and writes to to, which bears its
+// address or has a socket. It returns nil when there is nothing to make it of, or
+// the client is sluice itself.
+func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort, bears bool) *nat.Entry[*flow] {
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
@@ -67,6 +80,16 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	if w.shared.short.Load() {
 		w.refuse(count.RefusedPressure, in, m)
 		return nil
+	}
+	switch {
+	case bears:
+		return w.openSourced(key, in, m, to)
+	case in.Path.Source.OfClients():
+		if w.set.RequireSource {
+			w.refuse(count.RefusedSource, in, m)
+			return nil
+		}
+		w.counters.Add(count.SourceFallback, 1)
 	}
 	if w.endingAreMany() {
 		w.counters.Add(count.DroppedNoSession, 1)
@@ -77,31 +100,20 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(m.Source.Addr(), &in.Path)
+	fd, errno := w.upstreamSocket(to.Addr(), &in.Path)
 	if errno != 0 {
 		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	w.lastFlow++
-	f := &flow{owner: w, fd: fd, id: w.lastFlow, key: key, of: of}
-	if w.noRuns {
-		f.gso.Disable()
-	}
-	f.other.Store(!asksAt(m.Dest))
-	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
-	e, victim, inserted := w.shared.flows.Insert(key, f, now, timeouts)
-	if victim != nil {
-		w.evict(victim)
-	}
+	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to)}
+	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
 		unix.Close(fd)
 		return e
 	}
-	f.entry = e
-	w.counters.Add(count.FlowsOpened, 1)
 	if err := w.r.Add(fd, loop.Readable, f); err != nil {
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, err)
 		if w.shared.flows.Remove(e) {
@@ -109,8 +121,30 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 		}
 		return nil
 	}
-	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e
+}
+
+// insert puts f into its table, where there may be another of its client's
+// already, which then is e.
+func (w *Worker) insert(f *flow, in *inbound.Inbound, m *loop.Received) (e *nat.Entry[*flow], inserted bool) {
+	w.lastFlow++
+	f.id = w.lastFlow
+	if w.noRuns {
+		f.gso.Disable()
+	}
+	f.other.Store(!f.asks(m.Dest))
+	now, timeouts := w.r.Now(), timeoutsOf(in, !f.other.Load())
+	e, victim, inserted := w.shared.table(f).Insert(f.key, f, now, timeouts)
+	if victim != nil {
+		w.evict(victim)
+	}
+	if !inserted {
+		return e, false
+	}
+	f.entry = e
+	w.counters.Add(count.FlowsOpened, 1)
+	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
+	return e, true
 }
 
 // account takes a session for a client. Where the client has as many as it may,
@@ -118,7 +152,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.E
 func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *admit.Client {
 	of, refusal := w.shared.clients.Open(m.Source.Addr())
 	for tries := 0; of == nil && tries < mostReplaced; tries++ {
-		e := w.shared.flows.EvictOf(key, w.r.Now())
+		e := w.evictOf(key)
 		if e == nil {
 			break
 		}
@@ -138,16 +172,29 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 	return nil
 }
 
-// upstreamSocket makes a socket of the client's family. When fds have run out
+// evictOf ends a session of a client's for another one, of whichever table.
+func (w *Worker) evictOf(key nat.Key) (e *nat.Entry[*flow]) {
+	for _, table := range w.shared.tables() {
+		if e = table.EvictOf(key, w.r.Now()); e != nil {
+			break
+		}
+	}
+	return e
+}
+
+// upstreamSocket makes a socket of the destination's family. When fds have run out
 // it gives up a write-back socket for it, and a session for the
-// next.
-func (w *Worker) upstreamSocket(client netip.Addr, path *upstream.Path) (int, syscall.Errno) {
-	fd, errno := upstream.Datagram(client, path, w.set.ICMP)
+// next; when ports have, which only a socket with an address takes at once, a
+// session too.
+func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, syscall.Errno) {
+	fd, errno := upstream.Datagram(dest, path, w.set.ICMP)
 	switch errno {
+	case unix.EADDRINUSE:
+		w.evictOne()
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
-		if w.toClient.giveUpOne() {
-			fd, errno = upstream.Datagram(client, path, w.set.ICMP)
+		if w.toClient.writeBacks.giveUpOne() {
+			fd, errno = upstream.Datagram(dest, path, w.set.ICMP)
 		}
 	}
 	if errno == 0 {

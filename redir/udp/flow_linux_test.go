@@ -162,7 +162,7 @@ func entryFor(id uint32) *nat.Entry[*flow] { return &nat.Entry[*flow]{Value: &fl
 // TestGroupsKeepOrder appends slots of flows whose ids collide.
 func TestGroupsKeepOrder(t *testing.T) {
 	var q upstreamQueue
-	if err := q.init(8); err != nil {
+	if err := q.init(&Worker{shared: &Shared{batch: 8}}); err != nil {
 		t.Fatal(err)
 	}
 	defer q.slots.Close()

@@ -154,15 +154,33 @@ func (m *messenger) passOn(f *flow) {
 			return
 		}
 		dest, ok := addrPortOf(to)
-		if e, said := parseError(m.control[:controlled]); ok && said && m.w.set.ICMP {
-			m.tell(f, dest, e, m.data[:n])
+		e, said := parseError(m.control[:controlled])
+		if ok && said && m.w.set.ICMP {
+			m.tellOf(f, dest, e, m.data[:n])
+		}
+		if said && e.IsUnreachable() {
+			m.w.failed(f.entry)
 		}
 	}
 }
 
-// tell sends the client of f the error e about what it sent to dest.
-func (m *messenger) tell(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
+// tellOf tells the client of f about what was sent to dest for it. Errors of the
+// other family have no words for it.
+func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload []byte) {
 	client := f.client()
+	if dest.Addr().Is4() != client.Addr().Is4() {
+		m.w.counters.Add(count.ICMPSuppressed, 1)
+		return
+	}
+	if f.view != nil {
+		e.Offender = f.view.offender(e.Offender)
+		dest, _ = f.view.back(dest)
+	}
+	m.tell(client, f.scope, dest, e, payload)
+}
+
+// tell sends a client (with its scope) the error e about what it sent to dest.
+func (m *messenger) tell(client netip.AddrPort, scope uint32, dest netip.AddrPort, e icmp.Error, payload []byte) {
 	fd := m.v6
 	if client.Addr().Is4() {
 		fd = m.v4
@@ -171,7 +189,7 @@ func (m *messenger) tell(f *flow, dest netip.AddrPort, e icmp.Error, payload []b
 		m.w.counters.Add(count.ICMPSuppressed, 1)
 		return
 	}
-	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: f.key.Scope(), Source: e.Offender}
+	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: scope, Source: e.Offender}
 	if !m.w.out.PushPrefixed(&packet, icmp.Append(m.message[:0], e, client, dest, payload), nil) {
 		return
 	}

@@ -1,8 +1,6 @@
 package udp
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
@@ -10,6 +8,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // listenerBuffer is the receive buffer of a listener, in bytes: the kernel
@@ -24,30 +23,42 @@ type listener struct {
 	backlog backlog
 }
 
-// Listen takes over a bound transparent socket of in. On error fd stays the
+// Listen takes over a bound socket of in. On error fd stays the
 // caller's.
 func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		return os.NewSyscallError("getsockname", err)
-	}
-	original := socket.Option{Name: "IP_RECVORIGDSTADDR", Level: unix.SOL_IP, Opt: unix.IP_RECVORIGDSTADDR, Value: 1}
-	if _, ok := sa.(*unix.SockaddrInet6); ok {
-		original = socket.Option{Name: "IPV6_RECVORIGDSTADDR", Level: unix.SOL_IPV6, Opt: unix.IPV6_RECVORIGDSTADDR, Value: 1}
-	}
-	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
+	if err := prepareListener(fd, listenerBuffer, in); err != nil {
 		return err
 	}
 	if err := w.icmp.open(); err != nil {
 		return err
 	}
-	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
-	socket.SetReceiveBuffer(fd, listenerBuffer)
 	l := &listener{w: w, in: in, fd: fd}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
+	return nil
+}
+
+// prepareListener has a bound socket tell where datagrams were going, and take
+// runs.
+func prepareListener(fd, buffer int, in *inbound.Inbound) error {
+	addr, err := socket.LocalAddr(fd)
+	if err != nil {
+		return err
+	}
+	original := socket.Option{Name: "IP_RECVORIGDSTADDR", Level: unix.SOL_IP, Opt: unix.IP_RECVORIGDSTADDR, Value: 1}
+	if addr.Addr().Is6() {
+		original = socket.Option{Name: "IPV6_RECVORIGDSTADDR", Level: unix.SOL_IPV6, Opt: unix.IPV6_RECVORIGDSTADDR, Value: 1}
+	}
+	if err := socket.SetOptions(fd, []socket.Option{original}); err != nil {
+		return err
+	}
+	unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) // Linux 5.0; without it, datagrams come singly
+	socket.SetReceiveBuffer(fd, buffer)
+	if in.Path.TOS.Copy {
+		upstream.ReportTOS(fd, addr.Addr().Is6(), true)
+	}
 	return nil
 }
 
@@ -66,18 +77,30 @@ func (w *Worker) Unlisten(in *inbound.Inbound) {
 	w.listeners = kept
 }
 
-// FinishListening closes all listeners. Flows go on.
+// FinishListening closes all listeners, for a process that has a copy of each.
+// Flows go on, but for those that have no socket: their replies come to that
+// process.
 func (w *Worker) FinishListening() {
 	for _, l := range w.listeners {
 		l.Ready(0) // what waits in the queue would be lost by the close
 		l.close()
 	}
 	w.listeners = nil
+	for _, l := range w.returns {
+		l.Ready(0)
+		l.close()
+	}
+	w.returns = nil
+	w.endSourced()
 }
 
-// Listeners are the fds of those that are open.
+// Listeners are the fds of those that are open, to be shown to another process.
 func (w *Worker) Listeners() (fds []int) {
 	for _, l := range w.listeners {
+		fds = append(fds, l.fd)
+	}
+	for _, l := range w.returns {
+		l.share()
 		fds = append(fds, l.fd)
 	}
 	return fds
@@ -135,20 +158,25 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 	case m.Source.Port() == 0:
 		w.refuse(count.RefusedPortZero, in, m)
 	default:
-		if m.Dest != q.lastDest {
-			q.lastDest, q.lastVerdict = m.Dest, w.shared.admission.Check(m.Dest)
+		if m.Dest != q.lastDest || in != q.lastDestIn {
+			q.lastDest, q.lastDestIn = m.Dest, in
+			q.lastVerdict, q.lastVariant = w.admits(in, m.Dest), w.variant(in, m.Dest)
 		}
 		if q.lastVerdict != 0 {
 			w.refuse(q.lastVerdict, in, m)
 		} else if e := w.entryOf(in, m); e != nil {
-			if f := e.Value; !f.other.Load() && !asksAt(m.Dest) && f.other.CompareAndSwap(false, true) {
-				w.shared.flows.SetTimeouts(e, timeoutsOf(in, false))
+			if f := e.Value; !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
+				w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
 			}
-			if echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
+			if e.Value.echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
 				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 				return
 			}
-			q.append(e, slot)
+			if e.Value.isSourced() {
+				w.takeToOutlet(e.Value, slot)
+			} else {
+				q.append(e, slot)
+			}
 		}
 	}
 }
@@ -164,25 +192,35 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 // that fails, or too many are opened already.
 func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	q := &w.toUpstream
-	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && m.SourceScope == q.lastScope {
+	scope := m.SourceScope ^ q.lastVariant
+	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && scope == q.lastScope {
 		return q.lastEntry
 	}
-	key := nat.KeyOf(m.Source, m.SourceScope, in.ID)
-	e := w.shared.flows.Lookup(key)
+	key := nat.KeyOf(m.Source, scope, in.ID)
+	e := w.lookup(key, in)
 	if e != nil {
 		// At once, and before it is used: an entry that expires in this turn
 		// would take the reply with it.
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		if !w.gate.admits(w.r.Now()) {
+		to, cause := w.leadsTo(in, m)
+		if cause != 0 {
+			w.refuse(cause, in, m)
+			return nil
+		}
+		bears := w.bears(in, m, to.Addr())
+		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
 			w.counters.Add(count.DroppedFlood, 1)
 			return nil
 		}
-		if e = w.open(key, in, m); e == nil {
+		if e = w.open(key, in, m, to, bears); e == nil {
 			return nil
 		}
 	}
-	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, m.SourceScope, e
+	if e.Value.unseen {
+		e.TouchReply(w.r.Now())
+	}
+	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, scope, e
 	return e
 }

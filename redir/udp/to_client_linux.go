@@ -12,43 +12,34 @@ import (
 // can write to the client.
 var errOtherFamily = errors.New("the remote is of another address family than the client")
 
+// errStranger says that a datagram has come to a forward's session from elsewhere
+// than where the forward leads.
+var errStranger = errors.New("the forward does not lead there")
+
 // clientQueue holds the replies of this turn, grouped by the write-back socket
 // that will send them.
 type clientQueue struct {
-	writeBacks
-	slots    *loop.RecvBatch
-	messages []loop.Received
-	flows    []*flow // of each slot
-	next     []int32
-	used     int
-	dirty    []*writeBack // those with something to send
+	writeBacks senders
+	slots      *loop.RecvBatch
+	messages   []loop.Received // Dest is the client
+	next       []int32
+	used       int
+	dirty      []*sender // those with something to send
 }
 
 func (q *clientQueue) init(w *Worker) (err error) {
 	n := w.shared.batch
-	q.writeBacks.init(w)
+	q.writeBacks.init(w, senderUse{&w.shared.writeBacks, w.flushBack, w.lostBack, count.WriteBackFallback})
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, n)
-	q.flows = make([]*flow, n)
 	q.next = make([]int32, n)
-	q.dirty = make([]*writeBack, 0, n)
+	q.dirty = make([]*sender, 0, n)
 	return err
 }
 
 func (q *clientQueue) close() {
 	q.writeBacks.closeAll()
 	q.slots.Close()
-}
-
-func (q *clientQueue) append(b *writeBack, slot int32) {
-	q.next[slot] = none
-	if b.head == none {
-		b.head = slot
-		q.dirty = append(q.dirty, b)
-	} else {
-		q.next[b.tail] = slot
-	}
-	b.tail = slot
 }
 
 // Ready receives what remotes wrote to the flow, on its owner's thread. It
@@ -62,6 +53,9 @@ func (f *flow) Ready(ev loop.Events) {
 	if ev&loop.Error != 0 {
 		w.icmp.passOn(f)
 		socket.TakeError(f.fd) // reading it clears it
+		if f.closed {
+			return // it was a forward's, which leads elsewhere too
+		}
 	}
 	q := &w.toClient
 	for {
@@ -72,7 +66,11 @@ func (f *flow) Ready(ev loop.Events) {
 		}
 		q.used += n
 		f.entry.TouchReply(w.r.Now())
+		client := f.client()
 		for i := first; i < q.used; i++ {
+			m := &q.messages[i]
+			q.slots.Message(i, m)
+			m.Dest, m.DestScope = client, f.scope
 			w.takeFromUpstream(f, int32(i))
 		}
 		if n > 1 && !f.bulk {
@@ -92,31 +90,39 @@ func (f *flow) Ready(ev loop.Events) {
 	}
 }
 
-// takeFromUpstream puts what slot has received into the queue of the write-back
-// socket of the remote's port.
+// takeFromUpstream puts what slot has received, for the client that is its Dest,
+// into the queue of the write-back socket of the remote's port. f is its flow; nil
+// where another process has that.
 func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	q := &w.toClient
 	m := &q.messages[slot]
-	q.slots.Message(int(slot), m)
 	if m.Truncated {
 		w.counters.Add(count.DroppedTruncated, 1)
 		return
 	}
-	if m.Source.Addr().Is4() != f.client().Addr().Is4() {
-		w.dropped(count.DroppedWriteBack, 1, f.client(), m.Source, errOtherFamily)
+	if from := m.Source; f != nil && !f.known(m) {
+		w.dropped(count.DroppedStranger, m.Datagrams(), m.Dest, from, errStranger)
+		return
+	}
+	remote, client := m.Source.Addr(), m.Dest.Addr()
+	if remote.Is4() != client.Is4() {
+		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, errOtherFamily)
 		return
 	}
 	if m.Source.Port() == 0 { // nobody can be answered there, and a socket bound to it gets another port
 		w.counters.Add(count.RefusedPortZero, 1)
 		return
 	}
-	b, err := q.writeBacks.get(m.Source, w.icmp.narrow.has(f.client().Addr(), w.r.Now()))
+	b, err := q.writeBacks.get(senderKey{
+		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.icmp.narrow.has(client, w.r.Now()),
+	})
 	if err != nil {
-		w.dropped(count.DroppedWriteBack, 1, f.client(), m.Source, err)
+		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, err)
 		return
 	}
-	q.flows[slot] = f
-	q.append(b, slot)
+	if b.append(q.next, slot) {
+		q.dirty = append(q.dirty, b)
+	}
 }
 
 // flushClient sends the replies, those of each write-back socket by one system
@@ -128,12 +134,11 @@ func (w *Worker) flushClient() {
 		q.dirty[i] = nil
 	}
 	q.dirty = q.dirty[:0]
-	clear(q.flows[:q.used])
 	q.used = 0
 }
 
 // flushBack sends and counts the replies that wait for b.
-func (w *Worker) flushBack(b *writeBack) {
+func (w *Worker) flushBack(b *sender) {
 	if b.head == none {
 		return // closed since
 	}
@@ -147,36 +152,20 @@ func (w *Worker) flushBack(b *writeBack) {
 }
 
 // sendBack sends the replies that wait for b.
-func (w *Worker) sendBack(b *writeBack) (total loop.SendResult) {
+func (w *Worker) sendBack(b *sender) (total loop.SendResult) {
 	q := &w.toClient
 	var e loop.Envelope
-	var last *flow
 	for slot := b.head; slot != none; slot = q.next[slot] {
-		m, f := &q.messages[slot], q.flows[slot]
-		if f != last {
-			last = f
-			e.Dest, e.DestScope = f.client(), f.key.Scope()
-		}
-		e.Source, e.SourceScope = m.Source.Addr(), m.SourceScope
-		if b.raw {
-			w.pushRaw(b, &e, m, &total)
-			continue
-		}
-		rest, whole := w.out.Push(&e, m.Payload, m.Segment, &b.gso)
-		for !whole {
-			w.sendBackNow(b, &total)
-			rest, whole = w.out.Push(&e, rest, m.Segment, &b.gso)
-		}
+		m := &q.messages[slot]
+		e.Dest, e.DestScope = m.Dest, m.DestScope
+		e.Source, e.SourceScope, e.TOS = m.Source.Addr(), m.SourceScope, m.TOS
+		q.writeBacks.push(b, &e, m, &total)
 	}
-	w.sendBackNow(b, &total)
+	q.writeBacks.send(b, &total)
 	return total
 }
 
-func (w *Worker) sendBackNow(b *writeBack, total *loop.SendResult) {
-	sent := w.out.Send(b.fd, &b.gso)
-	total.Datagrams += sent.Datagrams
-	total.Bytes += sent.Bytes
-	if sent.Dropped > 0 {
-		w.dropped(count.DroppedWriteBack, sent.Dropped, sent.Failed.Dest, b.from(sent.Failed.Source), sent.Errno)
-	}
+// lostBack counts replies that could not be sent.
+func (w *Worker) lostBack(b *sender, sent loop.SendResult) {
+	w.dropped(count.DroppedWriteBack, sent.Dropped, sent.Failed.Dest, b.from(sent.Failed.Source), sent.Errno)
 }

@@ -2,6 +2,7 @@ package udp
 
 import (
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +17,9 @@ import (
 // none ends a chain of slots.
 const none = -1
 
-// upstreamQueue holds what clients sent in this turn, grouped by flow so that
-// each flow's datagrams leave by one system call, in their order.
+// upstreamQueue holds what clients sent in this turn, grouped by flow, or by
+// outlet, so that what leaves by one socket does so by one system call, in its
+// order.
 type upstreamQueue struct {
 	slots    *loop.RecvBatch
 	messages []loop.Received // of each slot
@@ -27,10 +29,15 @@ type upstreamQueue struct {
 	groups  []flowGroup
 	groupOf []int32 // by the flow's id: the group that it probably has
 
+	outlets senders
+	dirty   []*sender // outlets with something to send
+
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
 	lastDest    netip.AddrPort
+	lastDestIn  *inbound.Inbound
 	lastVerdict count.Counter
+	lastVariant uint32
 	lastIn      *inbound.Inbound
 	lastSource  netip.AddrPort
 	lastScope   uint32
@@ -43,7 +50,10 @@ type flowGroup struct {
 	head, tail int32
 }
 
-func (q *upstreamQueue) init(n int) (err error) {
+func (q *upstreamQueue) init(w *Worker) (err error) {
+	n := w.shared.batch
+	q.outlets.init(w, senderUse{&w.shared.outlets, w.flushOutlet, w.lostOut, count.OutletFallback})
+	q.dirty = make([]*sender, 0, n)
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, n)
 	q.next = make([]int32, n)
@@ -54,6 +64,11 @@ func (q *upstreamQueue) init(n int) (err error) {
 	}
 	q.groupOf = make([]int32, size)
 	return err
+}
+
+func (q *upstreamQueue) close() {
+	q.outlets.closeAll()
+	q.slots.Close()
 }
 
 // append adds a slot to its flow's group. A flow whose place in groupOf was
@@ -88,11 +103,20 @@ func (w *Worker) flushUpstream() {
 		datagrams += sent.Datagrams
 		bytes += sent.Bytes
 	}
+	for i, b := range q.dirty {
+		w.flushOutlet(b)
+		q.dirty[i] = nil
+	}
+	q.dirty = q.dirty[:0]
+	w.sentUpstream(datagrams, bytes)
+	q.reset()
+}
+
+func (w *Worker) sentUpstream(datagrams, bytes int) {
 	if datagrams > 0 {
 		w.counters.Add(count.DatagramsToUpstream, uint64(datagrams))
 		w.counters.Add(count.UDPBytesToUpstream, uint64(bytes))
 	}
-	q.reset()
 }
 
 // sendUpstream sends a group through its flow's socket.
@@ -101,14 +125,15 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
-		to.Dest, to.DestScope = m.Dest, m.DestScope
+		to.Dest, to.DestScope = f.sentTo(m)
+		to.TOS = m.TOS
 		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
 		for !whole {
-			w.sendOut(f, &total)
+			w.sendOut(g.entry, &total)
 			rest, whole = w.out.Push(&to, rest, m.Segment, &f.gso)
 		}
 	}
-	w.sendOut(f, &total)
+	w.sendOut(g.entry, &total)
 	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
 		socket.SetSendBuffer(f.fd, bulkBuffer)
 	}
@@ -116,21 +141,27 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 }
 
 // sendOut sends what was pushed, and adds what became of it to total.
-func (w *Worker) sendOut(f *flow, total *loop.SendResult) {
+func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
+	f := e.Value
 	sent := w.out.Send(f.fd, &f.gso)
 	total.Datagrams += sent.Datagrams
 	total.Bytes += sent.Bytes
 	if sent.Dropped > 0 {
 		w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
-		switch sent.Errno {
-		case unix.EAGAIN:
-			if !f.hasPort() {
-				w.evictOne()
-			}
-		case unix.ENETUNREACH, unix.EHOSTUNREACH:
-			if w.set.ICMP {
-				w.icmp.tell(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
-			}
+		if sent.Errno == unix.EAGAIN && !f.hasPort() {
+			w.evictOne()
 		}
+		if !isUnreachable(sent.Errno) {
+			return
+		}
+		if w.set.ICMP {
+			w.icmp.tellOf(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
+		}
+		w.failed(e)
 	}
+}
+
+// isUnreachable reports whether a send failed since the gateway has no way there.
+func isUnreachable(errno syscall.Errno) bool {
+	return errno == unix.ENETUNREACH || errno == unix.EHOSTUNREACH
 }

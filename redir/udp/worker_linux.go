@@ -12,6 +12,9 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
+	"sluice/redir/socket"
+	"sluice/redir/upstream"
 )
 
 // Settings is what may change while running. A worker's copy is replaced
@@ -21,31 +24,39 @@ type Settings struct {
 	ICMP bool   // pass ICMP errors about upstream datagrams on to clients
 	// RequireSource refuses a client that cannot have the source that it should.
 	RequireSource bool
+	// Ports are those at which diverted datagrams are sent on.
+	Ports *portmap.Map
 }
 
 // Shared is what all workers see.
 type Shared struct {
 	admission  *admit.Admission
 	clients    *admit.Clients
-	flows      *nat.Table[*flow]
+	flows      *nat.Table[*flow] // those that have a socket
+	sourced    *nat.Table[*flow] // those that bear their client's address
+	origins    atomic.Pointer[[]uint16]
 	batch      int          // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64 // bound of one worker's
+	outlets    atomic.Int64 // likewise
 	ending     atomic.Int64 // bound of sockets whose flow has ended
 	handed     atomic.Int64 // flows that ended and wait for their owner
 	short      atomic.Bool  // memory is
 }
 
-// Bounds are how many sockets there may be.
+// Bounds are how many sessions and sockets there may be.
 type Bounds struct {
-	Flows      int
+	Flows      int // with a socket
+	Sourced    int // without one, which bear their client's address
 	WriteBacks int // of one worker
+	Outlets    int // likewise
 	Ending     int // of flows that have ended, while a worker may still be using them
 }
 
 // NewShared returns what the workers of one server share, with batches of so
 // many datagrams.
 func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
-	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](max(1, b.Flows)), batch: batch}
+	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
+	s.origins.Store(new([]uint16))
 	s.SetBounds(b)
 	return s
 }
@@ -54,6 +65,8 @@ func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) 
 // From any goroutine.
 func (s *Shared) SetBounds(b Bounds) {
 	s.flows.SetMax(max(1, b.Flows))
+	s.sourced.SetMax(max(1, b.Sourced))
+	s.outlets.Store(int64(max(1, b.Outlets)))
 	s.writeBacks.Store(int64(max(1, b.WriteBacks)))
 	s.ending.Store(int64(max(1, b.Ending)))
 }
@@ -63,7 +76,18 @@ func (s *Shared) SetBounds(b Bounds) {
 func (s *Shared) SetShort(short bool) { s.short.Store(short) }
 
 // Flows is how many flows there are now.
-func (s *Shared) Flows() int { return s.flows.Len() }
+func (s *Shared) Flows() int { return s.flows.Len() + s.sourced.Len() }
+
+// tables are both.
+func (s *Shared) tables() [2]*nat.Table[*flow] { return [...]*nat.Table[*flow]{s.flows, s.sourced} }
+
+// table is the one that f belongs to.
+func (s *Shared) table(f *flow) *nat.Table[*flow] {
+	if f.isSourced() {
+		return s.sourced
+	}
+	return s.flows
+}
 
 // Worker is the UDP half of what one reactor owns. All of it is the reactor's
 // own, but for handed, through which other workers give back flows that they
@@ -78,6 +102,7 @@ type Worker struct {
 	self     *admit.Self
 
 	listeners  []*listener
+	returns    []*returnListener
 	gate       gate
 	toUpstream upstreamQueue
 	toClient   clientQueue
@@ -101,7 +126,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 	}
 	w.retireHanded = w.retireAllHanded
 	w.icmp.init(w)
-	if err := w.toUpstream.init(shared.batch); err != nil {
+	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
 	}
 	if err := w.toClient.init(w); err != nil {
@@ -120,9 +145,24 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
 			l.in = to
+			fds = append(fds, l.fd)
+		}
+	}
+	for _, l := range w.returns {
+		if l.in == from {
+			l.in = to
+			fds = append(fds, l.fd)
+		}
+	}
+	if copies := to.Path.TOS.Copy; copies != from.Path.TOS.Copy {
+		for _, fd := range fds {
+			if addr, err := socket.LocalAddr(fd); err == nil {
+				upstream.ReportTOS(fd, addr.Addr().Is6(), copies)
+			}
 		}
 	}
 }
@@ -159,16 +199,21 @@ func (w *Worker) Close() {
 	for _, l := range w.listeners {
 		l.close()
 	}
+	for _, l := range w.returns {
+		l.close()
+	}
 	w.r.Cancel(&w.expiry)
-	w.shared.flows.Range(func(e *nat.Entry[*flow]) bool {
-		if e.Value.owner == w && w.shared.flows.Remove(e) {
-			w.end(e)
-		}
-		return true
-	})
+	for _, table := range w.shared.tables() {
+		table.Range(func(e *nat.Entry[*flow]) bool {
+			if e.Value.owner == w && table.Remove(e) {
+				w.end(e)
+			}
+			return true
+		})
+	}
 	w.toClient.close()
 	w.icmp.close()
-	w.toUpstream.slots.Close()
+	w.toUpstream.close()
 }
 
 // dropped counts and logs datagrams that were lost for a cause.

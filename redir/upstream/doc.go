@@ -8,6 +8,7 @@
 // Glossary:
 //
 //   - upstream: sluice's own socket towards dest.
-//   - path: how upstreams leave: source, mark, device, congestion control.
+//   - path: how upstreams leave: source, mark, device, congestion control; and
+//     whether they begin with a PROXY header.
 //   - mark: SO_MARK of every upstream (socket(7)); 0 sets none.
 package upstream

@@ -3,6 +3,7 @@ package upstream
 import (
 	"fmt"
 
+	"sluice/redir/proxyproto"
 	"sluice/redir/source"
 )
 
@@ -17,6 +18,7 @@ type Path struct {
 	Device     string // SO_BINDTODEVICE: an interface or a VRF; "": wherever the routes lead
 	Congestion string // TCP_CONGESTION; "": the namespace's default
 	TOS        TOS
+	SendProxy  proxyproto.Sending
 }
 
 // Validate finds fault with a Device that no interface can be called.

@@ -91,7 +91,7 @@ func TestWriteBacksAreBounded(t *testing.T) {
 		}
 	}
 	s.on(0, func() {
-		if n := len(s.workers[0].toClient.all); n != bound {
+		if n := len(s.workers[0].toClient.writeBacks.all); n != bound {
 			t.Errorf("%d sockets, the bound is %d", n, bound)
 		}
 	})
@@ -111,7 +111,7 @@ func TestWriteBacksAreGivenBack(t *testing.T) {
 			t.Fatalf("%d sockets, sweep armed %v", len(w.all), w.sweep.Armed())
 		}
 		w.worker.r.Cancel(&w.sweep)
-		w.Expired(s.workers[0].r.Now() + writeBackIdle)
+		w.Expired(s.workers[0].r.Now() + senderIdle)
 		if len(w.all) != 0 || w.sweep.Armed() {
 			t.Errorf("%d sockets are left, sweep armed %v", len(w.all), w.sweep.Armed())
 		}
@@ -134,7 +134,7 @@ func TestWriteBackReceivesNothing(t *testing.T) {
 	client.give(from, []byte("to the address that it bears"))
 	remote.take()
 	s.on(0, func() {
-		for _, b := range s.workers[0].toClient.all {
+		for _, b := range s.workers[0].toClient.writeBacks.all {
 			if socket.HasInput(b.fd) {
 				t.Errorf("the socket of %v received something", b.key)
 			}

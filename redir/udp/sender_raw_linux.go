@@ -8,10 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
-	"sluice/redir/count"
 )
 
-// A raw write-back socket writes the UDP header itself (raw(7)). The kernel
+// A raw sender writes the UDP header itself (raw(7)). The kernel
 // adds the IP header, with the source that the message names, and fragments
 // what is longer than the path's MTU. Bound to a documentation address, it gets
 // no copy of what the machine receives.
@@ -21,25 +20,25 @@ const udpHeaderSize = 8 // bytes: ports, length, checksum (RFC 768)
 // rawHeaders are the UDP headers of the messages that wait in a SendBatch.
 type rawHeaders [][udpHeaderSize]byte
 
-// pushRaw adds the datagrams of m to go as e says, each with a header.
-func (w *Worker) pushRaw(b *writeBack, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
-	client := e.Dest
+// pushRaw is push for a raw sender: each datagram has a header.
+func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
+	w, dest := p.worker, e.Dest
 	packet := *e
 	// The port of a raw socket's address is 0: rawv6_sendmsg takes another one
 	// for the protocol.
-	packet.Dest = netip.AddrPortFrom(client.Addr(), 0)
+	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; ; {
 		part := rest[:min(m.Segment, len(rest))]
-		if w.out.Len() == len(w.toClient.raw) {
-			w.sendBackNow(b, total)
+		if w.out.Len() == len(p.raw) {
+			p.send(b, total)
 		}
-		header := w.toClient.raw[w.out.Len()][:]
-		putUDPHeader(header, b.from(e.Source), client, part)
+		header := p.raw[w.out.Len()][:]
+		putUDPHeader(header, b.from(e.Source), dest, part)
 		if !w.out.PushPrefixed(&packet, header, part) {
-			w.sendBackNow(b, total)
+			p.send(b, total)
 			continue
 		}
-		w.counters.Add(count.WriteBackFallback, 1)
+		w.counters.Add(p.fallback, 1)
 		if rest = rest[len(part):]; len(rest) == 0 {
 			return
 		}

@@ -1,0 +1,28 @@
+package tcp
+
+import (
+	"net/netip"
+)
+
+// introduce tells the destination whose connection it gets, where it is to be
+// told. What it sends leaves with the handshake's last ACK.
+func (c *conn) introduce() {
+	if !c.in.Path.SendProxy.On() {
+		return
+	}
+	c.relay.Preface(clientSide, c.in.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
+	c.extra = nil
+}
+
+// reached is the address that the client connected to, wherever the conn goes. A
+// front's client connected to the front.
+func (c *conn) reached() netip.AddrPort {
+	if c.extra != nil {
+		return c.extra.reached.AddrPort()
+	}
+	dest := c.dest.AddrPort()
+	if first, err := c.in.Kind.Dest(c.client.fd, dest.Addr()); err == nil {
+		return first
+	}
+	return dest
+}

@@ -1,0 +1,120 @@
+package udp
+
+import (
+	"net/netip"
+	"unique"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/icmp"
+	"sluice/redir/inbound"
+	"sluice/redir/upstream"
+)
+
+// bears reports whether a session that m begins, which is to be sent to to, bears
+// its client's address.
+func (w *Worker) bears(in *inbound.Inbound, m *loop.Received, to netip.Addr) bool {
+	return in.Path.Source.OfClients() && m.Source.Addr().Is4() == to.Is4() && w.shared.admission.MayBear(m.Source.Addr(), to)
+}
+
+// lookup finds the session of a client, which bears the client's address where
+// it could when its first datagram came: one that has begun keeps the mapping
+// that it has (RFC 4787, REQ-1), whatever else its client sends to.
+func (w *Worker) lookup(key nat.Key, in *inbound.Inbound) *nat.Entry[*flow] {
+	if in.Path.Source.OfClients() {
+		if e := w.shared.sourced.Lookup(key); e != nil {
+			return e
+		}
+	}
+	return w.shared.flows.Lookup(key)
+}
+
+// openSourced makes a flow that bears its client's address, and has no socket.
+func (w *Worker) openSourced(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort) *nat.Entry[*flow] {
+	of := w.account(key, in, m)
+	if of == nil {
+		return nil
+	}
+	f := &flow{owner: w, fd: -1, key: key, of: of, view: viewOf(in, m, to), path: unique.Make(in.Path), unseen: !in.Returns}
+	e, inserted := w.insert(f, in, m)
+	if !inserted {
+		of.End()
+	}
+	return e
+}
+
+// endSourced ends the flows without a socket.
+func (w *Worker) endSourced() {
+	sourced := w.shared.sourced
+	sourced.Range(func(e *nat.Entry[*flow]) bool {
+		if sourced.Remove(e) {
+			w.end(e)
+		}
+		return true
+	})
+}
+
+// outletOf names the outlet that m leaves by.
+func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) senderKey {
+	return senderKey{
+		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path,
+		narrow: w.icmp.narrow.has(m.Dest.Addr(), w.r.Now()),
+	}
+}
+
+// hasOutlet reports whether the outlet that m would leave by is open, so that a
+// session more costs little.
+func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
+	return w.toUpstream.outlets.all[w.outletOf(m, unique.Make(in.Path))] != nil
+}
+
+// takeToOutlet puts what slot has received into the queue of this worker's
+// outlet of the client's port.
+func (w *Worker) takeToOutlet(f *flow, slot int32) {
+	q := &w.toUpstream
+	m := &q.messages[slot]
+	m.Dest, m.DestScope = f.sentTo(m)
+	b, err := q.outlets.get(w.outletOf(m, f.path))
+	if err != nil {
+		w.dropped(count.DroppedSend, m.Datagrams(), m.Source, m.Dest, err)
+		return
+	}
+	if b.append(q.next, slot) {
+		q.dirty = append(q.dirty, b)
+	}
+}
+
+// flushOutlet sends and counts what waits for b.
+func (w *Worker) flushOutlet(b *sender) {
+	if b.head == none {
+		return // closed since
+	}
+	sent := w.sendOutlet(b)
+	b.head = none
+	w.toUpstream.outlets.use(b)
+	w.sentUpstream(sent.Datagrams, sent.Bytes)
+}
+
+// sendOutlet sends what waits for b, each with its client's address.
+func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
+	q := &w.toUpstream
+	var e loop.Envelope
+	for slot := b.head; slot != none; slot = q.next[slot] {
+		m := &q.messages[slot]
+		e.Dest, e.DestScope = m.Dest, m.DestScope
+		e.Source, e.TOS = m.Source.Addr(), m.TOS
+		q.outlets.push(b, &e, m, &total)
+	}
+	q.outlets.send(b, &total)
+	return total
+}
+
+// lostOut counts what could not be sent, and tells its client why.
+func (w *Worker) lostOut(b *sender, sent loop.SendResult) {
+	client := b.from(sent.Failed.Source)
+	w.dropped(count.DroppedSend, sent.Dropped, client, sent.Failed.Dest, sent.Errno)
+	if isUnreachable(sent.Errno) && w.set.ICMP {
+		w.icmp.tell(client, 0, sent.Failed.Dest, icmp.Unreachable(!client.Addr().Is4()), nil)
+	}
+}

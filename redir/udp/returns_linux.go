@@ -1,0 +1,177 @@
+package udp
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+
+	"sluice/loop"
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/inbound"
+)
+
+const (
+	// returnBuffer is the receive buffer of a return listener, in bytes. The kernel
+	// spreads replies over those of all workers by the remote alone, so all that a
+	// busy remote writes comes to one.
+	returnBuffer = 8 << 20
+	// mostOrigins bounds the inbounds whose sessions a reply is looked up for.
+	mostOrigins = 32
+)
+
+// errNoSession says why a reply went no further.
+var errNoSession = errors.New("its client has no session, or has one no more")
+
+// returnListener receives what remotes write to clients whose address they see:
+// the source of each datagram is the remote, its original destination the client.
+// It belongs to one worker, and takes what is for sessions of any inbound.
+type returnListener struct {
+	w  *Worker
+	in *inbound.Inbound
+	fd int // -1: closed
+	// until is when all replies are to sessions of this process (ns of Reactor.Now).
+	until int64
+
+	// What the last datagram's session was: those of a run of datagrams are alike.
+	lastClient, lastRemote netip.AddrPort
+	lastEntry              *nat.Entry[*flow]
+}
+
+// ListenReturns takes over a bound transparent socket for replies to clients of
+// in. On error fd stays the caller's.
+func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
+	if err := prepareListener(fd, returnBuffer, in); err != nil {
+		return err
+	}
+	l := &returnListener{w: w, in: in, fd: fd}
+	if in.Followed {
+		l.share()
+	}
+	if err := w.r.Add(fd, loop.Readable, l); err != nil {
+		return err
+	}
+	w.returns = append(w.returns, l)
+	w.shared.addOrigin(in.ID)
+	return nil
+}
+
+// UnlistenReturns closes the return listeners of in.
+func (w *Worker) UnlistenReturns(in *inbound.Inbound) {
+	w.returns = slices.DeleteFunc(w.returns, func(l *returnListener) bool {
+		if l.in != in {
+			return false
+		}
+		l.Ready(0) // what waits in the queue would be lost by the close
+		l.close()
+		return true
+	})
+}
+
+// share notes that another process has the socket too, or had: replies to its
+// sessions come here as well, and are passed on until they all have ended.
+func (l *returnListener) share() { l.until = l.w.r.Now() + l.in.FlowTimeout }
+
+func (l *returnListener) close() {
+	if l.fd >= 0 {
+		l.w.r.Forget(l.fd) // as listener.close
+		l.w.r.Close(l.fd)
+		l.fd = -1
+	}
+}
+
+// addOrigin notes an inbound whose sessions bear their clients' addresses. It is
+// kept when the inbound is gone, since its sessions go on.
+func (s *Shared) addOrigin(id uint16) {
+	for {
+		known := s.origins.Load()
+		if slices.Contains(*known, id) {
+			return
+		}
+		more := append(slices.Clone(*known), id)
+		more = more[max(0, len(more)-mostOrigins):]
+		if s.origins.CompareAndSwap(known, &more) {
+			return
+		}
+	}
+}
+
+// Ready receives what remotes wrote. A full batch is sent at once, and the rest
+// waits for the next turn.
+func (l *returnListener) Ready(loop.Events) {
+	if l.fd < 0 {
+		return
+	}
+	w := l.w
+	q := &w.toClient
+	first := q.used
+	n, errno := q.slots.Recv(l.fd, first)
+	if errno != 0 {
+		return
+	}
+	q.used += n
+	for i := first; i < q.used; i++ {
+		q.slots.Message(i, &q.messages[i])
+		l.take(int32(i))
+	}
+	l.lastEntry = nil // it may be removed until the next turn
+	if n > 1 {
+		w.r.NotLone()
+	}
+	if q.used == q.slots.Len() {
+		w.flushClient()
+		w.r.Again(l.fd)
+	}
+}
+
+// take finds the session of what slot has received, and queues it.
+func (l *returnListener) take(slot int32) {
+	w := l.w
+	m := &w.toClient.messages[slot]
+	if m.Truncated {
+		w.counters.Add(count.DroppedTruncated, 1)
+		return
+	}
+	if !m.Dest.IsValid() {
+		w.counters.Add(count.DroppedNoDest, 1)
+		return
+	}
+	var f *flow
+	if e := l.entryOf(m.Dest, m.Source); e != nil {
+		e.TouchReply(w.r.Now())
+		f = e.Value
+	} else if w.r.Now() >= l.until {
+		w.dropped(count.DroppedReply, m.Datagrams(), m.Dest, m.Source, errNoSession)
+		return
+	}
+	w.takeFromUpstream(f, slot)
+}
+
+// entryOf returns the session of a client to which a remote has written, that of
+// the listener's own inbound before those of others; nil where there is none.
+func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
+	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
+		return l.lastEntry
+	}
+	e := l.w.sessionOf(client, remote, l.in.ID)
+	if e == nil {
+		for _, id := range *l.w.shared.origins.Load() {
+			if e = l.w.sessionOf(client, remote, id); e != nil {
+				break
+			}
+		}
+	}
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
+	return e
+}
+
+// sessionOf is the session by an inbound that bears a client's address, the one
+// whose mapped port the remote's is before the one of unmapped ports.
+func (w *Worker) sessionOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	for _, from := range w.set.Ports.UDPFrom(remote.Port()) {
+		if e := w.shared.sourced.Lookup(nat.KeyOf(client, mapVariant(from, remote.Port()), id)); e != nil {
+			return e
+		}
+	}
+	return w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
+}
