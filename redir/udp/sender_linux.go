@@ -126,8 +126,8 @@ func (p *senders) open(key senderKey) (*sender, error) {
 }
 
 // push adds what m holds, to go through b as e says, each datagram with its
-// preface if there is one. What does not fit has the
-// rest sent first, and its result added to total.
+// preface if there is one. What does not fit has the rest sent first, and its
+// result added to total.
 func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
 	if b.raw {
 		p.pushRaw(b, e, preface, m, total)

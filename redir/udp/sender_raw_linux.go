@@ -48,8 +48,8 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.R
 }
 
 // putUDPHeader writes the header of a datagram to the front of b; what else is in
-// b comes before payload. A checksum of 0 is sent as its
-// other form, 0xffff, since 0 means none (RFC 768).
+// b comes before payload. A checksum of 0 is sent as its other form, 0xffff, since
+// 0 means none (RFC 768).
 func putUDPHeader(b []byte, source, dest netip.AddrPort, payload []byte) {
 	binary.BigEndian.PutUint16(b, source.Port())
 	binary.BigEndian.PutUint16(b[2:], dest.Port())
