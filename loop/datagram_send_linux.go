@@ -101,10 +101,13 @@ func (b *SendBatch) Push(e *Envelope, payload []byte, segment int, gso *GSO) (re
 	}
 }
 
+// HasRoom reports whether PushPrefixed has room for a datagram more.
+func (b *SendBatch) HasRoom() bool { return b.n < len(b.headers) && b.iovn+2 <= len(b.iovs) }
+
 // PushPrefixed adds one datagram of a prefix, which must not be empty, and a
-// payload.
+// payload, where there is room.
 func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
-	if b.n == len(b.headers) || b.iovn+2 > len(b.iovs) {
+	if !b.HasRoom() {
 		return false
 	}
 	b.start(e, prefix, len(prefix), len(prefix))

@@ -79,6 +79,11 @@ func TestParseInbounds(t *testing.T) {
 				{Kind: inbound.Direct, Tag: "direct [::]:53", Listen: addrPort("[::]:53"), UDP: true, Dest: resolve.Target{Host: "10.0.0.5", Port: 53}},
 			},
 		},
+		"interfaces of its own": {
+			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "iface": "lan1"}, {"type": "tproxy", "listen_port": 12346, "iface": ["lan2", "ppp*"]}]}`,
+			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, Ifaces: "lan1"},
+				{Kind: inbound.TProxy, Tag: "tproxy [::]:12346", Listen: addrPort("[::]:12346"), TCP: true, UDP: true, Ifaces: "lan2,ppp*"}},
+		},
 		"one port, a network each": {
 			`{"inbounds": [{"type": "tproxy", "listen_port": 12345, "network": "udp"},
 			               {"type": "redirect", "listen_port": 12345}]}`,
@@ -202,6 +207,9 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "direct", "override_address": "10.0.0.256"`), `2:62: inbounds[0].override_address: want an address or a name, as "10.0.0.5" or "backend.example", not "10.0.0.256": no address, though it ends in a number as one`},
 		{inbound(`"type": "direct", "override_address": "::"`), `2:62: inbounds[0].override_address: want an address or a name, as "10.0.0.5" or "backend.example", not "::": no host has this address`},
 		{inbound(`"type": "direct", "override_address": "a", "override_port": 0`), `2:84: inbounds[0].override_port: want a number from 1 to 65535, not 0`},
+		{inbound(`"type": "tproxy", "iface": ""`), `2:51: inbounds[0].iface: want the name of an interface, a pattern as ppp*, or a list of them, not ""`},
+		{inbound(`"type": "tproxy", "iface": []`), `2:51: inbounds[0].iface: want the name of an interface, a pattern as ppp*, or a list of them, not an empty list`},
+		{inbound(`"type": "tproxy", "iface": ["lan", 1]`), `2:59: inbounds[0].iface: want the name of an interface, a pattern as ppp*, or a list of them, not 1`},
 		{inbound(`"type": "tproxy", "tag": ""`), `2:49: inbounds[0].tag: want a name, not ""`},
 		{
 			`{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": 1},` + "\n" + ` {"type": "tproxy", "tag": "a", "listen_port": 2}]}`,

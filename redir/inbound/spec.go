@@ -58,6 +58,10 @@ type Spec struct {
 	// UDPQueryTimeout is that of a session which is a lookup; 0 likewise.
 	UDPQueryTimeout time.Duration
 
+	// Ifaces are interfaces, or patterns as ppp*, with commas between, by which
+	// the rules divert what arrives to this one; empty: what is left.
+	Ifaces string
+
 	// How upstreams of what comes by it leave; zero values take what holds for all.
 	Source    source.Source
 	Mark      uint32 // SO_MARK

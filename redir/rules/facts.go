@@ -148,7 +148,7 @@ func parseFacts(comments []string) (Facts, bool) {
 			}
 		}
 	}
-	facts.In.ifaces = Spec{TCPPort: facts.TCPPort, UDPPort: facts.UDPPort, Ifaces: facts.Ifaces, Ways: facts.Ways}.ingress()
+	facts.In.ifaces = Spec{TCPPort: facts.TCPPort, UDPPort: facts.UDPPort, Ifaces: facts.Ifaces, Ways: facts.Ways}.Ingress()
 	if facts.Policy != nil {
 		facts.Policy.in, facts.Policy.source, facts.Policy.back, facts.Policy.install = facts.In, !facts.In.output, facts.Back, facts.installCommand()
 	}

@@ -48,10 +48,10 @@ func ingress(s Spec) [][]term {
 	switch {
 	case s.Output && s.Via == TProxy:
 		rules = append(rules, []term{ifaceIs{"lo", false}, jump(chainRound)})
-	case len(s.ingress()) == 0:
+	case len(s.Ingress()) == 0:
 		rules = append(rules, []term{ifaceIs{"lo", false}, goBack})
 	}
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		rules = append(rules, []term{ifaceNotIn{setIfaces}, goBack})
 	}
 	return rules
@@ -67,7 +67,7 @@ func between(s Spec) [][]term {
 		return nil
 	}
 	var rules [][]term
-	ifaces := s.ingress()
+	ifaces := s.Ingress()
 	for i, name := range ifaces {
 		if others := slices.Delete(slices.Clone(ifaces), i, i+1); len(others) > 0 {
 			rules = append(rules, []term{ifaceIs{name, false}, routeBy{names: others}, goBack})

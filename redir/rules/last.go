@@ -13,7 +13,7 @@ func last(s Spec) chain {
 	switch {
 	case !s.diverts():
 		return c
-	case len(s.ingress()) > 0:
+	case len(s.Ingress()) > 0:
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	case !s.Output:
 		c.add([]term{ifaceIs{"lo", false}, goBack})

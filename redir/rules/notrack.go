@@ -66,7 +66,7 @@ func untracking(s Spec) []chain {
 	in.add([]term{noTrack{}})
 
 	out.add([]term{protoNotIn{s.protos()}, goBack})
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		out.add([]term{outNotIn{setIfaces}, goBack})
 	}
 	out.add([]term{sourceOfOthers{}, noTrack{}})

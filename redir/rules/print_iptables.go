@@ -145,7 +145,7 @@ func (b *script) ingress(s Spec) {
 		b.line("-A PREROUTING -i lo -m mark --mark %#x/%#x -j SLUICE", s.Mark, s.Mask)
 	}
 	if len(s.narrower()) == 0 {
-		b.ingressOf(s.ingress(), "")
+		b.ingressOf(s.Ingress(), "")
 		return
 	}
 	for _, proto := range s.protos() {

@@ -13,7 +13,7 @@ import (
 // setsFor lists the sets that the chains of the Spec name.
 func setsFor(s Spec) []set {
 	var sets []set
-	if ifaces := s.ingress(); len(ifaces) > 0 {
+	if ifaces := s.Ingress(); len(ifaces) > 0 {
 		if s.Output && s.Via == TProxy { // what comes round through lo
 			ifaces = append(ifaces, "lo")
 		}

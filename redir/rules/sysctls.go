@@ -50,7 +50,7 @@ func sysctlsFor(s Spec) []Sysctl {
 	// none.
 	const martian = "otherwise the source check follows the mark and drops diverted packets"
 	if s.Output {
-		for _, where := range append([]string{"all"}, s.ingress()...) {
+		for _, where := range append([]string{"all"}, s.Ingress()...) {
 			needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
 		}
 	}

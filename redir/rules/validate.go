@@ -41,24 +41,34 @@ func checkModes(s Spec) error {
 }
 
 func checkIfaces(s Spec) error {
-	names := append(slices.Clone(s.Ifaces), s.Oifaces...)
-	for _, w := range s.Ways {
-		names = append(names, w.Ifaces...)
-	}
-	for _, name := range names {
-		stem := strings.TrimSuffix(name, anyTail)
-		switch {
-		case name == "lo":
-			return errors.New("interface lo: the gateway's own traffic is diverted with --output")
-		case stem == "" && isPattern(name):
-			return errors.New("interface *: that is every interface: leave --iface or --oiface out")
-		case covers(name, "lo"):
-			return fmt.Errorf("interface %s: takes in lo: write more of the name", name)
-		case name == "" || len(stem) > 15: // IFNAMSIZ - 1, linux/if.h
-			return fmt.Errorf("interface %q: a name has 1 to 15 characters: see ip link", name)
-		case !plain(stem, "._-"):
-			return fmt.Errorf("interface %q: want a name, or the beginning of one as ppp* or wg+: see ip link", name)
+	for _, name := range append(slices.Clone(s.Ifaces), s.Oifaces...) {
+		if err := checkIface(name); err != nil {
+			return err
 		}
+	}
+	for _, w := range s.Ways {
+		for _, name := range w.Ifaces {
+			if err := checkIface(name); err != nil {
+				return fmt.Errorf("%s: %w", w.name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func checkIface(name string) error {
+	stem := strings.TrimSuffix(name, anyTail)
+	switch {
+	case name == "lo":
+		return errors.New("interface lo: the gateway's own traffic is diverted with --output")
+	case stem == "" && isPattern(name):
+		return errors.New("interface *: that is every interface: leave --iface or --oiface out")
+	case covers(name, "lo"):
+		return fmt.Errorf("interface %s: takes in lo: write more of the name", name)
+	case name == "" || len(stem) > 15: // IFNAMSIZ - 1, linux/if.h
+		return fmt.Errorf("interface %q: a name has 1 to 15 characters: see ip link", name)
+	case !plain(stem, "._-"):
+		return fmt.Errorf("interface %q: want a name, or the beginning of one as ppp* or wg+: see ip link", name)
 	}
 	return nil
 }

@@ -118,11 +118,11 @@ func (s Spec) restProtos() []byte {
 	return slices.DeleteFunc([]byte{protoTCP, protoUDP}, func(proto byte) bool { return s.rest(proto) == 0 })
 }
 
-// ingress are the interfaces by which something arrives that is diverted; none:
+// Ingress are the interfaces by which something arrives that is diverted; none:
 // every one but lo.
-func (s Spec) ingress() []string { return s.ingressOf(protoTCP, protoUDP) }
+func (s Spec) Ingress() []string { return s.ingressOf(protoTCP, protoUDP) }
 
-// ingressOf is ingress of some protocols.
+// ingressOf is Ingress of some protocols.
 func (s Spec) ingressOf(protos ...byte) []string {
 	var all []string
 	for _, proto := range protos {
@@ -143,13 +143,13 @@ func (s Spec) ingressOf(protos ...byte) []string {
 
 // arrival is how what is diverted comes to the policy rule.
 func (s Spec) arrival() arrival {
-	return arrival{s.ingress(), s.Output, s.routed()}
+	return arrival{s.Ingress(), s.Output, s.routed()}
 }
 
 // narrower are the protocols that are diverted at fewer interfaces than others.
 func (s Spec) narrower() (protos []byte) {
 	for _, proto := range s.protos() {
-		if !slices.Equal(s.ingressOf(proto), s.ingress()) {
+		if !slices.Equal(s.ingressOf(proto), s.Ingress()) {
 			protos = append(protos, proto)
 		}
 	}

@@ -67,7 +67,7 @@ func zone(s Spec) chain {
 		c.add(errorsOf(chainZoneKnown)...)
 		return c
 	}
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	}
 	c.add(errorsOf(chainZoneKnown)...)
@@ -149,7 +149,7 @@ func zoneOut(s Spec) chain {
 		return c
 	}
 	c.add([]term{protoNotIn{s.protos()}, goBack})
-	if len(s.ingress()) > 0 {
+	if len(s.Ingress()) > 0 {
 		c.add([]term{outNotIn{setIfaces}, goBack})
 	}
 	c.add([]term{sourceOfOthers{}, setZone{Zone}, jump(chainCookie)})
@@ -211,8 +211,6 @@ func zoneSets(s Spec) (sets []set) {
 	if s.carries(protoUDP) {
 		add(setAnswers4, answersLive)
 	}
-	if s.carries(protoTCP) {
-		add(setCookies4, cookiesLive)
-	}
+	add(setCookies4, cookiesLive)
 	return sets
 }

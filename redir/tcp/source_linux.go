@@ -12,7 +12,12 @@ import (
 )
 
 // errNotBorne says why a client's address is not its upstream's.
-var errNotBorne = errors.New("the server's replies to the client would not come back here: one of them is the gateway itself, or link-local, or both are on one link, or they are of two families")
+var errNotBorne = errors.New("the server's replies to the client would not come back here (it is the gateway itself, or link-local, or on one link with the server, or of another family)")
+
+// An upstream with a client's address whose packets are diverted a second time,
+// since somebody's rules take their mark off, is no loop, as one with the gateway's
+// own would be (admit.Self): what a listener answers goes to the client, which
+// resets it, and the handshake of neither ends.
 
 // sourceOf is what the upstream of a client bears towards dest: invalid for what
 // the routes choose. borne is false where it should be the client's address and
@@ -53,16 +58,21 @@ func causeOf(err error) count.Counter {
 	return upstream.CauseOf(err)
 }
 
-// connect begins the handshake of c's upstream with dest. The socket that it
-// begins with may be another's afterwards.
+// connect begins the handshake of c's upstream with dest. Its socket may be
+// another afterwards.
 func (c *conn) connect(dest netip.AddrPort) error {
 	w := c.w
-	d := upstream.Dial{Path: &c.in.Path, TOS: c.tos, Ports: w.shared.Ports()}
-	var borne bool
-	if d.From, borne = w.sourceOf(c.in, c.from(), dest); !borne {
+	from, borne := w.sourceOf(c.in, c.from(), dest)
+	if !borne {
 		if err := c.fallBack(dest); err != nil {
 			return err
 		}
+	}
+	d := upstream.Dial{Path: &c.in.Path, From: from, TOS: c.tos, Ports: w.shared.Ports()}
+	if c.in.Kind == inbound.Redirect {
+		// With the client's own port, the SYN would be one of the connection that
+		// REDIRECT has rewritten, and be rewritten too.
+		d.Avoid = c.port
 	}
 	fd, kept, err := d.Connect(c.upstream.fd, dest)
 	if fd != c.upstream.fd {
@@ -78,7 +88,7 @@ func (c *conn) connect(dest netip.AddrPort) error {
 
 // source is what the upstream of c bears, for logs: "" where the routes chose it.
 func (c *conn) source() string {
-	if from, _ := c.w.sourceOf(c.in, c.from(), c.dest.AddrPort()); !from.IsValid() {
+	if c.upstream.fd < 0 || !c.in.Path.Source.Foreign() {
 		return ""
 	}
 	at, err := socket.LocalAddr(c.upstream.fd)

@@ -22,9 +22,11 @@
 //	echo         damps two services that answer each other
 //	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
-//	sender       a pool of sockets that send as anybody: write-backs, and outlets
+//	sender       a pool of sockets that send as anybody: write-backs, and outlets;
+//	             raw, where a service has the port, and where fragments must be made
 //	icmp         passes on what the network says of upstream datagrams
-//	narrow       remembers clients whose replies must be cut
+//	toobig       hears of packets that are too big for a way, and tells the client
+//	narrow       remembers the ways by which datagrams must be cut
 //
 // Any worker may find a flow in the table, which all share, and send on its
 // socket. Its owner, the worker that opened it, receives from it and closes it,

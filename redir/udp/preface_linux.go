@@ -19,6 +19,16 @@ func (q *upstreamQueue) preface(slot int32, told bool) []byte {
 	return proxyproto.AppendV2(q.prefaces[slot][:0], proxyproto.UDP, m.Source, m.Dest)
 }
 
+// prefaced is what preface has made, of a slot whose datagrams bear their client's
+// address, and so are of the family of where they go.
+func (q *upstreamQueue) prefaced(slot int32, told bool) []byte {
+	if !told {
+		return nil
+	}
+	m := &q.messages[slot]
+	return q.prefaces[slot][:proxyproto.V2Size(m.Source.Addr(), m.Dest.Addr())]
+}
+
 // push is loop.SendBatch.Push of datagrams that may each have a preface: such
 // leave one by one, since a run of them would have to be copied.
 func (w *Worker) push(e *loop.Envelope, preface, payload []byte, segment int, gso *loop.GSO) (rest []byte, whole bool) {

@@ -52,7 +52,6 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.returns = append(w.returns, l)
-	w.shared.addOrigin(in.ID)
 	return nil
 }
 
@@ -80,15 +79,15 @@ func (l *returnListener) close() {
 	}
 }
 
-// addOrigin notes an inbound whose sessions bear their clients' addresses. It is
-// kept when the inbound is gone, since its sessions go on.
-func (s *Shared) addOrigin(id uint16) {
+// addOrigin notes an inbound whose sessions may bear their clients' addresses. It
+// is kept when the inbound is gone, since its sessions go on.
+func (s *Shared) addOrigin(in *inbound.Inbound) {
 	for {
 		known := s.origins.Load()
-		if slices.Contains(*known, id) {
+		if !in.Path.Source.OfClients() || slices.Contains(*known, in.ID) {
 			return
 		}
-		more := append(slices.Clone(*known), id)
+		more := append(slices.Clone(*known), in.ID)
 		more = more[max(0, len(more)-mostOrigins):]
 		if s.origins.CompareAndSwap(known, &more) {
 			return
@@ -153,16 +152,22 @@ func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow
 	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	e := l.w.sessionOf(client, remote, l.in.ID)
-	if e == nil {
-		for _, id := range *l.w.shared.origins.Load() {
-			if e = l.w.sessionOf(client, remote, id); e != nil {
-				break
-			}
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, l.w.sourcedOf(client, remote, l.in.ID)
+	return l.lastEntry
+}
+
+// sourcedOf returns the session that bears a client's address and that a remote
+// belongs to, of an inbound before those of others; nil where there is none.
+func (w *Worker) sourcedOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+	if e := w.sessionOf(client, remote, id); e != nil {
+		return e
+	}
+	for _, id := range *w.shared.origins.Load() {
+		if e := w.sessionOf(client, remote, id); e != nil {
+			return e
 		}
 	}
-	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
-	return e
+	return nil
 }
 
 // sessionOf is the session by an inbound that bears a client's address, the one

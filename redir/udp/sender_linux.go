@@ -37,7 +37,7 @@ type sender struct {
 type senderKey struct {
 	port   uint16
 	v6     bool
-	narrow bool                         // cuts what is longer than IPv6's least MTU
+	narrow bool                         // cuts each datagram (pushFragments); IPv6
 	path   unique.Handle[upstream.Path] // zero: as routes lead
 }
 
@@ -129,7 +129,11 @@ func (p *senders) open(key senderKey) (*sender, error) {
 // preface if there is one. What does not fit has the rest sent first, and its
 // result added to total.
 func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
-	if b.raw {
+	switch {
+	case b.key.narrow:
+		p.pushFragments(b, e, preface, m, total)
+		return
+	case b.raw:
 		p.pushRaw(b, e, preface, m, total)
 		return
 	}

@@ -18,9 +18,18 @@ import (
 
 const udpHeaderSize = 8 // bytes: ports, length, checksum (RFC 768)
 
-// rawHeaders are the UDP headers, and prefaces, of the messages that wait in a
+// rawHeaders are the headers, and prefaces, of the messages that wait in a
 // SendBatch.
-type rawHeaders [][udpHeaderSize + proxyproto.MostV2]byte
+type rawHeaders [][fragmentHeaderSize + udpHeaderSize + proxyproto.MostV2]byte
+
+// header is the place for the next message's, which has room in the batch: else
+// what waits there is sent first.
+func (p *senders) header(b *sender, total *loop.SendResult) []byte {
+	if !p.worker.out.HasRoom() {
+		p.send(b, total)
+	}
+	return p.raw[p.worker.out.Len()][:]
+}
 
 // pushRaw is push for a raw sender: each datagram has a header.
 func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
@@ -31,15 +40,9 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.R
 	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; ; {
 		part := rest[:min(m.Segment, len(rest))]
-		if w.out.Len() == len(p.raw) {
-			p.send(b, total)
-		}
-		header := append(p.raw[w.out.Len()][:udpHeaderSize], preface...)
+		header := append(p.header(b, total)[:udpHeaderSize], preface...)
 		putUDPHeader(header, b.from(e.Source), dest, part)
-		if !w.out.PushPrefixed(&packet, header, part) {
-			p.send(b, total)
-			continue
-		}
+		w.out.PushPrefixed(&packet, header, part)
 		w.counters.Add(p.fallback, 1)
 		if rest = rest[len(part):]; len(rest) == 0 {
 			return

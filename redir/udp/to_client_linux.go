@@ -114,7 +114,7 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 		return
 	}
 	b, err := q.writeBacks.get(senderKey{
-		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.icmp.narrow.has(client, w.r.Now()),
+		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.mustCut(client, m.Segment),
 	})
 	if err != nil {
 		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, err)

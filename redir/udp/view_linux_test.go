@@ -37,11 +37,12 @@ func TestViewOfMap(t *testing.T) {
 	for _, host := range []string{"192.0.2.7", "2001:db8::7"} {
 		at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(host), port) }
 		m := &loop.Received{Source: netip.MustParseAddrPort("10.0.0.2:4000"), Dest: at(80)}
-		v, to, cause := w.viewOf(&inbound.Inbound{Spec: inbound.Spec{Kind: inbound.TProxy}}, m)
+		in := &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.TProxy}}
+		to, cause := w.leadsTo(in, m)
 		if cause != 0 || to != at(50080) {
 			t.Fatalf("leads to %v (%v)", to, cause)
 		}
-		f := &flow{view: v}
+		f := &flow{view: viewOf(in, m, to)}
 		if got, _ := f.sentTo(m); got != at(50080) {
 			t.Errorf("%v is sent to %v", m.Dest, got)
 		}
@@ -51,7 +52,8 @@ func TestViewOfMap(t *testing.T) {
 				t.Errorf("port %d is known as %v, want %d", remote, m.Source, want)
 			}
 		}
-		if v, to, _ := w.viewOf(&inbound.Inbound{Spec: inbound.Spec{Kind: inbound.TProxy}}, &loop.Received{Dest: at(443)}); v != nil || to != at(443) {
+		m = &loop.Received{Dest: at(443)}
+		if to, _ := w.leadsTo(in, m); to != at(443) || viewOf(in, m, to) != nil {
 			t.Errorf("a port that is not mapped has a view, of %v", to)
 		}
 	}
@@ -66,10 +68,11 @@ func TestViewOfForward(t *testing.T) {
 	dest := netip.MustParseAddrPort("[2001:db8::7]:53")
 	in := &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.Direct}, Dests: resolve.Fixed(dest)}
 	m := &loop.Received{Source: netip.MustParseAddrPort("10.0.0.2:4000"), Dest: netip.MustParseAddrPort("10.0.0.1:5300")}
-	v, to, cause := w.viewOf(in, m)
+	to, cause := w.leadsTo(in, m)
 	if cause != 0 || to != dest {
 		t.Fatalf("leads to %v (%v)", to, cause)
 	}
+	v := viewOf(in, m, to)
 	f := &flow{view: v}
 	if got, _ := f.sentTo(m); got != dest {
 		t.Errorf("sent to %v", got)
@@ -90,7 +93,7 @@ func TestViewOfForward(t *testing.T) {
 		t.Error("errors name the destination, or not the router")
 	}
 	in.Dests = nil
-	if _, _, cause := w.viewOf(in, m); cause != count.RefusedUnresolved {
+	if _, cause := w.leadsTo(in, m); cause != count.RefusedUnresolved {
 		t.Errorf("without an address: %v", cause)
 	}
 }

@@ -145,6 +145,7 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	w.shared.addOrigin(to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {

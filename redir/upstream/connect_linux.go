@@ -14,6 +14,7 @@ import (
 type Dial struct {
 	*Path
 	From  netip.AddrPort // what it bears, of the destination's family; invalid: what the routes choose; port 0: any
+	Avoid uint16         // a port that connect does not choose where any will do; 0: none
 	TOS   uint8          // without ECN's bits; 0: the kernel's own
 	Ports Ports          // that the kernel may choose; see way
 }

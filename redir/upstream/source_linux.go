@@ -17,6 +17,18 @@ type Ports struct{ Low, High uint16 }
 // Has reports whether a port is one of them.
 func (p Ports) Has(port uint16) bool { return port != 0 && p.Low <= port && port <= p.High }
 
+// without is the longer part of them beside a port, as IP_LOCAL_PORT_RANGE has it;
+// 0, which is all of them, for a port that is none of them, or the only one.
+func (p Ports) without(port uint16) int32 {
+	switch {
+	case !p.Has(port) || p.Low == p.High:
+		return 0
+	case port-p.Low > p.High-port:
+		return int32(p.Low) | int32(port-1)<<16
+	}
+	return int32(port+1) | int32(p.High)<<16
+}
+
 // way is how a socket comes by its source. They are tried in this order, from the
 // first that fits on.
 //
@@ -106,8 +118,8 @@ func (d *Dial) bind(fd int, w way) (errno syscall.Errno) {
 		}
 	case late:
 		errno = leaveToConnect(fd, true)
-		if d.Ports.Has(d.From.Port()) {
-			socket.SetInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, 0)
+		if from, avoid := d.Ports.Has(d.From.Port()), d.Ports.Has(d.Avoid); from || avoid {
+			socket.SetInt(fd, unix.SOL_IP, unix.IP_LOCAL_PORT_RANGE, d.Ports.without(d.Avoid))
 		}
 	case early:
 		errno = leaveToConnect(fd, false)
