@@ -42,7 +42,6 @@ func (r *Relay) Start(w *Workspace, a, b int) {
 // any other byte does. Moved counts it.
 func (r *Relay) Preface(from Side, data []byte) { r.deliver(from, data, 0) }
 
-
 // Replace puts another socket in the place of one side's, of which Notify has told
 // nothing.
 func (r *Relay) Replace(s Side, fd int) { r.sides[s] = side{fd: int32(fd), seen: Out} }
