@@ -54,7 +54,7 @@ type flow struct {
 
 	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
 	unseen bool                         // the kernel forwards its replies, past us
-	told   bool                         // remotes are told whose its datagrams are; of one with a socket
+	told   bool                         // remotes are told whose its datagrams are
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]

@@ -36,7 +36,7 @@ func (w *Worker) openSourced(key nat.Key, in *inbound.Inbound, m *loop.Received,
 	if of == nil {
 		return nil
 	}
-	f := &flow{owner: w, fd: -1, key: key, of: of, view: viewOf(in, m, to), path: unique.Make(in.Path), unseen: !in.Returns}
+	f := &flow{owner: w, fd: -1, key: key, of: of, view: viewOf(in, m, to), path: unique.Make(in.Path), told: in.Path.SendProxy.Datagrams(), unseen: !in.Returns}
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
@@ -73,7 +73,7 @@ func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
 func (w *Worker) takeToOutlet(f *flow, slot int32) {
 	q := &w.toUpstream
 	m := &q.messages[slot]
-	q.preface(slot, f.path.Value().SendProxy.Datagrams())
+	q.preface(slot, f.told)
 	m.Dest, m.DestScope = f.sentTo(m)
 	b, err := q.outlets.get(w.outletOf(m, f.path))
 	if err != nil {
