@@ -101,10 +101,13 @@ func (b *SendBatch) Push(e *Envelope, payload []byte, segment int, gso *GSO) (re
 	}
 }
 
+// HasRoom reports whether PushPrefixed has room for a datagram more.
+func (b *SendBatch) HasRoom() bool { return b.n < len(b.headers) && b.iovn+2 <= len(b.iovs) }
+
 // PushPrefixed adds one datagram of a prefix, which must not be empty, and a
-// payload.
+// payload, where there is room.
 func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
-	if b.n == len(b.headers) || b.iovn+2 > len(b.iovs) {
+	if !b.HasRoom() {
 		return false
 	}
 	b.start(e, prefix, len(prefix), len(prefix))
@@ -112,6 +115,20 @@ func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
 	b.runs[b.n-1].closed = true
 	b.gather(payload)
 	return true
+}
+
+// PushEach is Push of datagrams that each have a prefix, which must not be empty.
+// SendResult.Bytes leaves prefixes out.
+func (b *SendBatch) PushEach(e *Envelope, prefix, payload []byte, segment int) (rest []byte, whole bool) {
+	for {
+		part := payload[:min(segment, len(payload))]
+		if !b.PushPrefixed(e, prefix, part) {
+			return payload, false
+		}
+		if payload = payload[len(part):]; len(payload) == 0 {
+			return nil, true
+		}
+	}
 }
 
 // join adds payload to the last run, if it may follow there.

@@ -13,9 +13,10 @@ import (
 // whether it is open or not; the rest is shared out.
 const (
 	// reservedFDs are the process' own: standard error, what the Go runtime waits
-	// with, netlink sockets (own addresses, rules and who touches them, sets),
-	// files that are read while running (pressure.Watch: 40 at most; configuration,
-	// /proc), the service manager's socket, those of who asks for a status.
+	// with, netlink sockets (own addresses, rules and who touches them, sets), those
+	// that ask for names, files that are read while running (pressure.Watch: 40 at
+	// most; configuration, /proc), the service manager's socket, those of who asks for
+	// a status.
 	reservedFDs = 160
 	// fdsPerWorker are a reactor's engine (3), the socket that asks the kernel
 	// whose a client is (1), raw sockets for ICMP errors (2), the reserve with which

@@ -1,6 +1,12 @@
 package redir
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+
+	"sluice/redir/inbound"
+	"sluice/redir/source"
+)
 
 // Whatever the limit, what is promised at once never needs more fds than
 // there are.
@@ -14,6 +20,9 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
 				}
+				if b.outlets != 0 || b.sourced != 0 {
+					t.Errorf("%+v has outlets", b)
+				}
 				need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + b.flows
 				if networks[0] {
 					need += fdsPerPipe * b.pipes * workers
@@ -26,6 +35,47 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 				}
 				if networks[0] && b.conns < 8 || networks[1] && b.flows < 8 {
 					t.Errorf("%d fds, %d workers: %+v leaves too little", limit, workers, b)
+				}
+			}
+		}
+	}
+}
+
+// Sessions that bear their client's address are bounded by no fds; their outlets
+// are, and leave some for sessions with sockets.
+func TestPlanWithSources(t *testing.T) {
+	of := source.Source{Kind: source.Client}
+	for _, limit := range []int{512, 1024, 4096, 20000, 1 << 20} {
+		for _, workers := range []int{1, 2, 8} {
+			for _, both := range []bool{false, true} {
+				for _, tcp := range []bool{false, true} {
+					o := testOptions()
+					o.UDPSessions = 150_000
+					o.Inbounds[0].TCP, o.Inbounds[0].Source = tcp, of
+					if both {
+						o.Inbounds = append(o.Inbounds, inbound.Spec{Kind: inbound.TProxy, Listen: netip.MustParseAddrPort("0.0.0.0:12347"), UDP: true})
+					}
+					b, err := plan(&o, limit, workers, lanes(o.Inbounds, workers, limit), 28232)
+					if err != nil {
+						t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
+					}
+					need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + b.flows +
+						(b.writeBacks+b.outlets)*workers + b.ending
+					if tcp {
+						need += fdsPerPipe * b.pipes * workers
+					}
+					if need > limit {
+						t.Errorf("%d fds, %d workers: %+v needs %d", limit, workers, b, need)
+					}
+					if b.sourced != o.UDPSessions || b.sessions() != o.UDPSessions || b.flowsBound != "--udp-sessions" {
+						t.Errorf("%d fds, %d workers: %+v bounds sessions without fds", limit, workers, b)
+					}
+					if b.outlets < 1 || b.flows < 2 || limit >= 20000 && b.outlets*workers < 2000 {
+						t.Errorf("%d fds, %d workers: %+v leaves too little", limit, workers, b)
+					}
+					if s := shrink(&o, 200, 150, workers, 1); s.outlets < 1 || s.flows < 1 || s.sourced != o.UDPSessions {
+						t.Errorf("%d workers: %+v", workers, s)
+					}
 				}
 			}
 		}

@@ -14,6 +14,8 @@
 //	  │  │  └──┐   │    │    │
 //	  │  │   count └─ socket ┘        counters and the log by cause; the calls to the kernel
 //	loop splice nat          icmp     (beneath udp) errors as bytes
+//	                         resolve  (beneath inbound) the addresses of names
+//	                         portmap  (beneath tcp, udp) ports that stand for others
 //
 //	scarcity ── pressure: memory, and the fd limit, as others leave them: both
 //	            halves are told of it
@@ -26,7 +28,7 @@
 //
 //   - client: who sent the diverted packet. dest: where it was going, the
 //     original destination. upstream: sluice's own socket towards dest.
-//   - inbound: what one --redirect or --tproxy names; it has a listener for
+//   - inbound: what one --redirect, --tproxy or --forward names; it has a listener for
 //     each reactor, family and network.
 //   - conn: a TCP connection and its upstream. flow: a UDP session.
 //   - worker: what one reactor owns: a half for TCP and one for UDP, which

@@ -1,6 +1,10 @@
 package redir
 
-import "sluice/redir/inbound"
+import (
+	"net/netip"
+
+	"sluice/redir/inbound"
+)
 
 // openInbounds opens the listeners of all inbounds, or none. Ports that those
 // of gone hold are free for them.
@@ -17,6 +21,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 			return nil, err
 		}
 		s.tellForeign(in)
+		s.warnSource(in)
 		opened = append(opened, in)
 	}
 	return opened, nil
@@ -33,6 +38,17 @@ func (s *Server) tellForeign(in *inbound.Inbound) {
 	default:
 		s.opts.Log.Info().Str("inbound", in.Tag).Stringer("listen", in.Listen).
 			Msg("this machine does not have the address: what is routed here for it arrives by a rule that matches transparent sockets, and the policy route")
+	}
+}
+
+// warnSource tells of a source that the machine does not have: whether it is routed
+// here, others know.
+func (s *Server) warnSource(in *inbound.Inbound) {
+	for _, addr := range []netip.Addr{in.Path.Source.IPv4, in.Path.Source.IPv6} {
+		if addr.IsValid() && !s.admission.IsOwn(addr) {
+			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("source", addr).
+				Msg("this machine does not have the source's address: replies come back only if it is routed here, and rules divert them or a local route delivers them (ip route add local ADDR dev lo)")
+		}
 	}
 }
 

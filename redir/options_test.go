@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/portmap"
+	"sluice/redir/resolve"
 	"sluice/redir/source"
 )
 
@@ -47,6 +49,23 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"mark 0x1: does not hold the bits of --mark 0x2, by which": func(o *Options) { o.Path.Mark, o.Inbounds[0].Mark = 2, 1 },
 		"source client: REDIRECT cannot carry": func(o *Options) {
 			o.Inbounds[0] = inbound.Spec{Kind: inbound.Redirect, Listen: o.Inbounds[0].Listen, TCP: true, Source: source.Source{Kind: source.Client}}
+		},
+		"both take UDP replies to clients at this port": func(o *Options) {
+			o.Path.Source.Kind = source.Client
+			o.Inbounds[0].Listen = netip.MustParseAddrPort("10.0.0.1:5")
+			o.Inbounds = append(o.Inbounds, o.Inbounds[0])
+			o.Inbounds[1].Listen = netip.MustParseAddrPort("10.0.0.2:5")
+		},
+		"leads nowhere": func(o *Options) { o.Inbounds[0].Kind = inbound.Direct },
+		"has a destination of its own": func(o *Options) {
+			o.Inbounds[0].Dest = resolve.Target{Host: "10.0.0.5", Port: 80}
+		},
+		"in a circle": func(o *Options) {
+			o.Inbounds = append(o.Inbounds, inbound.Spec{Kind: inbound.Direct, Listen: netip.MustParseAddrPort("10.0.0.1:80"), TCP: true,
+				Dest: resolve.Target{Host: "::1", Port: 12345}})
+		},
+		"--map: tcp port 80 is mapped twice": func(o *Options) {
+			o.Maps = []portmap.Rule{{TCP: true, From: 80, To: 81}, {TCP: true, UDP: true, From: 80, To: 82}}
 		},
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {

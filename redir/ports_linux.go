@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"strings"
+
+	"sluice/redir/upstream"
 )
 
 // localPorts returns how many ports the kernel has for sockets that bind none,
@@ -24,6 +26,20 @@ func localPorts() int {
 		return math.MaxInt
 	}
 	return n
+}
+
+// chosenPorts are those that the kernel chooses from for TCP sockets that bind
+// none, where it can be left a choice of one among them; else none. Reserved ones
+// are its own affair.
+func chosenPorts() (p upstream.Ports) {
+	local, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err != nil || !upstream.CanChoose() {
+		return upstream.Ports{}
+	}
+	if _, err := fmt.Sscan(string(local), &p.Low, &p.High); err != nil {
+		return upstream.Ports{}
+	}
+	return p
 }
 
 // countPorts counts the ports of a range, "32768 60999", but for those that are

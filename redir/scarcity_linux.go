@@ -11,7 +11,8 @@ import (
 
 const (
 	// scarcityPeriod is the time between two looks at memory and the fd limit:
-	// eight reads of /proc and one system call, 0.1 ms.
+	// eight reads of /proc and one system call, 0.1 ms; one more where sources are
+	// clients'.
 	scarcityPeriod = 250 * time.Millisecond
 	// stalledBytes is what a stalled connection may hold, by estimation: half of
 	// what one is seen to hold whose reader has stopped amid a bulk transfer.
@@ -73,6 +74,9 @@ func (c *scarcity) look() {
 	defer c.s.reloading.Unlock()
 	c.lookAtMemory()
 	c.lookAtLimit()
+	if c.s.opts.bear() {
+		c.s.tcp.SetPorts(chosenPorts())
+	}
 }
 
 // lookAtMemory tells both halves of what memory is like.

@@ -124,6 +124,7 @@ func (s *Server) open() (err error) {
 func (s *Server) share() {
 	s.udp.SetBounds(s.budget.udp())
 	s.tcp.SetMaxConns(s.budget.conns)
+	s.tcp.SetPorts(chosenPorts())
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
 	s.admission.SetBearing(s.opts.bear())
 	s.clients.Set(s.opts.clientBounds(s.budget))

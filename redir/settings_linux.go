@@ -42,6 +42,13 @@ func (o *Options) checkRights() error {
 	if err := o.Path.Check(); err != nil {
 		return err
 	}
+	defaults := o.defaults()
+	for i := range o.Inbounds {
+		path := defaults.PathOf(&o.Inbounds[i])
+		if err := path.Check(); err != nil {
+			return err
+		}
+	}
 	for _, c := range []struct{ flag, name string }{
 		{"--congestion-client", o.ClientCongestion}, {"--congestion-upstream", o.Path.Congestion},
 	} {

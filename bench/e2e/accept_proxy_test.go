@@ -273,3 +273,42 @@ func TestAcceptProxyBoundsClients(t *testing.T) {
 		}
 	})
 }
+
+// TestAcceptProxyWithItsSource asserts that the server sees the address of the
+// client that the header names, and its port where it can, or the gateway's where
+// that is of another family.
+func TestAcceptProxyWithItsSource(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{
+		divert: divertNothing, listen: []string{fmt.Sprintf("--tproxy=:%d", tproxyPort)},
+		flags: append([]string{"--install-rules", "--iface=" + lab.LAN, "--source=client"}, acceptingFrom...),
+	})
+	g.shared = 2 // netlink sockets that watch the rules; they may open after it is ready
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		ln := listenTCP(t, g.Server, w.dest(0))
+		for i, c := range []struct{ client, seen netip.Addr }{
+			{w.normal(), w.normal()},
+			{way{v6: !w.v6}.normal(), w.seen()},
+			{w.client(), w.client()}, // the front's own address, and a port that it does not have
+		} {
+			client := netip.AddrPortFrom(c.client, uint16(45000+i))
+			h := proxyproto.HeaderProxyFromAddrs(2, net.TCPAddrFromAddrPort(client), net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.client, 443)))
+			near := g.frontConn(t, w.dest(0))
+			if _, err := h.WriteTo(near); err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, near, payload(50_000))
+			mustCloseWrite(t, near)
+			far := accept(t, ln)
+			seen := far.RemoteAddr().(*net.TCPAddr).AddrPort()
+			if seen.Addr() != c.seen || c.seen == c.client && seen != client {
+				t.Errorf("the server sees %v, the client is %v", seen, client)
+			}
+			wantEnd(t, far, payload(50_000))
+			mustWrite(t, far, payload(50_001))
+			far.Close()
+			wantEnd(t, near, payload(50_001))
+		}
+	})
+	g.untilCounter(t, "source_fallback", 2)
+}

@@ -48,8 +48,8 @@ func TestPathMTU(t *testing.T) {
 					server, at = far.Namespace, netip.AddrPortFrom(w.pick(far.V4.String(), far.V6.String()), w.port(0))
 				}
 				t.Run(w.String(), func(t *testing.T) {
+					echoFullDatagrams(t, client, server, at) // before TCP teaches the kernel
 					transferBothWays(t, client, server, at)
-					echoFullDatagrams(t, client, server, at)
 				})
 			}
 		})

@@ -55,7 +55,8 @@ func divertSourcedWith(l *lab.Lab, apart, replies string) error {
 	return nft(l.Gateway, fmt.Sprintf(`table inet sourced {
 	chain client_leg { type filter hook prerouting priority raw; iifname %[1]q meta l4proto { tcp, udp } %[4]s; }
 	chain client_leg_out { type filter hook output priority raw; meta mark != %[2]d oifname %[1]q meta l4proto { tcp, udp } %[4]s; }
-	chain own_leg { type filter hook output priority mangle; meta mark %[2]d fib saddr type != local ct mark set %[2]d; }
+	chain too_big { type filter hook prerouting priority mangle; icmpv6 type packet-too-big ct mark %[2]d meta mark set 1 accept; }
+	chain own_leg { type filter hook output priority mangle; meta mark %[2]d ct mark 0 fib saddr type != local ct mark set %[2]d; }
 	%[3]s
 }`, lab.LAN, lab.ProxyMark, replies, apart))
 }
@@ -474,5 +475,36 @@ func TestUDPSourceReload(t *testing.T) {
 				t.Errorf("source %s: the server sees %v, want %v", c.source, e.last(), want)
 			}
 		})
+	}
+}
+
+// TestUDPSourcePathMTU has a smaller MTU behind the server, of which only ICMP
+// tells: datagrams are cut on their way or here, and an IPv6 client that forbids
+// it learns why they do not arrive.
+func TestUDPSourcePathMTU(t *testing.T) {
+	t.Parallel()
+	g := startUDPGateway(t, sourced(divertSourced))
+	far, err := g.Behind(g.Server, narrowMTU)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overWays(t, udpWays(), func(t *testing.T, w way) {
+		at := netip.AddrPortFrom(w.pick(far.V4.String(), far.V6.String()), w.port(0))
+		echoFullDatagrams(t, g.Client, far.Namespace, at)
+		if !w.v6 {
+			return
+		}
+		at = netip.AddrPortFrom(at.Addr(), w.port(1))
+		startEcho(t, far.Namespace, at)
+		client := connectedUDP(t, g.Client, at)
+		ask := func(n int) (answered bool) {
+			_, _ = client.Write(payload(n))
+			got, err := next(client, 300*time.Millisecond)
+			return err == nil && len(got.data) == n
+		}
+		until(t, "what is too big is answered", func() bool { return ask(fullDatagram) })
+	})
+	if n := g.counters(t).number("icmp_to_client"); n == 0 {
+		t.Error("no client was told")
 	}
 }

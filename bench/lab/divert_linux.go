@@ -93,6 +93,18 @@ func (l *Lab) TProxyNFT(listen uint16, dest ...uint16) error {
 		"meta l4proto { tcp, udp } "+matchNFT(dest)+"meta mark set meta mark or 1 tproxy to :"+port(listen)+" accept")
 }
 
+// OwnedNFT has what enters the gateway from the client for a transparent socket
+// delivered there, by an nftables chain and without TPROXY: listeners at foreign
+// addresses. The match for sockets puts no fragments together; what is asked of
+// conntrack does.
+func (l *Lab) OwnedNFT() error {
+	if err := l.routeMarked(); err != nil {
+		return err
+	}
+	return l.nft("owned", "filter", "mangle",
+		"ct state invalid accept", "meta l4proto { tcp, udp } socket transparent 1 meta mark set meta mark or 1 accept")
+}
+
 func matchNFT(dest []uint16) string {
 	if len(dest) == 0 {
 		return ""

@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"sluice/redir/inbound"
 	"sluice/redir/rules"
-	"sluice/redir/source"
 )
 
 // diversion is the rules of --install-rules: in place, and watched by a
@@ -24,38 +21,6 @@ type diversion struct {
 }
 
 var errNoMark = errors.New("--output needs a --mark other than 0: without, sluice would divert its own traffic to itself")
-
-// spec is what the rule flags come to, for the ports of the inbounds.
-func (cmd *runCmd) spec() (rules.Spec, error) {
-	kind := inbound.TProxy
-	if cmd.Rules.Via == string(rules.Redirect) {
-		kind = inbound.Redirect
-	}
-	var tcp, udp uint16
-	var sources []source.Source
-	for _, in := range cmd.inbounds() {
-		sources = append(sources, in.Source.Or(cmd.Source))
-		if in.Kind == kind && in.Listen.Addr() != netip.IPv6Unspecified() && (in.TCP && tcp == 0 || in.UDP && udp == 0) {
-			return rules.Spec{}, fmt.Errorf("--install-rules: %s %s does not listen on every address of both families, where the rules divert to: use --%[1]s :%[3]d",
-				in.Kind, in.Listen, in.Listen.Port())
-		}
-		if in.Kind == kind && in.TCP && tcp == 0 {
-			tcp = in.Listen.Port()
-		}
-		if in.Kind == kind && in.UDP && udp == 0 {
-			udp = in.Listen.Port()
-		}
-	}
-	if tcp == 0 && udp == 0 {
-		return rules.Spec{}, fmt.Errorf("--install-rules --via %s needs an inbound of that kind, as --%[1]s :12345", kind)
-	}
-	if cmd.Rules.Output && cmd.Mark == 0 {
-		return rules.Spec{}, errNoMark
-	}
-	spec := cmd.Rules.Spec(tcp, udp, cmd.Mark)
-	spec.Sources = sourcesOf(sources)
-	return spec, nil
-}
 
 // validate finds fault with what is in effect, before anything is opened.
 func (cmd *runCmd) validate() error {

@@ -34,6 +34,7 @@ type keeper struct {
 	pid       int        // of the sluice that started it
 	cmd       *runCmd    // in effect
 	diversion *diversion // nil: no rules of ours
+	ifaces    []string   // by which that arrives; none: any but lo
 	starving  *starving  // of what the rules divert
 }
 
@@ -97,7 +98,7 @@ func (k *keeper) serve(r keep.Request) error {
 	switch r.Do {
 	case keep.Arrivals:
 		if k.diversion != nil {
-			k.starving.look(time.Now(), r.Conns, r.Datagrams, k.cmd.Rules.Iface, k.log)
+			k.starving.look(time.Now(), r.Conns, r.Datagrams, k.ifaces, k.log)
 		}
 		return nil
 	case keep.Divert:
@@ -153,7 +154,7 @@ func (k *keeper) redivert(sum string) error {
 	if err != nil {
 		return err
 	}
-	k.cmd = next
+	k.cmd, k.ifaces = next, spec.Ingress()
 	_, err = newLogger(next.LogFormat, next.LogLevel)
 	return err
 }

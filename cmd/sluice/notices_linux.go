@@ -22,7 +22,7 @@ func notices(spec rules.Spec, status rules.Status) (lines []string) {
 		lines = append(lines, fmt.Sprintf("routing table %d is used by others (ip route show table %[1]d; ip rule): table %d serves instead", wanted, status.Table))
 	}
 	for _, d := range append(slices.Clone(status.Pasted), status.Others...) {
-		if d.Port == spec.TCPPort || d.Port == spec.UDPPort {
+		if slices.ContainsFunc(inlets(spec), func(l rules.Way) bool { return l.Port == d.Port }) {
 			lines = append(lines, "diverts to sluice as well, so twice: "+d.String()+": keep one of the two; sluice rules remove takes away what sluice rules print wrote")
 		}
 	}
@@ -36,11 +36,13 @@ func notices(spec rules.Spec, status rules.Status) (lines []string) {
 // traffic meanwhile, and how to start sluice.
 func unheard(spec rules.Spec) []string {
 	var missing []string
-	if spec.TCPPort != 0 && !listens(spec.TCPPort, "0A", "tcp", "tcp6") {
-		missing = append(missing, fmt.Sprintf("TCP port %d", spec.TCPPort))
-	}
-	if spec.UDPPort != 0 && !listens(spec.UDPPort, "07", "udp", "udp6") {
-		missing = append(missing, fmt.Sprintf("UDP port %d", spec.UDPPort))
+	for _, l := range inlets(spec) {
+		if l.TCP && !listens(l.Port, "0A", "tcp", "tcp6") {
+			missing = append(missing, fmt.Sprintf("TCP port %d", l.Port))
+		}
+		if l.UDP && !listens(l.Port, "07", "udp", "udp6") {
+			missing = append(missing, fmt.Sprintf("UDP port %d", l.Port))
+		}
 	}
 	if len(missing) == 0 {
 		return nil
@@ -56,15 +58,41 @@ func unheard(spec rules.Spec) []string {
 		strings.Join(missing, " and "), fate, runCommand(spec))}
 }
 
+// inlets are where the rules lead to: the ports of the rest, and of the ways. Of
+// listeners, nobody but sluice knows what they are for.
+func inlets(spec rules.Spec) (all []rules.Way) {
+	add := func(w rules.Way) {
+		if i := slices.IndexFunc(all, func(l rules.Way) bool { return l.Port == w.Port }); i >= 0 {
+			all[i].TCP, all[i].UDP = all[i].TCP || w.TCP, all[i].UDP || w.UDP
+		} else if w.Port != 0 {
+			all = append(all, w)
+		}
+	}
+	add(rules.Way{Port: spec.TCPPort, TCP: true})
+	add(rules.Way{Port: spec.UDPPort, UDP: true})
+	for _, w := range spec.Ways {
+		add(w)
+	}
+	return all
+}
+
 // runCommand starts the sluice that these rules, already installed, lead to.
 func runCommand(spec rules.Spec) string {
-	command := fmt.Sprintf("sluice run --tproxy :%d", max(spec.TCPPort, spec.UDPPort))
+	command := "sluice run"
+	tcp, udp := false, false
+	for _, l := range inlets(spec) {
+		tcp, udp = tcp || l.TCP, udp || l.UDP
+		if spec.Via == rules.Redirect {
+			command += fmt.Sprintf(" --redirect :%d", l.Port)
+		} else {
+			command += fmt.Sprintf(" --tproxy :%d", l.Port)
+		}
+	}
 	switch {
 	case spec.Via == rules.Redirect:
-		command = fmt.Sprintf("sluice run --redirect :%d", spec.TCPPort)
-	case spec.UDPPort == 0:
+	case !udp:
 		command += " --tproxy-network tcp"
-	case spec.TCPPort == 0:
+	case !tcp:
 		command += " --tproxy-network udp"
 	}
 	if spec.OwnMark != rules.DefaultOwnMark {
@@ -93,6 +121,11 @@ func listens(port uint16, state string, tables ...string) bool {
 func (cmd *runCmd) idleRuleFlags(ctx *kong.Context) (flags []string) {
 	if cmd.InstallRules {
 		return nil
+	}
+	for _, in := range cmd.inbounds() {
+		if in.Ifaces != "" {
+			flags = append(flags, "iface of "+in.Tag)
+		}
 	}
 	for _, s := range settings(ctx.Selected()) {
 		values := texts(s.flag.Target)

@@ -22,9 +22,11 @@ type RulesCmd struct {
 
 // rulesTarget is what `sluice run` knows by itself: the inbounds and the mark.
 type rulesTarget struct {
-	Port  uint16   `required:"" placeholder:"PORT" help:"Where sluice listens."`
-	Proto []string `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
-	Mark  uint32   `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
+	Port     uint16         `placeholder:"PORT" help:"Where sluice listens for what arrives by no --way."`
+	Way      []wayFlag      `sep:"none" placeholder:"WAY" help:"Interfaces or patterns, and where sluice listens for what arrives there, as lan1=12346, lan1,ppp*=12346 or lan1=12346,tcp (repeatable)."`
+	Listener []listenerFlag `sep:"none" placeholder:"LISTENER" help:"An address that the gateway need not have and is routed to it, and a port, where sluice listens, as 192.0.2.1:443, [2001:db8::1]:443 or 192.0.2.1:53,udp (repeatable)."`
+	Proto    []string       `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
+	Mark     uint32         `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
 
 	Source        []source.Source `sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
 	SourceReplies string          `enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
@@ -40,7 +42,9 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 	}
 	var tcp, udp uint16
 	for _, proto := range protos {
-		if proto == "udp" {
+		if t.Port == 0 && len(t.Proto) > 0 {
+			return rules.Spec{}, errors.New("--proto says what --port is for: write it as --port 12345 --proto tcp, or --way lan1=12345,tcp")
+		} else if proto == "udp" {
 			udp = t.Port
 		} else {
 			tcp = t.Port
@@ -50,9 +54,34 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 		return rules.Spec{}, errNoMark
 	}
 	spec := flags.Spec(tcp, udp, t.Mark)
+	for _, w := range t.Way {
+		if flags.Via == string(rules.Redirect) && w.TCP { // as without --proto
+			w.UDP = false
+		}
+		spec.Ways = append(spec.Ways, w.Way)
+	}
+	for _, l := range t.Listener {
+		spec.Listeners = append(spec.Listeners, l.Listener)
+	}
 	spec.Sources = sourcesOf(t.Source)
 	spec.Sources.KernelReplies = t.SourceReplies == "kernel"
 	return spec, nil
+}
+
+// wayFlag is interfaces and a port, as lan1=12346.
+type wayFlag struct{ rules.Way }
+
+func (w *wayFlag) UnmarshalText(text []byte) (err error) {
+	w.Way, err = rules.ParseWay(string(text))
+	return err
+}
+
+// listenerFlag is an address and port, as 192.0.2.1:443.
+type listenerFlag struct{ rules.Listener }
+
+func (l *listenerFlag) UnmarshalText(text []byte) (err error) {
+	l.Listener, err = rules.ParseListener(string(text))
+	return err
 }
 
 type rulesPrintCmd struct {

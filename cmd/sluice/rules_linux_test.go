@@ -39,6 +39,10 @@ func TestRulesPrint(t *testing.T) {
 		"rules print --port 7 --via redirect --source client-address --format nft": "chain returning",
 		"rules print --port 7 --source 203.0.113.5 --format iptables":              "-A PREROUTING -p udp -d 203.0.113.5 -m socket --transparent -j DIVERT",
 		"rules print --port 7 --fwmark 0x40 --priority=-1 --output":                "meta mark set 0x00000040",
+		"rules print --way lan1=1 --way lan2,ppp*=2":                               "iifname \"ppp*\" goto way2",
+		"rules print --port 9 --way lan1=1,tcp --format iptables":                  "-i lan1 -j TPROXY --on-port 1 --tproxy-mark",
+		"rules print --way lan1=1 --via redirect --format nft":                     "redirect to :1",
+		"rules print --listener [2001:db8::1]:443,tcp":                             "ip6 daddr 2001:db8::1 tcp dport 443 socket transparent 1",
 	} {
 		if got, err := rulesLine(t, line); err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %v\n%s", line, err, got)
@@ -46,6 +50,10 @@ func TestRulesPrint(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"rules print":                                                        "--port",
+		"rules print --way lan1":                                             `--way: way "lan1": want interfaces and the port`,
+		"rules print --way lan=1 --proto tcp":                                "or --way lan1=12345,tcp",
+		"rules print --way lan=1 --way la*=2":                                "way la*=2: la* arrives by way lan=1 already",
+		"rules print --listener 192.0.2.1":                                   "--listener: listener",
 		"rules print --port 0":                                               "no port: say where",
 		"rules print --port 1 --exclude x":                                   `--exclude: "x": want a network`,
 		"rules print --port 1 --exclude 10.0.0.1/8":                          "want 10.0.0.0/8",

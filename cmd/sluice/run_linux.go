@@ -66,7 +66,7 @@ type runCmd struct {
 
 	BindIface   string             `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
 	Mark        uint32             `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
-	SendProxy   proxyproto.Sending `group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off."`
+	SendProxy   proxyproto.Sending `group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off; v2+udp: each datagram too."`
 	AcceptProxy []network          `group:"admission" placeholder:"CIDR" help:"TCP connections of these peers begin with a PROXY header, which tells whose they are (repeatable)."`
 
 	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`

@@ -139,14 +139,15 @@ func (cmd *runCmd) logEgress(log zerolog.Logger) {
 
 // logIngress says where what --iface names can bring nothing.
 func (cmd *runCmd) logIngress(log zerolog.Logger) {
-	if !cmd.InstallRules || len(cmd.Rules.Iface) == 0 {
+	spec, err := cmd.spec()
+	if !cmd.InstallRules || err != nil || len(spec.Ingress()) == 0 {
 		return
 	}
-	switch r := doctor.Ingress(cmd.Rules.Iface); r.Status {
+	switch r := doctor.Ingress(spec.Ingress()); r.Status {
 	case doctor.OK:
 	case doctor.Note:
-		log.Info().Str("detail", r.Detail).Msg("an interface of --iface is not there yet")
+		log.Info().Str("detail", r.Detail).Msg("an interface that the rules divert from is not there yet")
 	default:
-		log.Warn().Str("detail", r.Detail).Str("remedy", r.Remedy).Msg("an interface of --iface brings nothing to divert")
+		log.Warn().Str("detail", r.Detail).Str("remedy", r.Remedy).Msg("an interface that the rules divert from brings nothing to divert")
 	}
 }

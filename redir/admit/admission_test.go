@@ -64,6 +64,16 @@ func TestAdmission(t *testing.T) {
 		if got := testAdmission(true).Check(dest); got != c.open {
 			t.Errorf("%s with AllowLocal: %q, want %q", c.dest, got, c.open)
 		}
+		if got := testAdmission(false).CheckForward(dest); got != c.open {
+			t.Errorf("%s of a forward: %q, want %q", c.dest, got, c.open)
+		}
+		listen := c.open
+		if listen == count.RefusedListener {
+			listen = 0
+		}
+		if got := testAdmission(false).CheckListen(dest); got != listen {
+			t.Errorf("%s as a forward: %q, want %q", c.dest, got, listen)
+		}
 	}
 }
 

@@ -6,13 +6,13 @@ import (
 )
 
 // MayBear reports whether a socket towards dest may bear the client's address.
-// Replies to it would not come back here where the client is the gateway itself
+// No socket can of another family. Replies would not come back here where the client is the gateway itself
 // or link-local, nor where client and dest are neighbours on one link, since dest
 // then answers the client directly. Both are unmapped.
 func (a *Admission) MayBear(client, dest netip.Addr) bool {
 	own := a.own.Load()
 	switch {
-	case client.IsLinkLocalUnicast() || client.IsLoopback() || own.has(client):
+	case client.Is4() != dest.Is4() || client.IsLinkLocalUnicast() || client.IsLoopback() || own.has(client):
 		return false
 	case own.has(dest):
 		return true

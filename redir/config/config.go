@@ -99,6 +99,9 @@ func inboundJSON(in inbound.Spec) string {
 	if in.UDPQueryTimeout != 0 {
 		fields = append(fields, `"udp_query_timeout": `+quote(DurationText(in.UDPQueryTimeout)))
 	}
+	if in.Ifaces != "" {
+		fields = append(fields, `"iface": [`+quotedList(in.Ifaces)+`]`)
+	}
 	if in.Source != (source.Source{}) {
 		fields = append(fields, `"source": `+quote(in.Source.String()))
 	}
@@ -122,6 +125,15 @@ func networks(in inbound.Spec) (names []string) {
 		names = append(names, "udp")
 	}
 	return names
+}
+
+// quotedList is a text with commas as the elements of a JSON list.
+func quotedList(text string) string {
+	var elements []string
+	for element := range strings.SplitSeq(text, ",") {
+		elements = append(elements, quote(element))
+	}
+	return strings.Join(elements, ", ")
 }
 
 // quote is the text as a JSON string.
@@ -161,6 +173,9 @@ func describe(in inbound.Spec) string {
 	}
 	if in.UDPQueryTimeout != 0 {
 		text += " udp_query_timeout " + DurationText(in.UDPQueryTimeout)
+	}
+	if in.Ifaces != "" {
+		text += " iface " + in.Ifaces
 	}
 	if in.Source != (source.Source{}) {
 		text += " source " + in.Source.String()

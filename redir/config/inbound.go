@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/redir/inbound"
@@ -13,7 +14,7 @@ import (
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "source", "mark", "bind_iface", "send_proxy"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "iface", "source", "mark", "bind_iface", "send_proxy"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -91,6 +92,9 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 		return in, err
 	}
 	if in.UDPQueryTimeout, err = r.timeout("udp_query_timeout"); err != nil {
+		return in, err
+	}
+	if in.Ifaces, err = r.ifaces(); err != nil {
 		return in, err
 	}
 	if err := r.way(&in); err != nil {
@@ -206,6 +210,26 @@ func (r *inboundReader) timeout(key string) (time.Duration, error) {
 	return timeout, nil
 }
 
+// ifaces are those by which it comes, with commas between.
+func (r *inboundReader) ifaces() (string, error) {
+	n, ok := r.members.find("iface")
+	if !ok {
+		return "", nil
+	}
+	var names []string
+	for _, element := range n.elements() {
+		name, _ := element.value.(string)
+		if name == "" || strings.Contains(name, ",") {
+			return "", r.fault("iface", element, "want the name of an interface, a pattern as ppp*, or a list of them, not %s", element)
+		}
+		names = append(names, name)
+	}
+	if len(names) == 0 {
+		return "", r.fault("iface", n, "want the name of an interface, a pattern as ppp*, or a list of them, not an empty list")
+	}
+	return strings.Join(names, ","), nil
+}
+
 // way sets how what comes by in leaves.
 func (r *inboundReader) way(in *inbound.Spec) error {
 	if n, ok := r.members.find("source"); ok {
@@ -233,7 +257,7 @@ func (r *inboundReader) way(in *inbound.Spec) error {
 		text, _ := n.value.(string)
 		sending, err := proxyproto.ParseSending(text)
 		if err != nil {
-			return r.fault("send_proxy", n, `want "off", "v1" or "v2", not %s`, n)
+			return r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s`, n)
 		}
 		in.SendProxy = sending
 	}

@@ -17,6 +17,9 @@
 // says nothing about the rules of the real gateway, which are walked instead
 // (package firewall), and whose counters are watched for a moment.
 //
+// A second sluice in such a gateway listens at an address that nobody has, with
+// that of clients as its source: the server answers with whom it sees.
+//
 //	client ns            gateway ns                       server ns
 //	192.0.2.2      -- c0 192.0.2.1 | 198.51.100.1 s0 --   198.51.100.2
 //	2001:db8:1::2        rules + sluice run --tproxy      2001:db8:2::2

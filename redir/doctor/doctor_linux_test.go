@@ -264,7 +264,7 @@ func TestOfThisKernel(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", real, "sluice/cmd/sluice").CombinedOutput(); err != nil {
 		t.Fatalf("cmd/sluice does not build: %v\n%s", err, out)
 	}
-	for _, r := range kernelTest(context.Background(), real) {
+	for _, r := range append(kernelTest(context.Background(), real), foreignTest(context.Background(), real)...) {
 		if r.Status != OK {
 			t.Errorf("%v", r)
 		}
@@ -277,6 +277,11 @@ func TestOfThisKernel(t *testing.T) {
 	}
 	for _, r := range kernelTest(context.Background(), deaf) { // ready, but nobody listens
 		if r.Status != Fail {
+			t.Errorf("deaf: %v", r)
+		}
+	}
+	for _, r := range foreignTest(context.Background(), deaf) {
+		if r.Status != Warn || !strings.Contains(r.Detail, "tcp to 203.0.113.7:7") || !strings.Contains(r.Detail, "udp to [2001:db8:7::7]:7") {
 			t.Errorf("deaf: %v", r)
 		}
 	}

@@ -25,6 +25,7 @@ func Examine(ctx context.Context, o Options) []Result {
 	ifaces, _ := interfaces(o.Ifaces)
 	results = append(results, offloads(ifaces)...)
 	results = append(results, kernelTest(ctx, o.Executable)...)
+	results = append(results, foreignTest(ctx, o.Executable)...)
 	results = append(results, realPath(ctx, before))
 	finish(results, o.Ifaces, os.Geteuid() == 0)
 	return results

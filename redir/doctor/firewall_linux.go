@@ -36,6 +36,9 @@ func firewalls(ifaces []string, named bool) (stopping []Result, tracker Result) 
 		w.mark, w.mask = rules.DefaultMark, rules.DefaultMask
 	}
 	w.isUnsure, w.port = !w.installed && !named, status.TCPPort
+	if w.port == 0 && len(status.Ways) > 0 {
+		w.port = status.Ways[0].Port
+	}
 	w.untracked = ruleset.Untracks(w.ours)
 	w.diverted.name, w.own.name, w.forward.name = "rules of others", "own traffic", "forward rules"
 	untracked := w

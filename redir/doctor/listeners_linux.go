@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,14 +29,7 @@ func listeners() Result {
 		way = "redirect"
 	}
 	var fine []string
-	for _, want := range []struct {
-		network string
-		port    uint16
-		state   string
-	}{{"tcp", status.TCPPort, stateListen}, {"udp", status.UDPPort, stateUDP}} {
-		if want.port == 0 {
-			continue
-		}
+	for _, want := range inlets(status) {
 		some, every := listening("/proc/thread-self/net/"+want.network, want.port, want.state)
 		some6, every6 := listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
 		remedy := fmt.Sprintf("sluice run --%s :%d", way, want.port)
@@ -52,7 +46,31 @@ func listeners() Result {
 		}
 		fine = append(fine, fmt.Sprintf("%s port %d", want.network, want.port))
 	}
-	return j.result(strings.Join(fine, ", "))
+	return j.result(strings.Join(append(fine, foreign(&j, status.Listeners)...), ", "))
+}
+
+// inlet is a port where the rules send packets.
+type inlet struct {
+	network string
+	port    uint16
+	state   string
+}
+
+// inlets are those of all interfaces, and of each way.
+func inlets(status rules.Status) (all []inlet) {
+	add := func(port uint16, tcp, udp bool) {
+		for _, l := range []inlet{{"tcp", port, stateListen}, {"udp", port, stateUDP}} {
+			if wanted := l.network == "tcp" && tcp || l.network == "udp" && udp; wanted && port != 0 && !slices.Contains(all, l) {
+				all = append(all, l)
+			}
+		}
+	}
+	add(status.TCPPort, true, false)
+	add(status.UDPPort, false, true)
+	for _, w := range status.Ways {
+		add(w.Port, w.TCP, w.UDP)
+	}
+	return all
 }
 
 // listening searches a file of proc_net(5)'s form: a line per socket, with

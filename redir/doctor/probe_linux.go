@@ -81,6 +81,11 @@ func hasIPv6() bool {
 // ask sends a line and wants it back, from the address that it was sent to: a
 // connected socket takes nothing else.
 func (l *lab) ask(network, server string) (err error) {
+	return l.askFor(network, server, func(net.Conn) string { return "sluice\n" })
+}
+
+// askFor is ask where another answer is wanted.
+func (l *lab) askFor(network, server string, wanted func(net.Conn) string) (err error) {
 	for range answers {
 		err = l.client.do(func() error {
 			conn, err := net.DialTimeout(network, net.JoinHostPort(server, strconv.Itoa(probePort)), answerTime)
@@ -94,8 +99,8 @@ func (l *lab) ask(network, server string) (err error) {
 			}
 			buffer := make([]byte, 64)
 			n, err := conn.Read(buffer)
-			if err == nil && string(buffer[:n]) != "sluice\n" {
-				err = fmt.Errorf("came back as %q", buffer[:n])
+			if want := wanted(conn); err == nil && string(buffer[:n]) != want {
+				err = fmt.Errorf("came back as %q, not %q", buffer[:n], want)
 			}
 			return err
 		})
@@ -106,10 +111,8 @@ func (l *lab) ask(network, server string) (err error) {
 	return err
 }
 
-// serve echoes TCP and UDP in the server's namespace.
-func (l *lab) serve() (stop func(), err error) {
-	var listener net.Listener
-	var packets []net.PacketConn
+// listen opens TCP and UDP in the server's namespace.
+func (l *lab) listen() (listener net.Listener, packets []net.PacketConn, err error) {
 	err = l.server.do(func() error {
 		var err error
 		if listener, err = net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(probePort))); err != nil {
@@ -123,6 +126,21 @@ func (l *lab) serve() (stop func(), err error) {
 		}
 		return nil
 	})
+	return listener, packets, err
+}
+
+func closeAll(listener net.Listener, packets []net.PacketConn) func() {
+	return func() {
+		listener.Close()
+		for _, conn := range packets {
+			conn.Close()
+		}
+	}
+}
+
+// serve echoes TCP and UDP in the server's namespace.
+func (l *lab) serve() (stop func(), err error) {
+	listener, packets, err := l.listen()
 	if err != nil {
 		return nil, err
 	}
@@ -130,12 +148,7 @@ func (l *lab) serve() (stop func(), err error) {
 	for _, conn := range packets {
 		go echoDatagrams(conn)
 	}
-	return func() {
-		listener.Close()
-		for _, conn := range packets {
-			conn.Close()
-		}
-	}, nil
+	return closeAll(listener, packets), nil
 }
 
 func echoConns(listener net.Listener) {
@@ -169,7 +182,12 @@ func (l *lab) startSluice(ctx context.Context, executable string, redirect bool)
 	if redirect {
 		way = "--redirect"
 	}
-	cmd := exec.CommandContext(ctx, executable, "run", way, fmt.Sprintf(":%d", sluicePort), "--log-format", "json")
+	return l.start(ctx, executable, way, fmt.Sprintf(":%d", sluicePort))
+}
+
+// start is startSluice with flags.
+func (l *lab) start(ctx context.Context, executable string, flags ...string) (stop func(), err error) {
+	cmd := exec.CommandContext(ctx, executable, append([]string{"run", "--log-format", "json"}, flags...)...)
 	cmd.Env = withoutSettings(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Kill() }

@@ -35,6 +35,9 @@ func lookAtPath() look {
 		return l
 	}
 	l.installed, l.living, l.port = status.Installed, status.Living, max(status.TCPPort, status.UDPPort)
+	for _, way := range status.Ways {
+		l.port = max(l.port, way.Port)
+	}
 	for _, c := range status.Counters {
 		switch c.Name {
 		case "diverted":

@@ -7,7 +7,7 @@
 //	                   ▼                                    │ Append: the same error, about the client's
 //	upstream socket's error queue (ip(7) IP_RECVERR) ───────┘
 //
-//	raw socket ──► ParseTooBig: a reply was too big for the way to this client
+//	raw socket ──► ParseTooBig: a datagram was too big for the way that it went
 //
 // Glossary:
 //

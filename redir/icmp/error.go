@@ -48,6 +48,14 @@ func IsError(v6 bool, kind byte) bool {
 	return kind == unreachable4 || kind == timeExceeded4 || kind == parameterProblem4
 }
 
+// IsTooBig reports whether Info is an MTU.
+func (e *Error) IsTooBig(v4 bool) bool {
+	if v4 {
+		return e.Type == unreachable4 && e.Code == fragmentationNeeded
+	}
+	return e.Type == tooBig6
+}
+
 const (
 	headerSize = 8 // of an ICMP message
 	ipv4Size   = 20
@@ -67,7 +75,7 @@ const (
 func Append(b []byte, e Error, client, dest netip.AddrPort, payload []byte) []byte {
 	start := len(b)
 	b = append(b, e.Type, e.Code, 0, 0)
-	if e.Type == unreachable4 && e.Code == fragmentationNeeded && client.Addr().Is4() {
+	if client.Addr().Is4() && e.IsTooBig(true) {
 		b = binary.BigEndian.AppendUint16(b, 0)
 		b = binary.BigEndian.AppendUint16(b, uint16(min(e.Info, 0xffff))) // RFC 1191 section 4
 	} else {

@@ -44,22 +44,25 @@ func TestFragmentationNeededBearsTheMTU(t *testing.T) {
 
 func TestParseTooBig(t *testing.T) {
 	whole := Append(nil, Error{Type: 2, Info: 1400}, pairs[1].dest, pairs[1].client, []byte("x"))
-	to, mtu, ok := ParseTooBig(whole)
-	if !ok || to != pairs[1].client.Addr() || mtu != 1400 {
-		t.Errorf("%s, %d, %v", to, mtu, ok)
+	want := TooBig{From: pairs[1].dest, To: pairs[1].client, MTU: 1400}
+	if got, ok := ParseTooBig(whole); !ok || got != want {
+		t.Errorf("%+v, %v, want %+v", got, ok, want)
 	}
 	head, rest := whole[:headerSize+ipv6Size], whole[headerSize+ipv6Size:]
 	split := append(bytes.Clone(head), protoUDP, 0, 0, 1, 0, 0, 0, 9)
 	split[headerSize+6] = fragment
-	if to, _, ok := ParseTooBig(append(split, rest...)); !ok || to != pairs[1].client.Addr() {
-		t.Errorf("of a fragment: %s, %v", to, ok)
+	if got, ok := ParseTooBig(append(split, rest...)); !ok || got != want {
+		t.Errorf("of a fragment: %+v, %v", got, ok)
+	}
+	if got, ok := ParseTooBig(whole[:headerSize+ipv6Size+3]); !ok || got.To.Addr() != want.To.Addr() || got.To.Port() != 0 {
+		t.Errorf("without ports: %+v, %v", got, ok)
 	}
 	for n := range headerSize + ipv6Size {
-		if _, _, ok := ParseTooBig(whole[:n]); ok {
+		if _, ok := ParseTooBig(whole[:n]); ok {
 			t.Errorf("%d bytes were read", n)
 		}
 	}
-	if _, _, ok := ParseTooBig(Append(nil, Error{Type: 1}, pairs[1].dest, pairs[1].client, nil)); ok {
+	if _, ok := ParseTooBig(Append(nil, Error{Type: 1}, pairs[1].dest, pairs[1].client, nil)); ok {
 		t.Error("another error was read")
 	}
 }
@@ -67,8 +70,8 @@ func TestParseTooBig(t *testing.T) {
 func FuzzParseTooBig(f *testing.F) {
 	f.Add(Append(nil, Error{Type: 2, Info: 1280}, pairs[1].dest, pairs[1].client, []byte("x")))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if to, _, ok := ParseTooBig(b); ok && !to.Is6() {
-			t.Errorf("%s of %x", to, b)
+		if got, ok := ParseTooBig(b); ok && (!got.To.Addr().Is6() || !got.From.Addr().Is6()) {
+			t.Errorf("%+v of %x", got, b)
 		}
 	})
 }

@@ -1,7 +1,8 @@
 // Package inbound is where traffic arrives: what an operator asks to
 // listen on, and the sockets that come of it.
 //
-//	Spec ── New ──► Inbound ── Open ──► sockets: for each worker, network and family one
+//	Spec ── New ──► Inbound ── Open ──► sockets: for each worker, network and family one,
+//	                   │                   │      and one for replies to clients' own addresses
 //	                   │                   │
 //	                   │                   └── Hand ──► a worker, which owns them from then on
 //	                   └── Dest: where a connection that came by it was going

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/socket"
+	"sluice/redir/source"
+	"sluice/redir/upstream"
 )
 
 // openFDs is how many fds the process has.
@@ -81,6 +83,64 @@ func TestOpenInherited(t *testing.T) {
 		if after := openFDs(t); after != before {
 			t.Errorf("%+v: %d fds, %d before", c, after, before)
 		}
+	}
+}
+
+// TestOpenReturns asserts that there is a socket for replies of each family for
+// each worker, and that those of another process are taken.
+func TestOpenReturns(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: transparent sockets take CAP_NET_ADMIN or CAP_NET_RAW")
+	}
+	const workers = 2
+	free, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := free.Addr().(*net.TCPAddr).AddrPort().Port()
+	free.Close()
+	defaults := Defaults{Path: upstream.Path{Source: source.Source{Kind: source.Client}}}
+	var fds []int
+	for round := range 2 {
+		h := Inherit(fds)
+		in := New(Spec{Kind: TProxy, Listen: netip.AddrPortFrom(netip.Addr{}, port), UDP: true}, 1, defaults)
+		if !in.Returns {
+			t.Fatal("an inbound with the client's source takes no replies")
+		}
+		if err := in.Open(workers, false, true, in.Returns, nil, h); err != nil {
+			t.Fatal(err)
+		}
+		if n := h.Len(); n != 0 {
+			t.Errorf("%d inherited sockets are left", n)
+		}
+		h.Close()
+		if in.Followed != (round > 0) {
+			t.Errorf("round %d: followed %v", round, in.Followed)
+		}
+		fds = nil
+		got := map[netip.AddrPort]int{}
+		for w := range workers {
+			err := in.Hand(w, nil, func(fd int, _ *Inbound) error { fds = append(fds, fd); return nil },
+				func(fd int, _ *Inbound) error {
+					fds = append(fds, fd)
+					at, err := socket.LocalAddr(fd)
+					got[at]++
+					return err
+				})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if got[netip.AddrPortFrom(Return4, port)] != workers || got[netip.AddrPortFrom(Return6, port)] != workers {
+			t.Errorf("round %d: %v", round, got)
+		}
+	}
+	for _, fd := range fds {
+		unix.Close(fd)
+	}
+	defaults.KernelReplies = true
+	if in := New(Spec{Kind: TProxy, Listen: netip.AddrPortFrom(netip.Addr{}, port), UDP: true}, 1, defaults); in.Returns {
+		t.Error("the kernel shall forward replies, and the inbound takes them")
 	}
 }
 

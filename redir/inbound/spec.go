@@ -58,6 +58,10 @@ type Spec struct {
 	// UDPQueryTimeout is that of a session which is a lookup; 0 likewise.
 	UDPQueryTimeout time.Duration
 
+	// Ifaces are interfaces, or patterns as ppp*, with commas between, by which
+	// the rules divert what arrives to this one; empty: what is left.
+	Ifaces string
+
 	// How upstreams of what comes by it leave; zero values take what holds for all.
 	Source    source.Source
 	Mark      uint32 // SO_MARK
@@ -91,8 +95,8 @@ func (s *Spec) Validate() error {
 		return fmt.Errorf("redirect %s: REDIRECT carries TCP only; use a tproxy inbound for UDP", s.Listen)
 	case !s.TCP && !s.UDP:
 		return fmt.Errorf("%s %s: no network; name tcp, udp or both", s.Kind, s.Listen)
-	case !s.TCP && s.SendProxy.On():
-		return fmt.Errorf("%s %s: send_proxy: the header is for TCP; name tcp too, or leave it out", s.Kind, s.Listen)
+	case !s.TCP && s.SendProxy.On() && !s.SendProxy.Datagrams():
+		return fmt.Errorf("%s %s: send_proxy %s is for TCP; name tcp too, or take v2+udp", s.Kind, s.Listen, s.SendProxy)
 	case s.UDPTimeout < 0:
 		return fmt.Errorf("%s %s: UDP timeout %v must not be negative", s.Kind, s.Listen, s.UDPTimeout)
 	case s.UDPQueryTimeout < 0:

@@ -69,3 +69,13 @@ func AppendV2(b []byte, network Network, source, dest netip.AddrPort) []byte {
 // MostAppended is the length of the longest header that AppendV1 and AppendV2
 // write, in bytes.
 const MostAppended = mostV1
+
+// MostV2 is that of AppendV2 alone, and V2Size its length between two addresses.
+const MostV2 = headV2 + addrs6
+
+func V2Size(source, dest netip.Addr) int {
+	if source.Is4() && dest.Is4() {
+		return headV2 + addrs4
+	}
+	return MostV2
+}

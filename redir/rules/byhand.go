@@ -21,7 +21,8 @@ type handRule struct {
 type delivery struct {
 	via        Via
 	port       uint16
-	proto      byte // 0: not told
+	proto      byte   // 0: not told
+	iface      string // of what arrives there alone; empty: not told
 	mark, mask uint32
 }
 

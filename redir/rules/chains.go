@@ -5,6 +5,7 @@ import "slices"
 // Counters of the table.
 const (
 	countNew      = "diverted" // packets handed to a listener
+	countListened = "listened" // packets that went to a listener by themselves
 	countRunning  = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
 	countRefused  = "refused"  // packets dropped because nobody listened
 	countEscaped  = "escaped"  // packets dropped because the policy rule or its route was gone
@@ -26,17 +27,20 @@ const (
 
 func countersFor(s Spec) []string {
 	counters := []string{countNew}
-	if s.Via == Redirect && !s.foreign() {
+	if s.Via == Redirect && !s.routed() {
 		return counters
 	}
 	counters = append(counters, countRunning)
+	if len(s.Listeners) > 0 {
+		counters = append(counters, countListened)
+	}
 	if s.returnsUDP() {
 		counters = append(counters, countReturned)
 	}
 	if s.Fail == Closed {
 		counters = append(counters, countRefused, countEscaped)
 	}
-	if s.Output {
+	if s.Output && s.Via == TProxy {
 		counters = append(counters, countOutput)
 	}
 	return counters
@@ -46,13 +50,19 @@ func countersFor(s Spec) []string {
 // wants a chain to be there before a rule that names it.
 func chainsFor(s Spec) []chain {
 	if s.Via == Redirect { // conntrack alone remembers and translates, no mark routes
-		chains := []chain{prerouting(s)}
+		chains := wayChains(s)
+		if s.diverts() {
+			chains = append(chains, prerouting(s))
+		}
 		if s.Output {
 			chains = append(chains, output(s))
 		}
-		return append(chains, redirectReturns(s)...)
+		return append(chains, besideRedirect(s)...)
 	}
-	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s), history(s)}
+	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain)}
+	if s.diverts() {
+		chains = append(append(chains, remember(s), history(s)), wayChains(s)...)
+	}
 	if s.Output {
 		chains = append(chains, round(s))
 	}
@@ -67,12 +77,19 @@ func prerouting(s Spec) chain {
 	c := chain{name: "prerouting", kind: "filter", hook: "prerouting", priority: *s.Priority}
 	if s.Via == Redirect {
 		c.kind = "nat"
+		for _, match := range addressed(s) {
+			c.add(append(match, goBack))
+		}
 		c.add(ingress(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack}, []term{toGateway{}, goBack})
 	} else {
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
+		c.add(listening(s)...)
 		c.add(returns(s)...)
+		if !s.diverts() {
+			return c
+		}
 		c.add(ingress(s)...)
 		c.add(tooBigsUntracked(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack})
@@ -81,10 +98,14 @@ func prerouting(s Spec) chain {
 		}
 		c.add([]term{toGateway{}, goBack}, []term{jump(chainHistory)})
 	}
+	c.add(elsewhere(s)...)
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	c.add(deliver(s)...)
+	c.add(byWay(s, wayChain)...)
+	if s.hasRest() {
+		c.add(deliver(s)...)
+	}
 	return c
 }
 
@@ -101,7 +122,7 @@ func output(s Spec) chain {
 	if !s.Output {
 		return c
 	}
-	c.add([]term{protoNotIn{s.protos()}, goBack})
+	c.add([]term{protoNotIn{s.restProtos()}, goBack})
 	c.add([]term{socketMarkIs{s.OwnMark}, goBack})
 	if s.ExcludeCgroup != "" {
 		c.add([]term{cgroupIs{s.ExcludeCgroup}, goBack})
@@ -144,18 +165,21 @@ func targets(s Spec) [][]term {
 	return rules
 }
 
-// deliver hands the rest to sluice. tproxy ends its rule when it finds no
+// deliver hands to sluice what arrived by no way.
+func deliver(s Spec) [][]term { return deliverTo(s, s.TCPPort, s.UDPPort) }
+
+// deliverTo hands the rest to sluice, at a port for each protocol. tproxy ends its rule when it finds no
 // listener (nft_tproxy_eval sets NFT_BREAK), and whatever stands after it in
 // the rule is left undone: the packet goes on unmarked. So open is the rule
 // alone, and closed is a drop behind it. What asks the connection tracker
 // stands in a chain of its own, since it ends its rule for a packet that is
 // not tracked (nft_ct_get_eval).
-func deliver(s Spec) [][]term {
+func deliverTo(s Spec, tcp, udp uint16) [][]term {
 	if s.Via == Redirect {
-		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{s.TCPPort}}}
+		return [][]term{{protoIs{protoTCP}, countIn{countNew}, redirectTo{tcp}}}
 	}
 	var rules [][]term
-	for _, to := range s.listeners() {
+	for _, to := range inletsOf(tcp, udp) {
 		rules = append(rules, []term{protoIs{to.proto}, tproxyTo{to.port},
 			setMark{s.Mark, s.Mask}, countIn{countNew}, goTo(chainRemember)})
 	}
@@ -170,26 +194,15 @@ func refuse(s Spec) [][]term {
 	return nil
 }
 
-// listener is where sluice takes in a protocol.
-type listener struct {
+// inlet is where sluice takes in a protocol.
+type inlet struct {
 	proto byte
 	port  uint16
 }
 
-func (s Spec) listeners() []listener {
-	all := []listener{{protoTCP, s.TCPPort}, {protoUDP, s.UDPPort}}
-	return slices.DeleteFunc(all, func(l listener) bool { return l.port == 0 })
-}
-
-func (s Spec) protos() []byte {
-	var protos []byte
-	if s.TCPPort != 0 {
-		protos = append(protos, protoTCP)
-	}
-	if s.UDPPort != 0 {
-		protos = append(protos, protoUDP)
-	}
-	return protos
+func inletsOf(tcp, udp uint16) []inlet {
+	all := []inlet{{protoTCP, tcp}, {protoUDP, udp}}
+	return slices.DeleteFunc(all, func(l inlet) bool { return l.port == 0 })
 }
 
 func (c *chain) add(rules ...[]term) { c.rules = append(c.rules, rules...) }

@@ -33,6 +33,11 @@
 //	        -> ip route: local default dev lo table 100   (delivered here)
 //	        -> sluice
 //
+// The way of a packet to a listener at a foreign address: no tproxy, since it
+// names the socket itself:
+//
+//	prerouting -> socket transparent: the mark is set -> ip rule 90 -> delivered here
+//
 // Where sluice's sockets towards destinations bear clients' addresses, the legs
 // of one connection may have the same addresses and ports, and the connection
 // tracker must not take them for one (C:p client, S:80 server):
@@ -46,9 +51,11 @@
 // What the kernel can tell of a packet before it is tracked chooses the zone:
 //
 //	from a client, opens a connection   the conditions by which divert takes it
-//	from a client, any other TCP        a socket that sluice accepted
+//	from a client, any other TCP        a socket that sluice accepted, or a SYN cookie
+//	                                    that it sent just before
 //	from a client, UDP                  those conditions, but for answers: packets
-//	                                    that answer a flow which the kernel forwarded
+//	                                    that answer a flow which the kernel forwarded,
+//	                                    or one of sluice's own
 //	sent by the gateway                 a source that it does not have, and no own mark
 //
 // Returns are known at whichever interface they come by: TCP by its transparent
@@ -77,6 +84,10 @@
 //   - own mark: the mark of sluice's own sockets; rules never divert what they
 //     send. It counts by its own bits, and as the socket has it: others may set
 //     the packet's.
+//   - way: a port for what arrives by some interfaces alone (ways.go). The rest is
+//     what arrives by none.
+//   - listener: a transparent socket at an address that is routed here and that
+//     the gateway need not have (listeners.go).
 //   - owned: a packet, or an ICMP error about one, for which a transparent socket
 //     of this machine is there, listeners on every address left out.
 //   - zone: a part of the connection tracker's table (115) in which the client's
@@ -84,7 +95,7 @@
 //   - return: a packet to an address that sluice's sockets bear and the gateway
 //     does not have.
 //   - answer: a UDP packet from a client's interface that answers what the kernel
-//     forwarded there; a set that packets fill knows it.
+//     forwarded or sluice sent there; a set that packets fill knows it.
 //   - remembered: a flow whose conntrack entry says that it is diverted.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which

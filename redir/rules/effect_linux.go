@@ -60,17 +60,17 @@ func (p policy) judge() (missing []string, faults []Fault, err error) {
 	return amiss.Missing, faults, nil
 }
 
-// effect asks the kernel about each family and each way in. table is where it
+// effect asks the kernel about each family and each approach. table is where it
 // found that a packet is to be delivered here.
 func (p policy) effect() (faults []Fault, table int) {
-	if ways := p.in.ways(unix.AF_INET6); len(ways) > 0 && ways[0].iface != nil && !slices.Contains(families(), unix.AF_INET6) {
+	if all := p.in.approaches(unix.AF_INET6); len(all) > 0 && all[0].iface != nil && !slices.Contains(families(), unix.AF_INET6) {
 		s := Sysctl{Name: "net/ipv6/conf/lo/disable_ipv6", Want: "0"}
-		faults = append(faults, Fault{"ip -6", "IPv6 is off on lo, through which diverted packets are delivered, and on at " + ways[0].iface.Name,
+		faults = append(faults, Fault{"ip -6", "IPv6 is off on lo, through which diverted packets are delivered, and on at " + all[0].iface.Name,
 			s.Command() + "; " + s.Persistent()})
 	}
 	for _, family := range families() {
-		for _, way := range p.in.ways(family) {
-			answer, fault := p.askFor(family, way)
+		for _, a := range p.in.approaches(family) {
+			answer, fault := p.askFor(family, a)
 			if fault != nil && !slices.Contains(faults, *fault) {
 				faults = append(faults, *fault)
 			}
@@ -82,16 +82,16 @@ func (p policy) effect() (faults []Fault, table int) {
 	return faults, table
 }
 
-// way is how a packet comes to be routed: by an interface from a source that
+// approach is how a packet comes to be routed: by an interface from a source that
 // is plausible there or, without an interface, sent by the gateway.
-type way struct {
+type approach struct {
 	iface *net.Interface
 	from  netip.Addr // not valid in IPv6, where nobody checks it here
 	own   netip.Addr // an address of the gateway on the interface, if it has one
 }
 
 // askFor is the kernel's answer, or what is wrong with it.
-func (p policy) askFor(family int, w way) (fibRoute, *Fault) {
+func (p policy) askFor(family int, w approach) (fibRoute, *Fault) {
 	var answer fibRoute
 	var err error
 	var dest netip.Addr
@@ -137,7 +137,7 @@ func errnoText(err error) string {
 	return "refused: " + err.Error()
 }
 
-func (w way) String() string {
+func (w approach) String() string {
 	if w.iface == nil {
 		return " of the gateway's own"
 	}
@@ -145,7 +145,7 @@ func (w way) String() string {
 }
 
 // command shows the same answer to the operator.
-func (w way) command(family int, dest netip.Addr, mark uint32) string {
+func (w approach) command(family int, dest netip.Addr, mark uint32) string {
 	command := fmt.Sprintf("%s rule; %[1]s route get %s mark %#x", familyName(family), dest, mark)
 	if w.iface != nil {
 		if w.from.IsValid() {
@@ -157,7 +157,7 @@ func (w way) command(family int, dest netip.Addr, mark uint32) string {
 }
 
 // sourceFollowsMark is the fault of src_valid_mark (see sysctlsFor).
-func (w way) sourceFollowsMark() *Fault {
+func (w approach) sourceFollowsMark() *Fault {
 	var remedies []string
 	for _, where := range []string{"all", w.iface.Name} {
 		s := Sysctl{Name: "net/ipv4/conf/" + where + "/src_valid_mark", Want: "0"}
@@ -170,7 +170,7 @@ func (w way) sourceFollowsMark() *Fault {
 }
 
 // ask is RTM_GETROUTE for one packet.
-func (w way) ask(family int, dest netip.Addr, mark uint32) (fibRoute, error) {
+func (w approach) ask(family int, dest netip.Addr, mark uint32) (fibRoute, error) {
 	bits := byte(dest.BitLen())
 	request := make([]byte, unix.SizeofRtMsg)
 	request[0], request[1] = byte(family), bits
@@ -194,25 +194,25 @@ func (w way) ask(family int, dest netip.Addr, mark uint32) (fibRoute, error) {
 	return parseRoute(messages[0].Data)
 }
 
-// waysAsked bounds what the kernel is asked on a host of many containers.
-const waysAsked = 32
+// approachesAsked bounds what the kernel is asked on a host of many containers.
+const approachesAsked = 32
 
-// ways lists those of a family. An interface that carries nothing of the
+// approaches lists those of a family. An interface that carries nothing of the
 // family, or whose clients' addresses nobody can tell, is left out.
-func (in arrival) ways(family int) []way {
-	var all []way
+func (in arrival) approaches(family int) []approach {
+	var all []approach
 	if in.output {
-		all = append(all, way{})
+		all = append(all, approach{})
 	}
 	ifaces, _ := net.Interfaces()
 	for _, iface := range ifaces {
-		if len(all) == waysAsked {
+		if len(all) == approachesAsked {
 			break
 		}
 		if iface.Flags&net.FlagUp == 0 || iface.Name == "lo" || !in.arrivesBy(iface.Name) || isVRF(iface.Name) {
 			continue
 		}
-		w := way{iface: &iface}
+		w := approach{iface: &iface}
 		if family == unix.AF_INET6 {
 			if off, err := os.ReadFile(procSys + "net/ipv6/conf/" + iface.Name + "/disable_ipv6"); err != nil || strings.TrimSpace(string(off)) != "0" {
 				continue

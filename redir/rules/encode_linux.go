@@ -49,6 +49,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, true), nil
 	case outNotIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, true), nil
+	case outIn:
+		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, false), nil
 	case outIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, nameIs(t.name, false)}, nil
 	case protoIs:
@@ -60,12 +62,9 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	case markIs:
 		return maskedIs(&expr.Meta{Key: expr.MetaKeyMARK, Register: reg}, t.mark, t.mask), nil
 	case notOpening:
-		const flagsAt, finSynRstAck, syn = 13, 0x17, 0x02
-		return []expr.Any{
-			&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: flagsAt, Len: 1},
-			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{finSynRstAck}, Xor: []byte{0}},
-			&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: []byte{syn}},
-		}, nil
+		return append(handshakeFlags(), unequal([]byte{flagSYN})), nil
+	case synAck:
+		return append(handshakeFlags(), equal([]byte{flagSYN | flagACK})), nil
 	case icmpError:
 		return e.icmpError(t)
 	case tooBig6:
@@ -76,13 +75,15 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil
+	case endpoint:
+		return t.encode(), nil
 	case destIn:
 		return e.destIn(t), nil
-	case answersIn:
-		set := e.sets[answersSet(t.family)]
+	case flowIn:
+		set := e.sets[t.set]
 		return append(flow(t.family, false), &expr.Lookup{SourceRegister: reg, SetName: set.Name, SetID: set.ID}), nil
-	case noteAnswer:
-		set := e.sets[answersSet(t.family)]
+	case noteFlow:
+		set := e.sets[t.set]
 		return append(flow(t.family, t.changed), &expr.Dynset{SrcRegKey: reg, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_UPDATE}), nil
 	case uidIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeySKUID, Register: reg}, t.set, false), nil
@@ -92,7 +93,7 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 		return e.route(t)
 	case transparentSocket, wildcardSocket, handedOver, socketMarkIs:
 		return socket(t), nil
-	case ctNew, ctWithout, ctUnderWay, ctReply, ctOriginal, ctMarkIs, ctLabelIs:
+	case ctNew, ctWithout, ctUnderWay, ctReply, ctOriginal, ctZoneIs, ctMarkIs, ctLabelIs:
 		return conntrack(t), nil
 	default:
 		return statement(t)
@@ -137,6 +138,23 @@ func statement(t term) ([]expr.Any, error) {
 		return []expr.Any{&expr.Verdict{Kind: kinds[t]}}, nil
 	}
 	return nil, fmt.Errorf("no kernel form for %q", t.nft())
+}
+
+// Flags of TCP (RFC 9293 section 3.1).
+const (
+	flagFIN = 0x01
+	flagSYN = 0x02
+	flagRST = 0x04
+	flagACK = 0x10
+)
+
+// handshakeFlags loads those that tell what opens a connection.
+func handshakeFlags() []expr.Any {
+	const flagsAt = 13
+	return []expr.Any{
+		&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: flagsAt, Len: 1},
+		masked([]byte{flagFIN | flagSYN | flagRST | flagACK}),
+	}
 }
 
 // flow loads a packet's addresses and ports one behind the other, its source

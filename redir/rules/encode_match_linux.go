@@ -38,6 +38,8 @@ func conntrack(t term) []expr.Any {
 		return anyOf(expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED)
 	case ctOriginal: // IP_CT_DIR_ORIGINAL
 		return []expr.Any{&expr.Ct{Key: expr.CtKeyDIRECTION, Register: reg}, equal([]byte{0})}
+	case ctZoneIs:
+		return []expr.Any{&expr.Ct{Key: expr.CtKeyZONE, Register: reg}, equal(binary.NativeEndian.AppendUint16(nil, t.zone))}
 	case ctMarkIs:
 		return maskedIs(&expr.Ct{Key: expr.CtKeyMARK, Register: reg}, t.mark, t.mask)
 	case ctLabelIs:
@@ -129,6 +131,24 @@ func (e *encoder) destIn(t destIn) []expr.Any {
 	}
 	family := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{t.family})}
 	return append(family, e.lookup(address, t.set, t.not)...)
+}
+
+func (t endpoint) encode() []expr.Any {
+	address := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
+	port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+	family := byte(familyIPv4)
+	if t.addr.Addr().Is6() {
+		family, address.Offset, address.Len = familyIPv6, 24, 16
+	}
+	if t.from {
+		address.Offset, port.Offset = address.Offset-address.Len, 0
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{family}),
+		address, equal(t.addr.Addr().AsSlice()),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{t.proto}),
+		port, equal(binary.BigEndian.AppendUint16(nil, t.addr.Port())),
+	}
 }
 
 func (e *encoder) protoNotIn(protos []byte) ([]expr.Any, error) {

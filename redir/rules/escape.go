@@ -12,12 +12,12 @@ const priorityFirst = -1 << 31
 // off, ICMP errors, and what the gateway sends. These chains come before whoever
 // marks packets in their hooks for reasons of their own.
 func escapes(s Spec) []chain {
-	if s.Via == Redirect && !s.foreign() || s.Fail == Open {
+	if s.Via == Redirect && !s.routed() || s.Fail == Open {
 		return nil
 	}
 	forward := chain{name: "forward", kind: "filter", hook: "forward", priority: priorityFirst}
 	forward.add([]term{markIs{s.Mark, s.Mask}, countIn{countEscaped}, drop})
-	if !s.Output && !s.zoned() {
+	if (!s.Output || s.Via == Redirect) && !s.zoned() {
 		return []chain{forward}
 	}
 	// What the gateway sends itself: what it forwards bears others' addresses yet,

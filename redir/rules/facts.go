@@ -22,9 +22,12 @@ type Changed struct {
 
 // Facts is what the table itself remembers.
 type Facts struct {
-	Owner            string // "operator" or "pid 1234"
-	TCPPort, UDPPort uint16 // where the packets go; 0: not diverted
-	Rules            int    // how many there are in the chains that packets visit
+	Owner            string   // "operator" or "pid 1234"
+	TCPPort, UDPPort uint16   // where the packets go; 0: not diverted
+	Ifaces           []string // by which what goes there arrives; none: any but lo
+	Ways             []Way
+	Listeners        []Listener
+	Rules            int // how many there are in the chains that packets visit
 	Policy           *policy
 	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
 	Back             marks   // of what the gateway's own servers answer to clients' addresses
@@ -51,8 +54,16 @@ func (f Facts) comments() (texts []string) {
 	if f.Policy != nil {
 		fact("policy %#x/%#x table %d priority %d", f.Policy.mark, f.Policy.mask, f.Policy.table, f.Policy.priority)
 	}
-	for _, name := range f.In.ifaces {
+	for _, name := range f.Ifaces {
 		fact("iface %s", name)
+	}
+	for _, w := range f.Ways {
+		for _, name := range w.Ifaces {
+			fact("way %s", Way{Ifaces: []string{name}, Port: w.Port, TCP: w.TCP, UDP: w.UDP})
+		}
+	}
+	for _, l := range f.Listeners {
+		fact("listener %s", l)
 	}
 	if f.In.output {
 		fact("output too")
@@ -74,17 +85,24 @@ func (f Facts) comments() (texts []string) {
 
 // installCommand installs the rules anew, with the flags that are remembered.
 func (f Facts) installCommand() string {
-	command := "sluice rules install --port "
+	command := "sluice rules install"
 	switch {
+	case f.TCPPort == 0 && f.UDPPort == 0:
 	case f.TCPPort == 0:
-		command += fmt.Sprintf("%d --proto udp", f.UDPPort)
+		command += fmt.Sprintf(" --port %d --proto udp", f.UDPPort)
 	case f.UDPPort == 0:
-		command += fmt.Sprintf("%d --proto tcp", f.TCPPort)
+		command += fmt.Sprintf(" --port %d --proto tcp", f.TCPPort)
 	default:
-		command += fmt.Sprint(f.TCPPort)
+		command += fmt.Sprintf(" --port %d", f.TCPPort)
 	}
-	for _, name := range f.In.ifaces {
+	for _, name := range f.Ifaces {
 		command += " --iface " + name
+	}
+	for _, w := range f.Ways {
+		command += " --way " + w.String()
+	}
+	for _, l := range f.Listeners {
+		command += " --listener " + l.String()
 	}
 	return command + " and the other flags as before"
 }
@@ -109,7 +127,13 @@ func parseFacts(comments []string) (Facts, bool) {
 		case len(words) == 6 && words[0] == "policy" && words[2] == "table" && words[4] == "priority":
 			facts.Policy = parsePolicy(words[1], words[3], words[5])
 		case len(words) == 2 && words[0] == "iface":
-			facts.In.ifaces = append(facts.In.ifaces, words[1])
+			facts.Ifaces = append(facts.Ifaces, words[1])
+		case len(words) == 2 && words[0] == "way":
+			facts.addWay(words[1])
+		case len(words) == 2 && words[0] == "listener":
+			if l, err := ParseListener(words[1]); err == nil {
+				facts.Listeners = append(facts.Listeners, l)
+			}
 		case len(words) == 3 && words[0] == "seal":
 			facts.Seal = words[1] + " " + words[2]
 		case len(words) == 2 && words[0] == "output":
@@ -124,10 +148,24 @@ func parseFacts(comments []string) (Facts, bool) {
 			}
 		}
 	}
+	facts.In.ifaces = Spec{TCPPort: facts.TCPPort, UDPPort: facts.UDPPort, Ifaces: facts.Ifaces, Ways: facts.Ways}.Ingress()
 	if facts.Policy != nil {
 		facts.Policy.in, facts.Policy.source, facts.Policy.back, facts.Policy.install = facts.In, !facts.In.output, facts.Back, facts.installCommand()
 	}
 	return facts, facts.Owner != ""
+}
+
+// addWay takes a fact of one interface, which may be one of the last way's.
+func (f *Facts) addWay(text string) {
+	w, err := ParseWay(text)
+	if err != nil {
+		return
+	}
+	if last := len(f.Ways) - 1; last >= 0 && f.Ways[last].Port == w.Port && f.Ways[last].TCP == w.TCP && f.Ways[last].UDP == w.UDP {
+		f.Ways[last].Ifaces = append(f.Ways[last].Ifaces, w.Ifaces...)
+		return
+	}
+	f.Ways = append(f.Ways, w)
 }
 
 func parsePolicy(fwmark, number, place string) *policy {

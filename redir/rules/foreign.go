@@ -12,6 +12,7 @@ type Sources struct {
 	Clients       bool         // some bear the client's address
 	Ports         bool         // and its port; the rules need to know for Redirect alone
 	Addrs         []netip.Addr // that others bear, routed here
+	UDPPort       uint16       // where sluice takes in UDP replies to clients' addresses; 0: where it takes in clients' datagrams
 	KernelReplies bool         // UDP replies to clients' addresses: the kernel forwards them, past sluice
 }
 
@@ -75,7 +76,7 @@ func checkSources(s Spec) error {
 		return errors.New("source: sluice's own sockets are known by their mark: give a --mark other than 0")
 	case s.Via == Redirect && s.Sources.Ports:
 		return errors.New("source client: REDIRECT: the client's own port cannot be had: use source client-address, or --tproxy")
-	case s.zoned() && s.UDPPort != 0 && len(s.Ifaces) == 0:
+	case s.zoned() && s.carries(protoUDP) && len(s.ingressOf(protoUDP)) == 0:
 		return errors.New("source client: nothing tells a client's datagram from a server's answer before either is tracked: name the interfaces where clients are, as --iface lan0, or divert TCP alone")
 	}
 	return checkOwnConntrackMark(s)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,12 +30,17 @@ func TestClientsSeen(t *testing.T) {
 		"both":             {masquerade + "\n" + strict, func(*Spec) {}, []string{"10.9.2.1", "fd09:2::1"}},
 		"open":             {masquerade + "\n" + strict, func(s *Spec) { s.Fail = Open }, []string{"10.9.2.1", "fd09:2::1"}},
 		"SYN cookies":      {strict + "\nsysctl -qw net.ipv4.tcp_syncookies=2", func(*Spec) {}, []string{"", ""}},
+		"cookies masked":   {masquerade + "\n" + strict + "\nsysctl -qw net.ipv4.tcp_syncookies=2", func(*Spec) {}, []string{"10.9.2.1", "fd09:2::1"}},
+		"cookies anywhere": {masquerade + "\nsysctl -qw net.ipv4.tcp_syncookies=2", func(s *Spec) { s.Ifaces, s.UDPPort = nil, 0 }, []string{"10.9.2.1", "fd09:2::1"}},
 		"reverse path":     {strict + "\nsysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.lan.rp_filter=1 net.ipv4.conf.wan.rp_filter=1", func(*Spec) {}, []string{"", ""}},
 		"source with mark": {"sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.all.src_valid_mark=1", func(*Spec) {}, []string{"", ""}},
 		"output":           {strict, func(s *Spec) { s.Output = true }, []string{"", ""}},
 		"divert":           {masquerade, func(s *Spec) { s.Established = Divert }, []string{"10.9.2.1", "fd09:2::1"}},
 		"kernel":           {strict, func(s *Spec) { s.Sources.KernelReplies = true }, []string{"", ""}},
 		"kernel masked":    {masquerade + "\n" + strict, func(s *Spec) { s.Sources.KernelReplies = true }, []string{"10.9.2.1", "fd09:2::1"}},
+		"between":          {masquerade, func(s *Spec) { s.Ifaces, s.BetweenIfaces = []string{"lan", "wan"}, true }, []string{"10.9.2.1", "fd09:2::1"}},
+		"between plain":    {"", func(s *Spec) { s.Ifaces, s.BetweenIfaces = []string{"lan", "wan"}, true }, []string{"", ""}},
+		"copied marks":     {strict + "\nsysctl -qw net.ipv4.tcp_fwmark_accept=1 net.ipv4.fwmark_reflect=1 net.ipv6.fwmark_reflect=1", func(*Spec) {}, []string{"", ""}},
 		"TCP anywhere":     {masquerade + "\n" + strict, func(s *Spec) { s.Ifaces, s.UDPPort = nil, 0 }, []string{"10.9.2.1", "fd09:2::1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +62,31 @@ func TestClientsSeen(t *testing.T) {
 			}
 			r.noFailures()
 			w.noneInvalid()
+			if n := w.passed(); n != "packets 0" {
+				t.Errorf("the kernel forwarded %s past the relay", n)
+			}
+		})
+	}
+}
+
+// TestClientsAmongMarks: others set, save and restore marks as they like.
+func TestClientsAmongMarks(t *testing.T) {
+	for name, script := range hostile {
+		if strings.HasPrefix(name, "not tracked") {
+			continue // nothing tells the legs apart
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newForeign(t)
+			r := w.foreignRelay()
+			w.gateway.sh(invalid + "\n" + masquerade + "\n" + script)
+			w.install(clientsSpec())
+			for range 3 {
+				for family, addr := range mirrors {
+					w.expectSeen(w.client, bothProtocols, []string{addr}, []string{"10.9.2.1", "fd09:2::1"}[family])
+				}
+			}
+			r.noFailures()
 			if n := w.passed(); n != "packets 0" {
 				t.Errorf("the kernel forwarded %s past the relay", n)
 			}

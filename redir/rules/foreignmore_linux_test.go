@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -356,6 +357,72 @@ func TestOtherTransparent(t *testing.T) {
 				}
 			}
 			w.noneInvalid()
+		})
+	}
+}
+
+// TestLoopbackTranslated: what the gateway's programs send to loopback addresses
+// and others translate, as for ports of containers, goes where it went.
+func TestLoopbackTranslated(t *testing.T) {
+	t.Parallel()
+	w := newForeign(t)
+	w.gateway.sh(masquerade + `
+		sysctl -qw net.ipv4.conf.all.route_localnet=1
+		nft add table ip theirs
+		nft add chain ip theirs out '{ type nat hook output priority -100; }'
+		nft add rule ip theirs out ip daddr 127.0.0.1 meta l4proto { tcp, udp } th dport 8088 dnat to 10.9.2.2:7000`)
+	w.expectSeen(w.gateway, bothProtocols, []string{"127.0.0.1:8088"}, "10.9.2.1")
+	w.install(clientsSpec())
+	w.expectSeen(w.gateway, bothProtocols, []string{"127.0.0.1:8088"}, "10.9.2.1")
+}
+
+// TestSluiceBearsClients has the real program install the rules, and bear
+// clients' addresses or one of its own.
+func TestSluiceBearsClients(t *testing.T) {
+	program := buildSluice(t)
+	masked, client, address := []string{"10.9.2.1", "fd09:2::1"}, []string{"", ""}, []string{sources[0].String(), sources[1].String()}
+	for name, c := range map[string]struct {
+		script string
+		flags  string
+		want   []string
+		only   string // network
+	}{
+		"client":         {strict, "--source client", client, ""},
+		"masquerade":     {masquerade + "\n" + strict, "--source client", masked, ""},
+		"kernel":         {masquerade + "\n" + strict, "--source client --source-replies kernel", masked, ""},
+		"open":           {masquerade, "--source client --fail open", masked, ""},
+		"client address": {strict, "--source client-address", []string{"10.9.1.2", "fd09:1::2"}, ""},
+		"address":        {strict, "--source " + sources[0].String() + "," + sources[1].String(), address, ""},
+		"output":         {strict, "--source client --output", client, ""},
+		"SYN cookies":    {masquerade + "\nsysctl -qw net.ipv4.tcp_syncookies=2", "--source client", masked, ""},
+		"redirect": {strings.Replace(strict, "meta mark & 1 == 1", "ct status dnat", 1), "--redirect :12346 --via redirect --source client-address",
+			[]string{"10.9.1.2", "fd09:1::2"}, "tcp"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newForeign(t)
+			w.server.sh("ip route add 203.0.113.5 via 10.9.2.1; ip route add 2001:db8:5::5 via fd09:2::1")
+			w.gateway.sh(invalid + "\n" + c.script)
+			running := w.sluice(program, append(strings.Fields(c.flags), "--install-rules", "--iface", "lan")...)
+			networks := bothProtocols
+			if c.only != "" {
+				networks = []string{c.only}
+			}
+			for range 5 {
+				for family, addr := range mirrors {
+					w.expectSeen(w.client, networks, []string{addr}, c.want[family])
+				}
+			}
+			for _, addr := range serverAddrs {
+				w.bulk(net.JoinHostPort(addr, "7001"), "FIN")
+			}
+			w.noneInvalid()
+			if n := w.passed(); n != "packets 0" {
+				t.Errorf("the kernel forwarded %s past sluice", n)
+			}
+			_ = running.Process.Signal(syscall.SIGTERM)
+			_ = running.Wait()
+			wait(t, "the rules to go", func() bool { return !strings.Contains(w.gateway.sh("nft list tables; ip rule"), "sluice") })
 		})
 	}
 }

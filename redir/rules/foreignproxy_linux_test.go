@@ -354,7 +354,7 @@ table inet judge {
 	}
 	chain in { type filter hook prerouting priority -190; th sport 80 return; th dport 80 return; ct state invalid goto note; }
 	chain passing { type filter hook forward priority -190; iifname "lan" th dport 7000-7999 counter name passed; }
-	chain out { type filter hook output priority -190; th sport 80 return; ct state invalid goto note; }
+	chain out { type filter hook output priority -190; th sport 80 return; th dport 80 return; ct state invalid goto note; }
 }
 END`
 

@@ -84,13 +84,14 @@ type deliveryReader struct {
 	family    byte
 	registers map[uint32][]byte // values that were loaded as they stand
 	masks     map[uint32][]byte // of what a register keeps of what it was loaded with
-	loads     map[uint32]string // what a register was loaded from: proto
+	loads     map[uint32]string // what a register was loaded from: proto, iface
 	jumps     []string
 	comment   string
 	found     *delivery
 	mark      uint32
 	mask      uint32
 	proto     byte
+	iface     string
 }
 
 func (d *deliveryReader) delivery() *delivery {
@@ -100,7 +101,7 @@ func (d *deliveryReader) delivery() *delivery {
 	if d.found.mask == 0 {
 		d.found.mark, d.found.mask = d.mark, d.mask
 	}
-	d.found.proto = d.proto
+	d.found.proto, d.found.iface = d.proto, d.iface
 	return d.found
 }
 
@@ -153,10 +154,7 @@ func (d *deliveryReader) data(name string, a map[uint16][]byte) error {
 			d.loads[bigEndian(a[unix.NFTA_PAYLOAD_DREG])] = "proto"
 		}
 	case "cmp":
-		value := dataValue(a[unix.NFTA_CMP_DATA])
-		if d.loads[bigEndian(a[unix.NFTA_CMP_SREG])] == "proto" && bigEndian(a[unix.NFTA_CMP_OP]) == unix.NFT_CMP_EQ && len(value) > 0 {
-			d.proto = value[0]
-		}
+		d.compare(d.loads[bigEndian(a[unix.NFTA_CMP_SREG])], bigEndian(a[unix.NFTA_CMP_OP]), dataValue(a[unix.NFTA_CMP_DATA]))
 	case "bitwise":
 		to := bigEndian(a[unix.NFTA_BITWISE_DREG])
 		d.registers[to], d.masks[to] = dataValue(a[unix.NFTA_BITWISE_XOR]), dataValue(a[unix.NFTA_BITWISE_MASK])
@@ -172,6 +170,19 @@ func (d *deliveryReader) data(name string, a map[uint16][]byte) error {
 		}
 	}
 	return nil
+}
+
+// compare notes what is asked for.
+func (d *deliveryReader) compare(loaded string, operator uint32, value []byte) {
+	switch {
+	case operator != unix.NFT_CMP_EQ || len(value) == 0:
+	case loaded == "proto":
+		d.proto = value[0]
+	case loaded == "iface" && value[len(value)-1] == 0:
+		d.iface = unix.ByteSliceToString(value)
+	case loaded == "iface":
+		d.iface = string(value) + anyTail
+	}
 }
 
 // nftaTProxyRegPort is NFTA_TPROXY_REG_PORT (linux/netfilter/nf_tables.h).
@@ -213,8 +224,11 @@ func (d *deliveryReader) meta(a map[uint16][]byte) {
 	key := bigEndian(a[unix.NFTA_META_KEY])
 	if to, loads := a[unix.NFTA_META_DREG]; loads {
 		d.loads[bigEndian(to)] = ""
-		if key == unix.NFT_META_L4PROTO {
+		switch key {
+		case unix.NFT_META_L4PROTO:
 			d.loads[bigEndian(to)] = "proto"
+		case unix.NFT_META_IIFNAME:
+			d.loads[bigEndian(to)] = "iface"
 		}
 		return
 	}

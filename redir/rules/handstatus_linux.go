@@ -28,12 +28,24 @@ func (s *Status) addByHand(all []handRule) error {
 			s.Faults = append(s.Faults, faults...)
 		}
 	}
+	if len(delivering) == 0 && !s.Installed && slices.ContainsFunc(found.printed, handRule.listens) { // for listeners alone
+		s.Installed, s.Owner = true, ownerOperator
+	}
 	return nil
+}
+
+// listens tells whether the rule is one of those for a listener.
+func (r handRule) listens() bool {
+	return r.chain == "PREROUTING" && slices.Contains(r.jumps, chainDivert)
 }
 
 // takePorts notes where pasted rules deliver.
 func (s *Status) takePorts(delivering []handRule) {
 	for _, r := range delivering {
+		if r.delivers.iface != "" {
+			s.takeWay(r.delivers)
+			continue
+		}
 		if r.delivers.proto != protoUDP {
 			s.TCPPort = r.delivers.port
 		}
@@ -41,6 +53,18 @@ func (s *Status) takePorts(delivering []handRule) {
 			s.UDPPort = r.delivers.port
 		}
 	}
+}
+
+// takeWay notes where they deliver what arrives by an interface.
+func (s *Status) takeWay(d *delivery) {
+	tcp, udp := d.proto != protoUDP, d.proto != protoTCP && d.via == TProxy
+	for i, w := range s.Ways {
+		if w.Port == d.port && w.Ifaces[0] == d.iface {
+			s.Ways[i].TCP, s.Ways[i].UDP = w.TCP || tcp, w.UDP || udp
+			return
+		}
+	}
+	s.Ways = append(s.Ways, Way{Ifaces: []string{d.iface}, Port: d.port, TCP: tcp, UDP: udp})
 }
 
 // lacking notes the families whose pasted chains no packet visits, or that

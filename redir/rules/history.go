@@ -22,7 +22,7 @@ func owned(s Spec, name string, count ...term) chain {
 
 // running jumps to owned with packets of TCP connections that are there.
 func running(s Spec, owned jump) [][]term {
-	if s.TCPPort == 0 {
+	if !s.carries(protoTCP) && s.diverts() {
 		return nil
 	}
 	return [][]term{{protoIs{protoTCP}, notOpening{}, transparentSocket{}, owned}}
@@ -42,7 +42,7 @@ func errorsOf(owned jump) [][]term {
 // the way to a client: no socket has the address that they name, but the flow
 // is known. IPv4's replies bear no DF, so nobody says it of them.
 func tooBigs(s Spec) [][]term {
-	if s.UDPPort == 0 {
+	if !s.carries(protoUDP) {
 		return nil
 	}
 	taken := []term{setMark{s.Mark, s.Mask}, countIn{countRunning}, accept}

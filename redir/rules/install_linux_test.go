@@ -42,6 +42,11 @@ func specs() map[string]Spec {
 	patterns.Ifaces, patterns.Oifaces = []string{"lan", "ppp*", "ppp7", "wg+", "w"}, []string{"wan", "tun+"}
 	pattern := Spec{TCPPort: 1, Ifaces: []string{"ppp+"}, Oifaces: []string{"eth0", "eth1"}}
 	redirect.Via, redirect.UDPPort, redirect.Priority = Redirect, 0, nil
+	ways := full
+	ways.Ways = []Way{{Ifaces: []string{"lan2", "ppp*"}, Port: 2, TCP: true, UDP: true}, {Ifaces: []string{"lan3"}, Port: 3, UDP: true}}
+	listeners := full
+	listeners.Listeners = foreign()
+	tracked := Spec{Ways: []Way{{Ifaces: []string{"lan"}, Port: 1, TCP: true, UDP: true}}, Listeners: foreign(), NoTrack: true}
 	clients := full
 	clients.Output, clients.ExcludeUIDs, clients.ExcludeCgroup = false, nil, ""
 	clients.Sources = Sources{Clients: true, Ports: true, Addrs: []netip.Addr{netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("2001:db8::5")}}
@@ -53,6 +58,7 @@ func specs() map[string]Spec {
 		"clients":          clients,
 		"clients open":     clientsOpen,
 		"clients output":   {TCPPort: 1, UDPPort: 2, Output: true, Ifaces: []string{"lan"}, Sources: Sources{Clients: true, KernelReplies: true}},
+		"clients UDP":      {UDPPort: 2, Ifaces: []string{"lan"}, Sources: Sources{Clients: true}},
 		"clients TCP":      {TCPPort: 1, Sources: Sources{Clients: true}},
 		"addresses":        {TCPPort: 1, UDPPort: 2, Sources: Sources{Addrs: clients.Sources.Addrs[:1]}},
 		"redirect address": redirectAddress,
@@ -68,6 +74,29 @@ func specs() map[string]Spec {
 		"nat":              {TCPPort: 12345, Via: Redirect},
 		"patterns":         patterns,
 		"pattern":          pattern,
+		"ways":             ways,
+		"two ways":         {Ways: []Way{{Ifaces: []string{"lan1"}, Port: 1, TCP: true, UDP: true}, {Ifaces: []string{"lan2"}, Port: 2, TCP: true, UDP: true}}},
+		"way+rest":         {UDPPort: 9, Ways: []Way{{Ifaces: []string{"lan"}, Port: 1, TCP: true}}},
+		"way nat":          {Via: Redirect, TCPPort: 9, Ifaces: []string{"lan1"}, Ways: []Way{{Ifaces: []string{"lan2"}, Port: 1, TCP: true}}},
+
+		"listeners":         listeners,
+		"foreign":           {Listeners: foreign()},
+		"notrack":           tracked,
+		"foreign notrack":   {Listeners: foreign(), NoTrack: true},
+		"foreign open":      {Listeners: foreign(), Fail: Open},
+		"clients ways":      {Fail: Open, Ways: []Way{{Ifaces: []string{"lan1"}, Port: 1, TCP: true, UDP: true}, {Ifaces: []string{"lan2"}, Port: 2, TCP: true}}, Sources: Sources{Clients: true, Ports: true}},
+		"clients listeners": {Listeners: foreign(), Sources: Sources{Clients: true, Ports: true, UDPPort: 53}},
+		"clients alone":     {Sources: Sources{Clients: true, Ports: true, UDPPort: 53, Addrs: clients.Sources.Addrs}},
+		"foreign nat":       {Via: Redirect, TCPPort: 9, Listeners: foreign()},
+	}
+}
+
+// foreign are listeners of each family and network.
+func foreign() []Listener {
+	return []Listener{
+		{Addr: netip.MustParseAddrPort("222.173.190.239:51966"), TCP: true, UDP: true},
+		{Addr: netip.MustParseAddrPort("[2001:db8::5]:443"), TCP: true},
+		{Addr: netip.MustParseAddrPort("198.18.0.53:53"), UDP: true},
 	}
 }
 
@@ -111,7 +140,7 @@ func mustText(t *testing.T, spec Spec, format Format) string {
 // tables are seeded.
 func listing(n *netns) string {
 	n.t.Helper()
-	text := n.sh("nft list table inet sluice; nft --debug=netlink list table inet sluice | grep -v element | sed 's/^\\(inet [a-z]* [a-z_]*\\) .*/\\1/'")
+	text := n.sh("nft list table inet sluice; nft --debug=netlink list table inet sluice | grep -v element | sed 's/^\\(inet [a-z]* [a-z0-9_]*\\) .*/\\1/'")
 	text = regexp.MustCompile(`packets \d+ bytes \d+`).ReplaceAllString(text, "")
 	return regexp.MustCompile(`(?s)\{ ([^{}]*?) \}`).ReplaceAllStringFunc(text, func(list string) string {
 		items := strings.Split(strings.Join(strings.Fields(strings.Trim(list, "{}")), " "), ", ")
@@ -206,7 +235,7 @@ func TestCommandsSetSysctls(t *testing.T) {
 // TestIPTablesPasted runs the printed iptables script with the real tools.
 func TestIPTablesPasted(t *testing.T) {
 	for name, spec := range specs() {
-		if spec.Fail == Open {
+		if spec.Fail == Open || spec.NoTrack || spec.withDefaults().zoned() || spec.foreign() && spec.Via == Redirect {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -222,6 +251,11 @@ func TestIPTablesPasted(t *testing.T) {
 				want := "TPROXY --on-port"
 				if spec.Via == Redirect {
 					want = "REDIRECT --to-ports"
+				} else if !spec.withDefaults().diverts() {
+					want = "--dport 51966 -m socket --transparent -m comment --comment sluice -j DIVERT"
+					if save == "ip6tables-save" {
+						want = "--dport 443 -m socket --transparent -m comment --comment sluice -j DIVERT"
+					}
 				}
 				if !strings.Contains(saved, want) {
 					t.Errorf("%s has no %s:\n%s", save, want, saved)

@@ -48,10 +48,10 @@ func ingress(s Spec) [][]term {
 	switch {
 	case s.Output && s.Via == TProxy:
 		rules = append(rules, []term{ifaceIs{"lo", false}, jump(chainRound)})
-	case len(s.Ifaces) == 0:
+	case len(s.Ingress()) == 0:
 		rules = append(rules, []term{ifaceIs{"lo", false}, goBack})
 	}
-	if len(s.Ifaces) > 0 {
+	if len(s.Ingress()) > 0 {
 		rules = append(rules, []term{ifaceNotIn{setIfaces}, goBack})
 	}
 	return rules
@@ -67,8 +67,9 @@ func between(s Spec) [][]term {
 		return nil
 	}
 	var rules [][]term
-	for i, name := range s.Ifaces {
-		if others := slices.Delete(slices.Clone(s.Ifaces), i, i+1); len(others) > 0 {
+	ifaces := s.Ingress()
+	for i, name := range ifaces {
+		if others := slices.Delete(slices.Clone(ifaces), i, i+1); len(others) > 0 {
 			rules = append(rules, []term{ifaceIs{name, false}, routeBy{names: others}, goBack})
 		}
 		if isPattern(name) {

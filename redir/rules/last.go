@@ -8,12 +8,12 @@ const priorityLast = 1<<31 - 1
 // second time if somebody has put another mark in place of ours since, as
 // iptables' CONNMARK --restore-mark does without a mask.
 func last(s Spec) chain {
-	c := chain{name: "last", kind: "filter", hook: "prerouting", priority: priorityLast}
-	c.add([]term{markIs{s.Mark, s.Mask}, goBack})
-	c.add(errorsOf(chainAgain)...)
+	c := lastOfListeners(s)
 	c.add(againReturns(s)...)
 	switch {
-	case len(s.Ifaces) > 0:
+	case !s.diverts():
+		return c
+	case len(s.Ingress()) > 0:
 		c.add([]term{ifaceNotIn{setIfaces}, goBack})
 	case !s.Output:
 		c.add([]term{ifaceIs{"lo", false}, goBack})
@@ -34,7 +34,10 @@ func last(s Spec) chain {
 // look like replies.
 func sent(s Spec) [][]term {
 	rules := append(unmarked(s), ownSent(s)...)
-	return append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
+	if s.diverts() {
+		rules = append(rules, []term{ctNew{}, sourceOfOthers{}, goTo(chainRemember)})
+	}
+	return rules
 }
 
 func unmarked(s Spec) [][]term {

@@ -81,9 +81,9 @@ func (w *world) load() (stop func()) {
 }
 
 // sluice runs the real program in the gateway until its ready line.
-func (w *world) sluice(program string) *exec.Cmd {
+func (w *world) sluice(program string, more ...string) *exec.Cmd {
 	w.t.Helper()
-	cmd := exec.Command(program, "run", "--tproxy", fmt.Sprintf(":%d", proxyPort), "--log-format", "json")
+	cmd := exec.Command(program, append([]string{"run", "--tproxy", fmt.Sprintf(":%d", proxyPort), "--log-format", "json"}, more...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		w.t.Fatal(err)
@@ -107,14 +107,20 @@ func (w *world) sluice(program string) *exec.Cmd {
 	return nil
 }
 
-// TestKillUnderLoad kills the real program by kill -9. Closed: not one packet
-// of a client reaches the server past it. Open: clients reach the server
-// directly, and through sluice again once it is back.
-func TestKillUnderLoad(t *testing.T) {
+func buildSluice(t *testing.T) string {
+	t.Helper()
 	program := filepath.Join(t.TempDir(), "sluice")
 	if out, err := exec.Command("go", "build", "-o", program, "sluice/cmd/sluice").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return program
+}
+
+// TestKillUnderLoad kills the real program by kill -9. Closed: not one packet
+// of a client reaches the server past it. Open: clients reach the server
+// directly, and through sluice again once it is back.
+func TestKillUnderLoad(t *testing.T) {
+	program := buildSluice(t)
 	for _, fail := range []Fail{Closed, Open} {
 		t.Run(string(fail), func(t *testing.T) {
 			w := newWorld(t)

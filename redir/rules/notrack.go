@@ -38,27 +38,35 @@ func untracking(s Spec) []chain {
 	for _, family := range []byte{familyIPv4, familyIPv6} {
 		in.add([]term{icmpError{family}, toGateway{}, socketMarkIs{s.OwnMark}, noTrack{}, accept})
 	}
-	if s.UDPPort != 0 {
+	in.add(listeningUntracked(s)...)
+	out := chain{name: chainUntrackOwn, kind: "filter", hook: "output", priority: priorityRaw}
+	out.add([]term{markIs{s.OwnMark, s.OwnMark}, noTrack{}, accept}) // a socket in TIME_WAIT too, which has no mark for nft_socket_eval
+	out.add([]term{socketMarkIs{s.OwnMark}, noTrack{}, accept})
+	out.add(listenersUntracked(s)...)
+	if !s.diverts() {
+		in.add([]term{toGateway{}, socketMarkIs{s.OwnMark}, noTrack{}, accept})
+		return []chain{know, in, out}
+	}
+
+	if s.carries(protoUDP) {
 		in.add([]term{tooBig6OfUDP{}, noTrack{}, accept})
 	}
 	in.add([]term{protoNotIn{s.protos()}, goBack})
 	in.add([]term{toGateway{}, socketMarkIs{s.OwnMark}, noTrack{}, accept})
 	in.add(ingress(s)...)
 	in.add([]term{toGateway{}, goBack})
+	in.add(elsewhere(s)...)
 	in.add(between(s)...)
 	in.add(leavingBy(s)...)
 	in.add(targets(s)...)
 	in.add(running(s, chainUntrackKnow)...)
-	if s.TCPPort != 0 {
+	if s.carries(protoTCP) {
 		in.add([]term{protoIs{protoTCP}, notOpening{}, goBack})
 	}
 	in.add([]term{noTrack{}})
 
-	out := chain{name: chainUntrackOwn, kind: "filter", hook: "output", priority: priorityRaw}
-	out.add([]term{markIs{s.OwnMark, s.OwnMark}, noTrack{}, accept}) // a socket in TIME_WAIT too, which has no mark for nft_socket_eval
-	out.add([]term{socketMarkIs{s.OwnMark}, noTrack{}, accept})
 	out.add([]term{protoNotIn{s.protos()}, goBack})
-	if len(s.Ifaces) > 0 {
+	if len(s.Ingress()) > 0 {
 		out.add([]term{outNotIn{setIfaces}, goBack})
 	}
 	out.add([]term{sourceOfOthers{}, noTrack{}})
@@ -68,7 +76,7 @@ func untracking(s Spec) []chain {
 // tooBigsUntracked is tooBigs where no flow is known: all UDP of these interfaces
 // is diverted.
 func tooBigsUntracked(s Spec) [][]term {
-	if s.UDPPort == 0 || !s.NoTrack {
+	if !s.carries(protoUDP) || !s.NoTrack {
 		return nil
 	}
 	return [][]term{{tooBig6OfUDP{}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept}}
@@ -81,7 +89,7 @@ func checkNoTrack(s Spec) error {
 		return errors.New("notrack: REDIRECT needs the connection tracker, which remembers where a connection was going: use --via tproxy, or leave --notrack out")
 	case s.Fail == Open:
 		return errors.New("notrack: with fail open, what is forwarded while sluice does not listen would not be masqueraded: use --fail closed, or leave --notrack out")
-	case s.UDPPort != 0 && len(s.Ifaces) == 0:
+	case s.carries(protoUDP) && len(s.ingressOf(protoUDP)) == 0:
 		return errors.New("notrack: nothing tells a client's datagram from an answer to one that was left alone: name the interfaces where clients are, as --iface lan0, or divert TCP alone")
 	case s.Output:
 		return errors.New("notrack: the gateway's own traffic is known again by its conntrack entry: leave --output or --notrack out")

@@ -42,8 +42,6 @@ type arrival struct {
 	returns bool     // by any other too, since foreign addresses are answered
 }
 
-func (s Spec) arrival() arrival { return arrival{s.Ifaces, s.Output, s.foreign()} }
-
 // marks are a mark and the bits of it that count.
 type marks struct{ mark, mask uint32 }
 
@@ -104,7 +102,7 @@ func NewPlan(spec Spec) (*Plan, error) {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 	plan := &Plan{Spec: spec, sysctls: sysctlsFor(spec)}
-	if spec.Via == TProxy || spec.foreign() {
+	if spec.Via == TProxy || spec.routed() {
 		plan.policy = &policy{mark: spec.Mark, mask: spec.Mask, table: spec.Table, priority: uint32(*spec.RulePriority),
 			in: spec.arrival(), source: !spec.Output, back: spec.back()}
 	}
@@ -129,8 +127,8 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 	for _, c := range p.table.chains {
 		count += len(c.rules)
 	}
-	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Policy: p.policy,
-		In: p.Spec.arrival(), Back: p.Spec.back(), Sysctls: changed}
+	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Ifaces: p.Spec.Ifaces,
+		Ways: p.Spec.Ways, Listeners: p.Spec.Listeners, Policy: p.policy, In: p.Spec.arrival(), Back: p.Spec.back(), Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and

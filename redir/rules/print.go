@@ -101,8 +101,8 @@ func (p *Plan) sysctlText() string {
 		switch {
 		case s.ofBridge():
 			bridges := "/sys/class/net/*/bridge"
-			if len(p.Spec.Ifaces) > 0 {
-				bridges = "/sys/class/net/" + strings.Join(p.Spec.Ifaces, "/bridge /sys/class/net/") + "/bridge"
+			if ifaces := p.Spec.Ingress(); len(ifaces) > 0 {
+				bridges = "/sys/class/net/" + strings.Join(ifaces, "/bridge /sys/class/net/") + "/bridge"
 			}
 			command = fmt.Sprintf("for i in %s; do [ ! -e $i ] || %s; done", bridges, s.Command())
 		case strings.Contains(s.Name, anyTail):

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -57,28 +58,33 @@ func iptablesFor(s Spec, family byte) []string {
 	}
 	if s.Via == Redirect {
 		b.table = "nat"
+		b.besideRedirect(s)
 	} else {
-		b.line("-N DIVERT")
-		b.line("-A DIVERT -j MARK --set-mark %#x/%#x", s.Mark, s.Mask)
-		b.line("-A DIVERT -j ACCEPT")
-		b.remember(s)
+		b.divert(s)
+		if s.diverts() {
+			b.remember(s)
+		}
 		b.errors(s)
+		b.listening(s)
 		b.returns(s)
 	}
-	b.chain(s, "SLUICE", "SLUICE_TARGET", deliverLines(s))
-	b.ingress(s)
-	if s.Via == TProxy { // as sent does in nft
-		b.line("-A OUTPUT -m mark --mark %#x/%#x -m addrtype ! --src-type LOCAL -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask)
-		b.line("-A OUTPUT -m mark --mark %#x/%#x -m mark --mark %#x/%#[3]x -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask, s.OwnMark)
+	if s.diverts() {
+		b.chain(s, "SLUICE", "SLUICE_TARGET", s.protos(), deliverLines(s))
+		b.ingress(s)
+	}
+	if s.Via == TProxy {
+		b.sent(s)
+	}
+	if s.Via == TProxy && s.diverts() {
 		b.line("-A OUTPUT -m conntrack --ctstate NEW -m addrtype ! --src-type LOCAL -j SLUICE_REMEMBER")
 	}
 	b.escapes(s)
 	if s.Output {
-		final := []string{fmt.Sprintf("-j MARK --set-mark %#x/%#x", s.Mark, s.Mask)}
+		final := func(byte) []string { return []string{fmt.Sprintf("-j MARK --set-mark %#x/%#x", s.Mark, s.Mask)} }
 		if s.Via == Redirect {
-			final = deliverLines(s)
+			final = func(byte) []string { return []string{redirectStep(s.TCPPort)} }
 		}
-		b.chain(s, "SLUICE_OUT", "SLUICE_OUT_TARGET", final)
+		b.chain(s, "SLUICE_OUT", "SLUICE_OUT_TARGET", s.restProtos(), final)
 		b.line("-A OUTPUT -j SLUICE_OUT")
 	}
 	return b.lines
@@ -93,6 +99,33 @@ func (b *script) line(format string, args ...any) {
 		command += " -m comment --comment " + handComment
 	}
 	b.lines = append(b.lines, fmt.Sprintf("%s -t %s %s", b.command, b.table, command))
+}
+
+// divert makes the chain for packets that have a socket already.
+func (b *script) divert(s Spec) {
+	b.line("-N DIVERT")
+	b.line("-A DIVERT -j MARK --set-mark %#x/%#x", s.Mark, s.Mask)
+	b.line("-A DIVERT -j ACCEPT")
+}
+
+// sent does what sent does in nft.
+func (b *script) sent(s Spec) {
+	b.line("-A OUTPUT -m mark --mark %#x/%#x -m addrtype ! --src-type LOCAL -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask)
+	b.line("-A OUTPUT -m mark --mark %#x/%#x -m mark --mark %#x/%#[3]x -j MARK --set-mark 0/%#[2]x", s.Mark, s.Mask, s.OwnMark)
+}
+
+// besideRedirect does in mangle what listeners need.
+func (b *script) besideRedirect(s Spec) {
+	if len(s.Listeners) == 0 {
+		return
+	}
+	m := script{command: b.command, table: "mangle", family: b.family}
+	m.divert(s)
+	m.errors(s)
+	m.listening(s)
+	m.sent(s)
+	m.line("-I FORWARD -m mark --mark %#x/%#x -j DROP", s.Mark, s.Mask)
+	b.lines = append(b.lines, m.lines...)
 }
 
 // escapes come first in their chains, as escapes of the nft table do.
@@ -111,24 +144,40 @@ func (b *script) ingress(s Spec) {
 	if s.Output && s.Via == TProxy {
 		b.line("-A PREROUTING -i lo -m mark --mark %#x/%#x -j SLUICE", s.Mark, s.Mask)
 	}
-	for _, iface := range s.Ifaces {
-		if stem, ok := strings.CutSuffix(iface, anyTail); ok {
-			iface = stem + "+"
-		}
-		b.line("-A PREROUTING -i %s -j SLUICE", iface)
+	if len(s.narrower()) == 0 {
+		b.ingressOf(s.Ingress(), "")
+		return
 	}
-	if len(s.Ifaces) == 0 {
-		b.line("-A PREROUTING ! -i lo -j SLUICE")
+	for _, proto := range s.protos() {
+		b.ingressOf(s.ingressOf(proto), " -p "+protoName(proto))
 	}
+}
+
+// ingressOf jumps from interfaces, none: from every one but lo, with what
+// matches.
+func (b *script) ingressOf(ifaces []string, match string) {
+	for _, iface := range ifaces {
+		b.line("-A PREROUTING -i %s%s -j SLUICE", iptablesIface(iface), match)
+	}
+	if len(ifaces) == 0 {
+		b.line("-A PREROUTING ! -i lo%s -j SLUICE", match)
+	}
+}
+
+func iptablesIface(name string) string {
+	if stem, ok := strings.CutSuffix(name, anyTail); ok {
+		return stem + "+"
+	}
+	return name
 }
 
 // chain writes what is left alone into the first chain and what becomes of
 // the rest, per protocol, included network and ports, into the second.
-func (b *script) chain(s Spec, name, target string, final []string) {
+func (b *script) chain(s Spec, name, target string, protos []byte, final steps) {
 	b.line("-N %s", name)
 	b.line("-N %s", target)
 	out := name == "SLUICE_OUT"
-	if !out && s.Via == TProxy && s.TCPPort != 0 && !s.foreign() {
+	if !out && s.Via == TProxy && s.carries(protoTCP) && !s.foreign() {
 		b.line("-A %s -p tcp ! --syn -m socket --transparent -j DIVERT", name)
 	}
 	if out {
@@ -139,6 +188,9 @@ func (b *script) chain(s Spec, name, target string, final []string) {
 		for _, uid := range s.ExcludeUIDs {
 			b.line("-A %s -m owner --uid-owner %d -j RETURN", name, uid)
 		}
+	}
+	if !out && s.Via == Redirect {
+		b.notListening(s, name)
 	}
 	for _, kind := range b.gatewayKinds() {
 		b.line("-A %s -m addrtype --dst-type %s -j RETURN", name, kind)
@@ -161,7 +213,7 @@ func (b *script) chain(s Spec, name, target string, final []string) {
 	if len(s.Include) == 0 {
 		b.line("-A %s -j %s", name, target)
 	}
-	b.targets(s, target, final)
+	b.targets(s, target, protos, final)
 }
 
 // gatewayKinds are xt_addrtype's names; it knows no broadcast in IPv6.
@@ -201,7 +253,7 @@ func (b *script) errors(s Spec) {
 	for _, kind := range icmpErrors[b.family] {
 		b.line("-A PREROUTING %s %s -m socket --transparent -j DIVERT", match, kind.name)
 	}
-	if b.family == familyIPv6 && s.UDPPort != 0 {
+	if b.family == familyIPv6 && s.carries(protoUDP) {
 		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connmark --mark %#x/%#x -j DIVERT", s.CTMark, s.CTMask)
 		b.line("-A PREROUTING -p icmpv6 --icmpv6-type packet-too-big -m connlabel --label %d -j DIVERT", rememberLabel)
 	}
@@ -212,43 +264,56 @@ func (b *script) returns(s Spec) {
 	if !s.foreign() {
 		return
 	}
-	if s.TCPPort != 0 {
+	if s.carries(protoTCP) || !s.diverts() {
 		b.line("-A PREROUTING -p tcp ! --syn -m socket --transparent -j DIVERT")
 	}
 	for _, addr := range s.Sources.Addrs {
-		if s.UDPPort != 0 && addr.Is6() == (b.family == familyIPv6) {
+		if s.returnPort() != 0 && addr.Is6() == (b.family == familyIPv6) {
 			b.line("-A PREROUTING -p udp -d %s -m socket --transparent -j DIVERT", addr)
 		}
 	}
 }
 
 // targets writes the final steps for each protocol and each group of ports.
-func (b *script) targets(s Spec, target string, final []string) {
-	for _, proto := range s.protos() {
+func (b *script) targets(s Spec, target string, protos []byte, final steps) {
+	for _, proto := range protos {
 		for _, ports := range portGroups(s.Dports) {
-			for _, step := range final {
-				if only, rest, ok := strings.Cut(step, ":"); ok {
-					if only != protoName(proto) {
-						continue
-					}
-					step = rest
-				}
+			for _, step := range final(proto) {
 				b.line("-A %s -p %s%s %s", target, protoName(proto), ports, step)
 			}
 		}
 	}
 }
 
-// deliverLines are the last steps of a diverted packet; "tcp:" or "udp:" in
-// front keeps a step to that protocol.
-func deliverLines(s Spec) []string {
-	if s.Via == Redirect {
-		return []string{fmt.Sprintf("-j REDIRECT --to-ports %d", s.TCPPort)}
+// steps are the last ones of a diverted packet of a protocol, a command's end
+// each.
+type steps func(proto byte) []string
+
+func redirectStep(port uint16) string { return fmt.Sprintf("-j REDIRECT --to-ports %d", port) }
+
+// deliverLines deliver what arrives by a way there, and the rest.
+func deliverLines(s Spec) steps {
+	step := redirectStep
+	var first []string
+	if s.Via == TProxy {
+		first = []string{"-j SLUICE_REMEMBER"}
+		step = func(port uint16) string {
+			return fmt.Sprintf("-j TPROXY --on-port %d --tproxy-mark %#x/%#x", port, s.Mark, s.Mask)
+		}
 	}
-	return []string{
-		"-j SLUICE_REMEMBER",
-		fmt.Sprintf("tcp:-j TPROXY --on-port %d --tproxy-mark %#x/%#x", s.TCPPort, s.Mark, s.Mask),
-		fmt.Sprintf("udp:-j TPROXY --on-port %d --tproxy-mark %#x/%#x", s.UDPPort, s.Mark, s.Mask),
+	return func(proto byte) []string {
+		all := slices.Clone(first)
+		for _, w := range s.Ways {
+			for _, name := range w.Ifaces {
+				if w.carries(proto) {
+					all = append(all, fmt.Sprintf("-i %s %s", iptablesIface(name), step(w.Port)))
+				}
+			}
+		}
+		if port := s.rest(proto); port != 0 {
+			all = append(all, step(port))
+		}
+		return all
 	}
 }
 

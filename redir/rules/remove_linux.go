@@ -49,6 +49,7 @@ func leftBehind(facts Facts, hand byHand) (left []string) {
 	ours := func(port uint16) bool {
 		unknown := facts.Owner == "" && len(pasted) == 0
 		return unknown || port == facts.TCPPort || port == facts.UDPPort ||
+			slices.ContainsFunc(facts.Ways, func(w Way) bool { return w.Port == port }) ||
 			slices.ContainsFunc(pasted, func(d Delivery) bool { return d.Port == port })
 	}
 	for _, d := range deliveries(hand.others) {

@@ -1,7 +1,5 @@
 package rules
 
-import "slices"
-
 // Chains of what returns to addresses that sluice's sockets bear.
 const (
 	chainReturns  = "returns"      // of UDP: flows of sluice's own
@@ -35,12 +33,21 @@ func returns(s Spec) [][]term {
 
 // returnsUDP tells whether sluice takes in UDP replies to clients' addresses.
 func (s Spec) returnsUDP() bool {
-	return s.Sources.Clients && !s.Sources.KernelReplies && s.UDPPort != 0 && s.Via == TProxy
+	return s.Sources.Clients && !s.Sources.KernelReplies && s.returnPort() != 0 && s.Via == TProxy
+}
+
+// returnPort is that of the listeners for UDP replies; 0: none.
+func (s Spec) returnPort() uint16 {
+	port := s.Sources.UDPPort
+	if port == 0 {
+		port = s.portOf(protoUDP)
+	}
+	return port
 }
 
 // toSources jumps to owned with UDP packets to the addresses that were named.
 func toSources(s Spec, owned jump) [][]term {
-	if len(s.Sources.Addrs) == 0 || s.UDPPort == 0 {
+	if len(s.Sources.Addrs) == 0 || s.returnPort() == 0 {
 		return nil
 	}
 	return [][]term{
@@ -59,28 +66,41 @@ func returnChains(s Spec) []chain {
 	if !s.zoned() {
 		return nil
 	}
-	own := chain{name: chainOwnFlows}
-	own.add([]term{ctReply{}, accept}) // of a flow that others began
-	own.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
-	own.add([]term{setCtMark{s.CTOwn, s.CTOwnMask}}, []term{setCtLabel{ownLabel}}, []term{accept})
-	chains := []chain{own, back(s)}
+	chains := []chain{ownFlows(s), back(s)}
 	if s.returnsUDP() {
 		returned, returns := chain{name: chainReturned}, chain{name: chainReturns}
 		for _, family := range bothFamilies {
-			returned.add([]term{protoIs{protoUDP}, tproxyAt{family, s.UDPPort}, setMark{s.Mark, s.Mask}, countIn{countReturned}, accept})
+			returned.add([]term{protoIs{protoUDP}, tproxyAt{family, s.returnPort()}, setMark{s.Mark, s.Mask}, countIn{countReturned}, accept})
 		}
 		returned.add(refuse(s)...)
 		returns.add(ownFlow(s, chainReturned)...)
 		chains = append(chains, returned, returns)
 	}
-	if s.TCPPort != 0 {
+	if s.carries(protoTCP) || !s.diverts() {
 		ended, lost := chain{name: chainEnded}, chain{name: chainLost}
-		ended.add([]term{protoIs{protoTCP}, tproxyTo{s.TCPPort}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept})
+		if port := s.portOf(protoTCP); port != 0 {
+			ended.add([]term{protoIs{protoTCP}, tproxyTo{port}, setMark{s.Mark, s.Mask}, countIn{countRunning}, accept})
+		}
 		ended.add(refuse(s)...)
 		lost.add(ownFlow(s, chainEnded)...)
 		chains = append(chains, ended, lost)
 	}
 	return chains
+}
+
+// ownFlows notes in the conntrack entry that a flow is sluice's own, as remember
+// does. What is to answer by UDP from where clients are is noted too.
+func ownFlows(s Spec) chain {
+	c := chain{name: chainOwnFlows}
+	c.add([]term{ctReply{}, accept}) // of a flow that others began
+	if s.carries(protoUDP) {
+		for _, family := range bothFamilies {
+			c.add([]term{familyIs{family}, protoIs{protoUDP}, outIn{setIfaces}, answerTo(family)})
+		}
+	}
+	c.add([]term{ctMarkIs{s.CTOwn, s.CTOwnMask}, accept})
+	c.add([]term{setCtMark{s.CTOwn, s.CTOwnMask}}, []term{setCtLabel{ownLabel}}, []term{accept})
+	return c
 }
 
 // againReturns is returns in the last chain, where NAT is undone: sockets of IPv6
@@ -98,7 +118,7 @@ func againReturns(s Spec) [][]term {
 			rules = append(rules, []term{protoIs{protoUDP}, ctReply{}, own, handedOver{}, setMark{s.Mark, s.Mask}, accept})
 		}
 	}
-	if s.zoned() && s.TCPPort != 0 {
+	if s.zoned() && (s.carries(protoTCP) || !s.diverts()) {
 		rules = append(rules, []term{protoIs{protoTCP}, notOpening{}, ctReply{}, jump(chainLost)})
 	}
 	return rules
@@ -111,7 +131,6 @@ func ownSent(s Spec) [][]term {
 		return nil
 	}
 	return [][]term{
-		{markIs{s.OwnMark, s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{socketMarkIs{s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{ctReply{}, jump(chainBack)},
 	}
@@ -120,33 +139,29 @@ func ownSent(s Spec) [][]term {
 // back marks what the gateway's own servers answer to clients' addresses.
 func back(s Spec) chain {
 	c := chain{name: chainBack}
-	protos := s.protos()
+	protos := []byte{protoTCP, protoUDP}
 	if !s.returnsUDP() {
-		protos = slices.DeleteFunc(protos, func(proto byte) bool { return proto == protoUDP })
+		protos = protos[:1]
 	}
-	if len(protos) == 0 {
-		return c
-	}
-	c.add([]term{protoNotIn{protos}, goBack})
+	c.add([]term{ctZoneIs{Zone}, goBack}, []term{protoNotIn{protos}, goBack})
 	for _, own := range []term{ctMarkIs{s.CTOwn, s.CTOwnMask}, ctLabelIs{ownLabel}} {
 		c.add([]term{own, setMark{s.back().mark, s.back().mask}, accept})
 	}
 	return c
 }
 
-// redirectReturns are the chains by which what returns to foreign addresses is
-// handed over where redirect takes clients in: with a policy rule and a route,
-// as tproxy has them.
-func redirectReturns(s Spec) []chain {
-	if !s.foreign() {
+// besideRedirect are the chains by which what returns to foreign addresses, or
+// goes to listeners there, is handed over where redirect takes clients in: with a
+// policy rule and a route, as tproxy has them.
+func besideRedirect(s Spec) []chain {
+	if !s.routed() {
 		return nil
 	}
 	in := chain{name: "returning", kind: "filter", hook: "prerouting", priority: priorityMangle}
 	in.add(errorsOf(chainOwned)...)
+	in.add(listening(s)...)
 	in.add(returns(s)...)
-	again := chain{name: "last", kind: "filter", hook: "prerouting", priority: priorityLast}
-	again.add([]term{markIs{s.Mark, s.Mask}, goBack})
-	again.add(errorsOf(chainAgain)...)
+	again := lastOfListeners(s)
 	again.add(againReturns(s)...)
 	out := chain{name: "sent", kind: "route", hook: "output", priority: priorityLast}
 	out.add(unmarked(s)...)

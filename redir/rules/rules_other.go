@@ -5,6 +5,7 @@ package rules
 import (
 	"context"
 	"errors"
+	"net/netip"
 )
 
 var errLinux = errors.New("rules: transparent proxying needs Linux")
@@ -26,6 +27,9 @@ func ReadStatus() (Status, error) { return Status{}, errLinux }
 
 // JudgeRouting needs Linux.
 func JudgeRouting(Diverted) ([]Fault, error) { return nil, errLinux }
+
+// IsLocal needs Linux.
+func IsLocal(netip.Addr) bool { return false }
 
 // Unmet needs Linux.
 func (*Installed) Unmet() []Sysctl { return nil }

@@ -13,13 +13,13 @@ import (
 // setsFor lists the sets that the chains of the Spec name.
 func setsFor(s Spec) []set {
 	var sets []set
-	if len(s.Ifaces) > 0 {
-		ifaces := s.Ifaces
+	if ifaces := s.Ingress(); len(ifaces) > 0 {
 		if s.Output && s.Via == TProxy { // what comes round through lo
-			ifaces = append(slices.Clone(ifaces), "lo")
+			ifaces = append(ifaces, "lo")
 		}
 		sets = append(sets, ifaceSet(setIfaces, ifaces))
 	}
+	sets = append(sets, s.waySets()...)
 	if len(s.Oifaces) > 0 && s.Output {
 		sets = append(sets, ifaceSet(setOifaces, s.Oifaces))
 	}
@@ -35,15 +35,15 @@ func setsFor(s Spec) []set {
 	if len(s.ExcludeUIDs) > 0 {
 		sets = append(sets, uidSet(s.ExcludeUIDs))
 	}
-	if len(s.Sources.Addrs) > 0 && s.UDPPort != 0 {
+	if len(s.Sources.Addrs) > 0 && s.returnPort() != 0 {
 		var all []netip.Prefix
 		for _, addr := range s.Sources.Addrs {
 			all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
 		}
 		sets = append(sets, prefixSets(setSources4, setSources6, all)...)
 	}
-	if s.zoned() && s.UDPPort != 0 {
-		sets = append(sets, answerSets()...)
+	if s.zoned() {
+		sets = append(sets, zoneSets(s)...)
 	}
 	return sets
 }

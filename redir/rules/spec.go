@@ -81,7 +81,9 @@ func ParsePortRange(text string) (PortRange, error) {
 // Spec is what the operator wants diverted, and how. Zero values mean the
 // defaults named here. A Spec is never changed by this package.
 type Spec struct {
-	TCPPort, UDPPort uint16 // where sluice listens; 0: this protocol is not diverted
+	TCPPort, UDPPort uint16     // where sluice listens; 0: this protocol is not diverted, but by Ways
+	Ways             []Way      // ports for what arrives by some interfaces, before the above and Ifaces
+	Listeners        []Listener // also what goes to these
 
 	Via         Via         // TProxy
 	Fail        Fail        // Closed
@@ -142,6 +144,7 @@ func (s Spec) withDefaults() Spec {
 		s.CTOwn, s.CTOwnMask = DefaultCTOwn, DefaultCTOwnMask
 	}
 	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
+	s = s.withWays().withListeners()
 	if s.Priority == nil {
 		priority := priorityMangle
 		if s.Via == Redirect {

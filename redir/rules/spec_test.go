@@ -51,6 +51,20 @@ func TestBadSpecs(t *testing.T) {
 		"shares bits with the conntrack mark":     {TCPPort: 1, CTOwn: 0x10000000, CTOwnMask: 0x30000000, Sources: Sources{Clients: true}},
 		"own conntrack mark 0x3: holds":           {TCPPort: 1, CTOwn: 3, CTOwnMask: 3, Sources: Sources{Clients: true}},
 		"destination: not a network: write it as": {TCPPort: 1, Include: make([]netip.Prefix, 1)},
+
+		"way lan=2: lan arrives by way lan=1 already (lan, tcp): name it in one": {Ways: []Way{{Ifaces: []string{"lan"}, Port: 1, TCP: true, UDP: true}, {Ifaces: []string{"lan"}, Port: 2, TCP: true, UDP: true}}},
+		"inbound b: iface: ppp0 arrives by inbound a: iface already (ppp*, udp)": {Ways: []Way{{Ifaces: []string{"ppp+"}, Port: 1, UDP: true, Name: "inbound a: iface"},
+			{Ifaces: []string{"ppp0"}, Port: 2, TCP: true, UDP: true, Name: "inbound b: iface"}}},
+		"way lan=1: redirect carries TCP alone: write it as lan=1,tcp, or": {Via: Redirect, Ways: []Way{{Ifaces: []string{"lan"}, Port: 1, TCP: true, UDP: true}}},
+		"interface lan: each way has interfaces of its own":                {Ifaces: []string{"lan"}, Ways: []Way{{Ifaces: []string{"lan1"}, Port: 1, TCP: true}}},
+		"output: the gateway's own traffic arrives by no interface":        {Output: true, Ways: []Way{{Ifaces: []string{"lan1"}, Port: 1, TCP: true}}},
+		"output: the gateway's own traffic arrives by no interface: it":    {Output: true, Listeners: foreign()},
+		"no interface: name those by which":                                {Ways: []Way{{Port: 1, TCP: true}}},
+		"way lan=0: no port":                                               {Ways: []Way{{Ifaces: []string{"lan"}, TCP: true, UDP: true}}},
+		"interface \"lo2;\": want a name":                                  {Ways: []Way{{Ifaces: []string{"lo2;"}, Port: 1, TCP: true}}},
+		"listener 127.0.0.1:1: no address that traffic":                    {Listeners: []Listener{{netip.MustParseAddrPort("127.0.0.1:1"), true, true}}},
+		"listener [::]:1: no address":                                      {Listeners: []Listener{{netip.MustParseAddrPort("[::]:1"), true, true}}},
+		"listener 192.0.2.1:0: want a port":                                {Listeners: []Listener{{netip.MustParseAddrPort("192.0.2.1:0"), true, true}}},
 	} {
 		if _, err := NewPlan(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, have %v", want, err)
@@ -112,8 +126,53 @@ func FuzzFacts(f *testing.F) {
 	})
 }
 
+// TestFactsOfWays asserts that a table remembers its ways and listeners, which
+// interfaces they come to, and the command.
+func TestFactsOfWays(t *testing.T) {
+	two := []Way{{Ifaces: []string{"lan1", "ppp*"}, Port: 1, TCP: true, UDP: true}, {Ifaces: []string{"lan2"}, Port: 2, UDP: true}}
+	for command, spec := range map[string]Spec{
+		"sluice rules install --way lan1,ppp*=1 --way lan2=2,udp and the other flags as before":                                                              {Ways: two},
+		"sluice rules install --port 3 --proto tcp --iface lan --way lan1,ppp*=1 --way lan2=2,udp and the other flags as before":                             {TCPPort: 3, Ifaces: []string{"lan"}, Ways: two},
+		"sluice rules install --listener 198.18.0.53:53,udp --listener 222.173.190.239:51966 --listener [2001:db8::5]:443,tcp and the other flags as before": {Listeners: foreign()},
+	} {
+		plan, err := NewPlan(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := plan.facts("pid 7", nil)
+		got, ok := parseFacts(want.comments())
+		if !ok || !reflect.DeepEqual(got.Ways, want.Ways) || !reflect.DeepEqual(got.Listeners, want.Listeners) || !reflect.DeepEqual(got.In, want.In) || got.installCommand() != command {
+			t.Errorf("%+v\nwant %+v\n%s", got, want, got.installCommand())
+		}
+	}
+}
+
+// TestParseWay: what is written is read, and what cannot be names the form.
+func TestParseWay(t *testing.T) {
+	for _, text := range []string{"lan1=12346", "lan1,ppp*=12346,tcp", "lan=1,udp"} {
+		if w, err := ParseWay(text); err != nil || w.String() != text {
+			t.Errorf("%q: %v, %v", text, w, err)
+		}
+	}
+	for _, text := range []string{"192.0.2.1:443", "[2001:db8::5]:53,udp"} {
+		if l, err := ParseListener(text); err != nil || l.String() != text {
+			t.Errorf("%q: %v, %v", text, l, err)
+		}
+	}
+	for _, text := range []string{"", "lan", "=1", "lan=", "lan=0", "lan=1,sctp", "lan=1,", "lan=x"} {
+		if w, err := ParseWay(text); err == nil || !strings.Contains(err.Error(), "as lan1=12346") {
+			t.Errorf("%q: %v, %v", text, w, err)
+		}
+	}
+	for _, text := range []string{"", "192.0.2.1", ":443", "192.0.2.1:443,", "name:1", "192.0.2.1:443,sctp"} {
+		if l, err := ParseListener(text); err == nil || !strings.Contains(err.Error(), "as 192.0.2.1:443") {
+			t.Errorf("%q: %v, %v", text, l, err)
+		}
+	}
+}
+
 func TestFactsRoundTrip(t *testing.T) {
-	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, In: arrival{[]string{"lan", "ppp*"}, true, true}, Back: marks{3, 3},
+	want := Facts{Owner: "pid 7", TCPPort: 80, UDPPort: 80, Ifaces: []string{"lan", "ppp*"}, In: arrival{[]string{"lan", "ppp*"}, true, true}, Back: marks{3, 3},
 		Policy: &policy{1, 3, 100, 7, arrival{[]string{"lan", "ppp*"}, true, true}, false, marks{3, 3},
 			"sluice rules install --port 80 --iface lan --iface ppp* and the other flags as before"}, Sysctls: []Changed{{"net/ipv4/conf/eth0.1/src_valid_mark", "1", "0"}}}
 	var comments []string

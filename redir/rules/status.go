@@ -16,6 +16,8 @@ type Status struct {
 	Owned     bool       `json:"owned"`  // the kernel keeps others from changing or flushing it
 	TCPPort   uint16     `json:"tcp_port,omitempty"`
 	UDPPort   uint16     `json:"udp_port,omitempty"`
+	Ways      []Way      `json:"ways,omitempty"`
+	Listeners []Listener `json:"listeners,omitempty"`
 	Policy    string     `json:"policy,omitempty"`
 	Table     int        `json:"table,omitempty"`    // routing table
 	Missing   []string   `json:"missing,omitempty"`  // commands that would add what is not there
@@ -40,13 +42,19 @@ func (s Status) String() string {
 		line("table inet %s: there, but not sluice's", TableName)
 	case !s.Installed:
 		line("not installed")
-	case s.Table == 0 && len(s.Pasted) > 0 && len(s.Counters) == 0:
+	case s.Table == 0 && s.Owner == ownerOperator && len(s.Counters) == 0:
 		line("iptables rules: installed by hand, to stay")
 	default:
 		line("table inet %s: installed by %s", TableName, s.who())
 		if s.Owned {
 			line("owned: no other program can change or flush it")
 		}
+	}
+	for _, w := range s.Ways {
+		line("way: %s", w)
+	}
+	for _, l := range s.Listeners {
+		line("listener: %s", l)
 	}
 	if s.Policy != "" {
 		line("routing: %s", s.Policy)

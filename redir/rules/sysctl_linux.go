@@ -30,7 +30,7 @@ func writeSysctl(name, value string) error {
 func (p *Plan) unmet() []Sysctl {
 	var unmet []Sysctl
 	for _, s := range p.sysctls {
-		if s.ofBridge() && !bridged(p.Spec.Ifaces) {
+		if s.ofBridge() && !bridged(p.Spec.Ingress()) {
 			continue
 		}
 		for _, one := range s.expanded() {

@@ -40,14 +40,17 @@ func sysctlsFor(s Spec) []Sysctl {
 		{"net/ipv4/ip_forward", "1", forwards},
 		{"net/ipv6/conf/all/forwarding", "1", forwards},
 	}
-	if s.Via == Redirect {
+	switch {
+	case !s.diverts() && s.Fail == Closed: // delivered or dropped, whatever else the machine does
+		return nil
+	case !s.diverts() || s.Via == Redirect:
 		return needs
 	}
 	// The source rule keeps src_valid_mark from doing harm; with Output there is
 	// none.
 	const martian = "otherwise the source check follows the mark and drops diverted packets"
 	if s.Output {
-		for _, where := range append([]string{"all"}, s.Ifaces...) {
+		for _, where := range append([]string{"all"}, s.Ingress()...) {
 			needs = append(needs, Sysctl{"net/ipv4/conf/" + where + "/src_valid_mark", "0", martian})
 		}
 	}

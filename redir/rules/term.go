@@ -33,6 +33,7 @@ type (
 	}
 	ifaceNotIn struct{ set string }
 	outNotIn   struct{ set string }
+	outIn      struct{ set string }
 	outIs      struct{ name string }
 	protoIs    struct{ proto byte }
 	familyIs   struct{ family byte }
@@ -46,6 +47,8 @@ type (
 	notOpening struct{}
 	// icmpError matches the errors that name a packet which somebody sent.
 	icmpError struct{ family byte }
+	// synAck matches the second segment of a handshake.
+	synAck struct{}
 	// tooBig6 matches ICMPv6's packet too big alone.
 	tooBig6 struct{}
 	// tooBig6OfUDP matches it where the packet that it is about was UDP, without
@@ -81,6 +84,7 @@ func (t ifaceIs) nft() string {
 }
 func (t ifaceNotIn) nft() string { return "iifname != @" + t.set }
 func (t outNotIn) nft() string   { return "oifname != @" + t.set }
+func (t outIn) nft() string      { return "oifname @" + t.set }
 func (t outIs) nft() string      { return fmt.Sprintf("oifname %q", t.name) }
 func (t protoIs) nft() string    { return "meta l4proto " + protoName(t.proto) }
 func (t familyIs) nft() string {
@@ -97,6 +101,7 @@ func (t protoNotIn) nft() string {
 }
 func (t markIs) nft() string   { return "meta mark" + maskedMatch(t.mark, t.mask) }
 func (notOpening) nft() string { return "tcp flags & (fin | syn | rst | ack) != syn" }
+func (synAck) nft() string     { return "tcp flags & (fin | syn | rst | ack) == syn | ack" }
 func (t icmpError) nft() string {
 	names := make([]string, 0, 4)
 	for _, kind := range icmpErrors[t.family] {

@@ -23,9 +23,12 @@ type (
 	uidIn        struct{ set string }
 	cgroupIs     struct{ path string }
 
-	// answersIn matches a packet whose addresses and ports the family's set of
-	// answers has.
-	answersIn struct{ family byte }
+	// flowIn matches a packet whose addresses and ports the set has.
+	flowIn struct {
+		family, proto byte
+		set           string
+	}
+	ctZoneIs struct{ zone uint16 }
 
 	ctNew      struct{}
 	ctWithout  struct{} // without history: a flow that has not been answered, or none
@@ -45,11 +48,12 @@ type (
 		port   uint16
 	}
 	redirectTo struct{ port uint16 }
-	// noteAnswer puts the packet's addresses and ports into that set, or keeps
-	// them there; with the ends changed, those of what would answer it.
-	noteAnswer struct {
-		family  byte
-		changed bool
+	// noteFlow puts the packet's addresses and ports into a set, or keeps them
+	// there; with the ends changed, those of what would answer it.
+	noteFlow struct {
+		family, proto byte
+		set           string
+		changed       bool
 	}
 	noTrack     struct{} // before the connection tracker: it makes no entry
 	countIn     struct{ name string }
@@ -100,24 +104,25 @@ func (t jump) nft() string        { return "jump " + string(t) }
 func (t goTo) nft() string        { return "goto " + string(t) }
 func (t commentTerm) nft() string { return fmt.Sprintf("comment %q", string(t)) }
 
-func (t answersIn) nft() string {
-	return flowText(t.family, "saddr", "sport", "daddr", "dport") + " @" + answersSet(t.family)
+func (t flowIn) nft() string {
+	return flowText(t.family, t.proto, "s", "d") + " @" + t.set
 }
-func (t noteAnswer) nft() string {
-	flow := flowText(t.family, "saddr", "sport", "daddr", "dport")
+func (t ctZoneIs) nft() string { return fmt.Sprintf("ct zone %d", t.zone) }
+func (t noteFlow) nft() string {
+	flow := flowText(t.family, t.proto, "s", "d")
 	if t.changed {
-		flow = flowText(t.family, "daddr", "dport", "saddr", "sport")
+		flow = flowText(t.family, t.proto, "d", "s")
 	}
-	return fmt.Sprintf("update @%s { %s }", answersSet(t.family), flow)
+	return fmt.Sprintf("update @%s { %s }", t.set, flow)
 }
 
-// flowText is a UDP packet's addresses and ports.
-func flowText(family byte, addr, port, peer, peerPort string) string {
+// flowText is a packet's addresses and ports, one end (s or d) before the other.
+func flowText(family, proto byte, end, other string) string {
 	header := "ip"
 	if family == familyIPv6 {
 		header = "ip6"
 	}
-	return fmt.Sprintf("%[1]s %[2]s . udp %[3]s . %[1]s %[4]s . udp %[5]s", header, addr, port, peer, peerPort)
+	return fmt.Sprintf("%[1]s %[3]saddr . %[2]s %[3]sport . %[1]s %[4]saddr . %[2]s %[4]sport", header, protoName(proto), end, other)
 }
 
 func maskedMatch(mark, mask uint32) string {

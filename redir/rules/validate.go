@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkWays, checkIfaces, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
+		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -22,9 +22,9 @@ func (s Spec) validate() error {
 	return nil
 }
 
-func checkWays(s Spec) error {
+func checkModes(s Spec) error {
 	switch {
-	case s.TCPPort == 0 && s.UDPPort == 0:
+	case !s.diverts() && !s.routed():
 		return errors.New("no port: say where sluice listens, as --port 12345")
 	case s.Via != TProxy && s.Via != Redirect:
 		return fmt.Errorf("via %q: want tproxy or redirect", s.Via)
@@ -42,19 +42,33 @@ func checkWays(s Spec) error {
 
 func checkIfaces(s Spec) error {
 	for _, name := range append(slices.Clone(s.Ifaces), s.Oifaces...) {
-		stem := strings.TrimSuffix(name, anyTail)
-		switch {
-		case name == "lo":
-			return errors.New("interface lo: the gateway's own traffic is diverted with --output")
-		case stem == "" && isPattern(name):
-			return errors.New("interface *: that is every interface: leave --iface or --oiface out")
-		case covers(name, "lo"):
-			return fmt.Errorf("interface %s: takes in lo: write more of the name", name)
-		case name == "" || len(stem) > 15: // IFNAMSIZ - 1, linux/if.h
-			return fmt.Errorf("interface %q: a name has 1 to 15 characters: see ip link", name)
-		case !plain(stem, "._-"):
-			return fmt.Errorf("interface %q: want a name, or the beginning of one as ppp* or wg+: see ip link", name)
+		if err := checkIface(name); err != nil {
+			return err
 		}
+	}
+	for _, w := range s.Ways {
+		for _, name := range w.Ifaces {
+			if err := checkIface(name); err != nil {
+				return fmt.Errorf("%s: %w", w.name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+func checkIface(name string) error {
+	stem := strings.TrimSuffix(name, anyTail)
+	switch {
+	case name == "lo":
+		return errors.New("interface lo: the gateway's own traffic is diverted with --output")
+	case stem == "" && isPattern(name):
+		return errors.New("interface *: that is every interface: leave --iface or --oiface out")
+	case covers(name, "lo"):
+		return fmt.Errorf("interface %s: takes in lo: write more of the name", name)
+	case name == "" || len(stem) > 15: // IFNAMSIZ - 1, linux/if.h
+		return fmt.Errorf("interface %q: a name has 1 to 15 characters: see ip link", name)
+	case !plain(stem, "._-"):
+		return fmt.Errorf("interface %q: want a name, or the beginning of one as ppp* or wg+: see ip link", name)
 	}
 	return nil
 }

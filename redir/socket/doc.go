@@ -5,6 +5,7 @@
 //	listen     a listener, transparent or not, on a port that is probed first
 //	options    what is set on sockets
 //	keepalive  how a peer that vanishes is noticed
+//	tos        what colour a connection came in, and what it sends
 //	original   where conntrack says that a connection was going
 //	state      what became of a socket: errors, unread bytes, resets
 //	holder     which process has a port

@@ -79,6 +79,24 @@ func Receive(fd int, b []byte, flags int) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// savedSYNSize is that of the longest headers of a SYN that are of use, in bytes:
+// those of IP and of TCP, with all their options.
+const savedSYNSize = 60 + 60
+
+// SYNTOS is the type of service, or traffic class, of the SYN that an accepted
+// connection came with, without ECN's bits; 0 also where the listener kept none
+// (tcp(7) TCP_SAVED_SYN, which can be asked once).
+func SYNTOS(fd int) uint8 {
+	var b [savedSYNSize]byte
+	size := uint32(len(b))
+	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_TCP, unix.TCP_SAVED_SYN,
+		uintptr(unsafe.Pointer(&b)), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return 0
+	}
+	return tosOf(b[:min(int(size), len(b))])
+}
+
 // New is socket(2) with the domain's own protocol for kind.
 func New(domain, kind int) (int, syscall.Errno) {
 	fd, _, errno := unix.RawSyscall(unix.SYS_SOCKET, uintptr(domain), uintptr(kind), 0)
@@ -96,6 +114,14 @@ func SetInt(fd, level, opt int, value int32) syscall.Errno {
 func SetText(fd, level, opt int, name string) syscall.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),
 		uintptr(unsafe.Pointer(unsafe.StringData(name))), uintptr(len(name)), 0)
+	return errno
+}
+
+// TryBind is bind(2).
+func TryBind(fd int, to netip.AddrPort) syscall.Errno {
+	var sa sockaddr
+	size := loop.PutSockaddr(sa[:], to, 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(size))
 	return errno
 }
 

@@ -86,6 +86,9 @@ func (s Source) Or(other Source) Source {
 // OfClients reports whether sockets bear clients' addresses.
 func (s Source) OfClients() bool { return s.Kind == Client || s.Kind == ClientAddress }
 
+// Foreign reports whether sockets bear addresses that the machine may not have.
+func (s Source) Foreign() bool { return s.OfClients() || s.Kind == Address }
+
 // For is the address and port that a socket for client bears; a port of 0 is any.
 // The address is invalid where the routes choose it.
 func (s Source) For(client netip.AddrPort) netip.AddrPort {

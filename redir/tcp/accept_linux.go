@@ -48,12 +48,13 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 	if err != nil {
 		return err
 	}
-	l := &listener{w: w, in: in, fd: fd, family: socket.Family(local.Addr()), spare: -1}
+	l := &listener{w: w, fd: fd, family: socket.Family(local.Addr()), spare: -1}
 	if err := w.r.Add(fd, loop.Readable, l); err != nil {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
 	l.setCongestion(w.set.ClientCongestion)
+	l.relabel(in)
 	return nil
 }
 

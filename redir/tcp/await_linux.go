@@ -116,21 +116,28 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
 	c.w.conns.dial(c)
-	c.dial(dest)
-	if c.state == dialing {
-		c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
-	}
-}
-
-// listener is one by which c may have come.
-func (c *conn) listener() *listener {
-	family := socket.Family(c.dest.AddrPort().Addr())
-	for _, l := range c.w.listeners {
-		if l.in == c.in && l.family == family {
-			return l
+	c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
+	if to := c.suited(); to != dest {
+		if errno := c.turnTo(to); errno != 0 {
+			c.fail(count.FailedNoResource, errno)
+			return
 		}
 	}
-	return &listener{w: c.w, in: c.in, fd: -1, spare: -1} // it was closed meanwhile
+	c.dial(c.dest.AddrPort())
+}
+
+// listener is the one by which c came, or another of its inbound.
+func (c *conn) listener() *listener {
+	family, found := socket.Family(c.dest.AddrPort().Addr()), -1
+	for i, l := range c.w.listeners {
+		if l.in == c.in && (found < 0 || l.family == family) {
+			found = i
+		}
+	}
+	if found < 0 { // the inbound was closed, or changed, meanwhile
+		return &listener{w: c.w, in: c.in, fd: -1, spare: -1}
+	}
+	return c.w.listeners[found]
 }
 
 // refuseHeader ends a conn that did not begin as it must.

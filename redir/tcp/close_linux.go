@@ -8,8 +8,13 @@ import (
 // fail ends a conn that could not be carried: the client gets a reset.
 func (c *conn) fail(cause count.Counter, err error) {
 	c.w.counters.Add(cause, 1)
-	c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from()).
-		Stringer("dest", c.dest.AddrPort()).Err(err).Msg("upstream connection failed")
+	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
+		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort())
+		if source := c.source(); source != "" {
+			e.Str("source", source)
+		}
+		e.Err(err).Msg("upstream connection failed")
+	}
 	c.abort()
 }
 

@@ -40,6 +40,7 @@ type conn struct {
 	of       *admit.Client // whose it is, which holds it and its dial
 	dest     socket.Endpoint
 	port     uint16 // the client's
+	tos      uint8  // of the upstream; 0: the kernel's own
 	state    connState
 	armedFor limit
 	traits   traits

@@ -59,6 +59,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	}
 	c := w.conns.add()
 	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(at), w.r.Now()
+	c.tos = l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstreamFD}
 	w.shared.conns.Add(1)
@@ -78,11 +79,11 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 
 // dial starts the handshake with dest.
 func (c *conn) dial(dest netip.AddrPort) {
-	fd := c.upstream.fd
-	if err := upstream.Connect(fd, dest, &c.in.Path); err != nil {
-		c.dialFailed(upstream.CauseOf(err), err)
+	if err := c.connect(dest); err != nil {
+		c.dialFailed(causeOf(err), err)
 		return
 	}
+	fd := c.upstream.fd
 	if err := c.w.r.Add(fd, interest, &c.upstream); err != nil {
 		c.fail(count.FailedNoResource, err)
 		return

@@ -9,6 +9,8 @@
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
 //	await    reads the PROXY header that a front begins with
+//	source   whose address and port the upstream bears
+//	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream
 //	proxy    says the PROXY header to destinations that want one
 //	forward  finds where a forward leads, and goes on with its next address

@@ -57,17 +57,39 @@ func (c *conn) dialFailed(cause count.Counter, err error) {
 		c.fail(cause, err)
 		return
 	}
-	fd, errno := socket.New(socket.Family(next.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno != 0 {
+	if errno := c.turnTo(next); errno != 0 {
 		c.fail(count.FailedNoResource, errno)
 		return
 	}
 	c.w.counters.Add(count.DialsNext, 1)
+	c.dial(next)
+}
+
+// turnTo gives c a new upstream, for another destination.
+func (c *conn) turnTo(dest netip.AddrPort) syscall.Errno {
+	fd, errno := socket.New(socket.Family(dest.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	if errno != 0 {
+		return errno
+	}
 	c.closeEnd(&c.upstream)
-	c.upstream.fd, c.dest = fd, socket.EndpointOf(next)
+	c.upstream.fd, c.dest = fd, socket.EndpointOf(dest)
 	c.w.shared.admission.Opened(fd)
 	c.relay.Replace(upstreamSide, fd)
-	c.dial(next)
+	return 0
+}
+
+// suited is where c is to be dialled now that its client is known: a forward's
+// first address depends on that.
+func (c *conn) suited() netip.AddrPort {
+	at := c.dest.AddrPort()
+	if c.in.Kind != inbound.Direct {
+		return at
+	}
+	to := c.in.Dests.For(c.of.Addr(), c.in.Path.Source.OfClients())
+	if len(to) == 0 || c.w.shared.admission.CheckForward(to[0]) != 0 {
+		return at
+	}
+	return to[0]
 }
 
 // timeLeft is how much of the connect timeout there is.

@@ -12,6 +12,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/portmap"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -37,9 +38,10 @@ type Shared struct {
 	clients   *admit.Clients
 	conns     atomic.Int64 // now
 	maxConns  atomic.Int64
-	wanted    atomic.Int64 // places that a worker found none of its own to give up for
-	short     atomic.Bool  // memory is
-	tight     atomic.Bool  // memory may be short soon, if the queues of conns go on to fill
+	wanted    atomic.Int64  // places that a worker found none of its own to give up for
+	ports     atomic.Uint32 // an upstream.Ports
+	short     atomic.Bool   // memory is
+	tight     atomic.Bool   // memory may be short soon, if the queues of conns go on to fill
 }
 
 // NewShared returns what the workers of one server share. They accept nothing
@@ -58,6 +60,16 @@ func (s *Shared) SetMaxConns(n int) { s.maxConns.Store(int64(n)) }
 func (s *Shared) SetMemory(tight, short bool) {
 	s.tight.Store(tight)
 	s.short.Store(short)
+}
+
+// SetPorts tells which ports the kernel may choose for upstreams. From any
+// goroutine.
+func (s *Shared) SetPorts(p upstream.Ports) { s.ports.Store(uint32(p.Low) | uint32(p.High)<<16) }
+
+// Ports are those of SetPorts.
+func (s *Shared) Ports() upstream.Ports {
+	p := s.ports.Load()
+	return upstream.Ports{Low: uint16(p), High: uint16(p >> 16)}
 }
 
 // Conns is how many connections there are now.
@@ -142,7 +154,7 @@ func (w *Worker) Unlisten(in *inbound.Inbound) {
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
 	for _, l := range w.listeners {
 		if l.in == from {
-			l.in = to
+			l.relabel(to)
 		}
 	}
 }

@@ -1,27 +1,41 @@
 // Package udp carries diverted UDP sessions: one Worker on each reactor.
 //
-//	listener ─► toUpstream.slots ─► groups, one per flow ─────► flow.fd ─► remote
-//	client ◄─ write-back, one per port ◄─ toClient.slots ◄───── flow.fd ◄─ remote
+//	listener ─► toUpstream.slots ─┬► groups, one per flow ────► flow.fd ─────────► remote
+//	                              └► outlet, one per client port ────────────────► remote
+//	client ◄─ write-back, one per port ◄─ toClient.slots ◄─┬─── flow.fd ◄───────── remote
+//	                                                       └─── return listener ◄─ remote
 //
 // Both directions gather over the turn, and send when its slots are full or it
-// ends.
+// ends. Outlet and return listener serve the flows that bear their client's
+// address, which have no socket: the return listeners are bound to documentation
+// addresses (inbound.Return4), and the rules hand them what is for such a client.
 //
 //	listen       receives a batch, admits each datagram, finds or opens its flow
 //	to_upstream  groups what clients sent by flow, and sends it
+//	preface      puts a PROXY header before what is sent, where remotes want one
 //	to_client    groups what remotes wrote by write-back socket, and sends it
+//	outlet       flows that bear their client's address: opens them, sends for them
+//	returns      receives what remotes write to such clients
 //	flow         opens a session, within the bounds of its client
 //	view         how a flow's remotes look to its client: of a forward, of a mapped port
 //	gate         bounds the sessions that are opened while a listener is behind
 //	echo         damps two services that answer each other
 //	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
-//	writeback    the sockets that replies leave from
+//	sender       a pool of sockets that send as anybody: write-backs, and outlets;
+//	             raw, where a service has the port, and where fragments must be made
 //	icmp         passes on what the network says of upstream datagrams
-//	narrow       remembers clients whose replies must be cut
+//	toobig       hears of packets that are too big for a way, and tells the client
+//	narrow       remembers the ways by which datagrams must be cut
 //
 // Any worker may find a flow in the table, which all share, and send on its
 // socket. Its owner, the worker that opened it, receives from it and closes it,
-// when no worker can be using it any more (loop.Reactor.Retire).
+// when no worker can be using it any more (loop.Reactor.Retire). A flow without a
+// socket is a place in a table of its own, and any worker's to end.
+//
+// Whether a flow bears its client's address is decided by its first datagram, and
+// holds for all that follow: one client port has one mapping. Towards a remote on
+// the client's own link, that remote then answers the client directly.
 //
 // Glossary:
 //
@@ -31,6 +45,10 @@
 //   - remote: who a client writes to, or who writes to a flow's port.
 //   - write-back: sending a reply to the client with the remote's address as
 //     its source, from a transparent socket that many flows share.
+//   - outlet: the same the other way: the socket that datagrams of all clients
+//     with one port leave from, each with its client's address as its source.
+//   - sender: a write-back socket or an outlet.
+//   - sourced: of a flow, that it bears its client's address.
 //   - slot: a place in a batch; it holds one message, a datagram or a run.
 //   - group: the slots of one flow that leave by one system call.
 //   - ending: of a flow, that it has left the table, while its socket is open.

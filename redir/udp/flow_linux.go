@@ -54,6 +54,7 @@ type flow struct {
 
 	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
 	unseen bool                         // the kernel forwards its replies, past us
+	told   bool                         // remotes are told whose its datagrams are; of one with a socket
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
@@ -107,7 +108,7 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to net
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to)}
+	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to), told: in.Path.SendProxy.Datagrams()}
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()

@@ -131,20 +131,6 @@ func openRaw(addr netip.AddrPort, protocol int, mark uint32) (int, error) {
 	return fd, nil
 }
 
-// Ready hears which clients' paths are narrow.
-func (m *messenger) Ready(loop.Events) {
-	for range errorsPerEdge {
-		n, _, err := unix.Recvfrom(m.v6, m.data[:], unix.MSG_DONTWAIT)
-		if err != nil {
-			return
-		}
-		if to, _, ok := icmp.ParseTooBig(m.data[:n]); ok {
-			m.narrow.add(to, m.w.r.Now())
-		}
-	}
-	m.w.r.Again(m.v6)
-}
-
 // passOn reads what the network has said of f's datagrams, and tells f's
 // client.
 func (m *messenger) passOn(f *flow) {
@@ -175,6 +161,9 @@ func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload [
 	if f.view != nil {
 		e.Offender = f.view.offender(e.Offender)
 		dest, _ = f.view.back(dest)
+	}
+	if f.told {
+		payload = withoutPreface(&e, payload, client, dest)
 	}
 	m.tell(client, f.scope, dest, e, payload)
 }

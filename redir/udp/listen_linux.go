@@ -37,6 +37,7 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
+	w.shared.addOrigin(in)
 	return nil
 }
 

@@ -13,10 +13,10 @@ const (
 	mostNarrow = 4096
 )
 
-// narrowPaths are the IPv6 clients towards which a router could not pass on a
-// reply. The kernel cannot learn it, since no socket has the address that the
-// error names. Their replies are cut into fragments that pass everywhere
-// (IPV6_MTU, RFC 8200 section 5); IPv4's are cut by the routers.
+// narrowPaths are the IPv6 addresses towards which a router could not pass on what
+// a sender had sent. The kernel cannot learn it, since no socket has the address
+// that the error names. What goes there is cut into fragments that pass everywhere
+// (pushFragments); IPv4's is cut by the routers.
 type narrowPaths struct {
 	until map[netip.Addr]int64 // ns of Reactor.Now
 }

@@ -58,8 +58,7 @@ func (w *Worker) endSourced() {
 // outletOf names the outlet that m leaves by.
 func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) senderKey {
 	return senderKey{
-		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path,
-		narrow: w.icmp.narrow.has(m.Dest.Addr(), w.r.Now()),
+		port: m.Source.Port(), v6: !m.Source.Addr().Is4(), path: path, narrow: w.mustCut(m.Dest.Addr(), m.Segment),
 	}
 }
 
@@ -74,6 +73,7 @@ func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
 func (w *Worker) takeToOutlet(f *flow, slot int32) {
 	q := &w.toUpstream
 	m := &q.messages[slot]
+	q.preface(slot, f.path.Value().SendProxy.Datagrams())
 	m.Dest, m.DestScope = f.sentTo(m)
 	b, err := q.outlets.get(w.outletOf(m, f.path))
 	if err != nil {
@@ -99,12 +99,13 @@ func (w *Worker) flushOutlet(b *sender) {
 // sendOutlet sends what waits for b, each with its client's address.
 func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
 	q := &w.toUpstream
+	told := b.key.path.Value().SendProxy.Datagrams()
 	var e loop.Envelope
 	for slot := b.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.TOS = m.Source.Addr(), m.TOS
-		q.outlets.push(b, &e, m, &total)
+		q.outlets.push(b, &e, q.prefaced(slot, told), m, &total)
 	}
 	q.outlets.send(b, &total)
 	return total

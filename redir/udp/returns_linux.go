@@ -52,7 +52,6 @@ func (w *Worker) ListenReturns(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.returns = append(w.returns, l)
-	w.shared.addOrigin(in.ID)
 	return nil
 }
 
@@ -80,17 +79,21 @@ func (l *returnListener) close() {
 	}
 }
 
-// addOrigin notes an inbound whose sessions bear their clients' addresses. It is
-// kept when the inbound is gone, since its sessions go on.
-func (s *Shared) addOrigin(id uint16) {
+// addOrigin notes an inbound whose sessions may bear their clients' addresses. It
+// is kept when the inbound is gone, since its sessions go on.
+func (s *Shared) addOrigin(in *inbound.Inbound) {
+	origins := &s.origins
+	if in.Kind == inbound.Direct {
+		origins = &s.forwards
+	}
 	for {
-		known := s.origins.Load()
-		if slices.Contains(*known, id) {
+		known := origins.Load()
+		if !in.Path.Source.OfClients() || slices.Contains(*known, in.ID) {
 			return
 		}
-		more := append(slices.Clone(*known), id)
+		more := append(slices.Clone(*known), in.ID)
 		more = more[max(0, len(more)-mostOrigins):]
-		if s.origins.CompareAndSwap(known, &more) {
+		if origins.CompareAndSwap(known, &more) {
 			return
 		}
 	}
@@ -147,22 +150,47 @@ func (l *returnListener) take(slot int32) {
 	w.takeFromUpstream(f, slot)
 }
 
-// entryOf returns the session of a client to which a remote has written, that of
-// the listener's own inbound before those of others; nil where there is none.
+// entryOf returns the session of a client to which a remote has written; nil where
+// there is none.
 func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
 	if l.lastEntry != nil && l.lastClient == client && l.lastRemote == remote {
 		return l.lastEntry
 	}
-	e := l.w.sessionOf(client, remote, l.in.ID)
-	if e == nil {
-		for _, id := range *l.w.shared.origins.Load() {
-			if e = l.w.sessionOf(client, remote, id); e != nil {
-				break
-			}
+	l.lastClient, l.lastRemote, l.lastEntry = client, remote, l.w.sourcedOf(client, remote, l.in.ID)
+	return l.lastEntry
+}
+
+// sourcedOf returns the session that bears a client's address and that a remote
+// belongs to: that of a forward which leads there first, that of one inbound before
+// those of others; nil where there is none.
+func (w *Worker) sourcedOf(client, remote netip.AddrPort, first uint16) *nat.Entry[*flow] {
+	if e := w.forwardOf(client, remote); e != nil {
+		return e
+	}
+	origins := *w.shared.origins.Load()
+	if slices.Contains(origins, first) {
+		if e := w.sessionOf(client, remote, first); e != nil {
+			return e
 		}
 	}
-	l.lastClient, l.lastRemote, l.lastEntry = client, remote, e
-	return e
+	for _, id := range origins {
+		if e := w.sessionOf(client, remote, id); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// forwardOf is the session by a forward that leads to remote and bears a client's
+// address.
+func (w *Worker) forwardOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
+	for _, id := range *w.shared.forwards.Load() {
+		e := w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
+		if e != nil && e.Value.view.dest == remote {
+			return e
+		}
+	}
+	return nil
 }
 
 // sessionOf is the session by an inbound that bears a client's address, the one

@@ -37,7 +37,7 @@ type sender struct {
 type senderKey struct {
 	port   uint16
 	v6     bool
-	narrow bool                         // cuts what is longer than IPv6's least MTU
+	narrow bool                         // cuts each datagram (pushFragments); IPv6
 	path   unique.Handle[upstream.Path] // zero: as routes lead
 }
 
@@ -125,17 +125,22 @@ func (p *senders) open(key senderKey) (*sender, error) {
 	return b, nil
 }
 
-// push adds what m holds, to go through b as e says. What does not fit has the
-// rest sent first, and its result added to total.
-func (p *senders) push(b *sender, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
-	if b.raw {
-		p.pushRaw(b, e, m, total)
+// push adds what m holds, to go through b as e says, each datagram with its
+// preface if there is one. What does not fit has the rest sent first, and its
+// result added to total.
+func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
+	switch {
+	case b.key.narrow:
+		p.pushFragments(b, e, preface, m, total)
+		return
+	case b.raw:
+		p.pushRaw(b, e, preface, m, total)
 		return
 	}
-	rest, whole := p.worker.out.Push(e, m.Payload, m.Segment, &b.gso)
+	rest, whole := p.worker.push(e, preface, m.Payload, m.Segment, &b.gso)
 	for !whole {
 		p.send(b, total)
-		rest, whole = p.worker.out.Push(e, rest, m.Segment, &b.gso)
+		rest, whole = p.worker.push(e, preface, rest, m.Segment, &b.gso)
 	}
 }
 

@@ -58,6 +58,28 @@ func TestWriteBackFallsBack(t *testing.T) {
 	}
 }
 
+// TestNarrowWay cuts replies of every size, of which none is longer than the least
+// MTU on its way, beside those that need not be cut.
+func TestNarrowWay(t *testing.T) {
+	client, remote := newPeer(t, "[::1]:0"), newPeer(t, "[::1]:0")
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	s.on(0, func() { s.workers[0].icmp.narrow.add(client.addr.Addr(), s.workers[0].r.Now()) })
+	s.inject(0, client.addr, remote.addr, []byte("x"))
+	_, port := remote.take()
+	cut := append(sizes, mostWhole, mostWhole+1, mostFragment, mostFragment+1, 2*mostFragment-udpHeaderSize, 2*mostFragment, 30_001)
+	for _, size := range cut {
+		want := bytes.Repeat([]byte{byte(size), 7}, size)[:size]
+		remote.give(port, want)
+		if got, from := client.take(); !bytes.Equal(got, want) || from != remote.addr {
+			t.Errorf("%d bytes: %d come back from %s, not %s", size, len(got), from, remote.addr)
+		}
+	}
+	st := s.stats()
+	if n := uint64(len(cut)); st[count.DatagramsToClient] != n || st[count.DroppedWriteBack] != 0 || st[count.WriteBackFallback] != 0 {
+		t.Errorf("counted %v", st)
+	}
+}
+
 // TestWriteBacksAreBounded has replies come from more ports than there may be
 // sockets, all in one turn or in many.
 func TestWriteBacksAreBounded(t *testing.T) {

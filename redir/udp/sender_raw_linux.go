@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
+	"sluice/redir/proxyproto"
 )
 
 // A raw sender writes the UDP header itself (raw(7)). The kernel
@@ -17,11 +18,21 @@ import (
 
 const udpHeaderSize = 8 // bytes: ports, length, checksum (RFC 768)
 
-// rawHeaders are the UDP headers of the messages that wait in a SendBatch.
-type rawHeaders [][udpHeaderSize]byte
+// rawHeaders are the headers, and prefaces, of the messages that wait in a
+// SendBatch.
+type rawHeaders [][fragmentHeaderSize + udpHeaderSize + proxyproto.MostV2]byte
+
+// header is the place for the next message's, which has room in the batch: else
+// what waits there is sent first.
+func (p *senders) header(b *sender, total *loop.SendResult) []byte {
+	if !p.worker.out.HasRoom() {
+		p.send(b, total)
+	}
+	return p.raw[p.worker.out.Len()][:]
+}
 
 // pushRaw is push for a raw sender: each datagram has a header.
-func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *loop.SendResult) {
+func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
 	w, dest := p.worker, e.Dest
 	packet := *e
 	// The port of a raw socket's address is 0: rawv6_sendmsg takes another one
@@ -29,15 +40,9 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *
 	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; ; {
 		part := rest[:min(m.Segment, len(rest))]
-		if w.out.Len() == len(p.raw) {
-			p.send(b, total)
-		}
-		header := p.raw[w.out.Len()][:]
+		header := append(p.header(b, total)[:udpHeaderSize], preface...)
 		putUDPHeader(header, b.from(e.Source), dest, part)
-		if !w.out.PushPrefixed(&packet, header, part) {
-			p.send(b, total)
-			continue
-		}
+		w.out.PushPrefixed(&packet, header, part)
 		w.counters.Add(p.fallback, 1)
 		if rest = rest[len(part):]; len(rest) == 0 {
 			return
@@ -45,19 +50,20 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, m *loop.Received, total *
 	}
 }
 
-// putUDPHeader writes the header of a datagram. A checksum of 0 is sent as its
-// other form, 0xffff, since 0 means none (RFC 768).
+// putUDPHeader writes the header of a datagram to the front of b; what else is in
+// b comes before payload. A checksum of 0 is sent as its other form, 0xffff, since
+// 0 means none (RFC 768).
 func putUDPHeader(b []byte, source, dest netip.AddrPort, payload []byte) {
 	binary.BigEndian.PutUint16(b, source.Port())
 	binary.BigEndian.PutUint16(b[2:], dest.Port())
-	binary.BigEndian.PutUint16(b[4:], uint16(udpHeaderSize+len(payload)))
+	binary.BigEndian.PutUint16(b[4:], uint16(len(b)+len(payload)))
 	binary.BigEndian.PutUint16(b[6:], 0)
 	// IPv4 as ::ffff:a.b.c.d, whose ffff is 0 in ones' complement.
 	from, to := source.Addr().As16(), dest.Addr().As16()
 	sum := onesSum(from[:], 0)
 	sum = onesSum(to[:], sum)
-	sum = onesAdd(sum, uint64(unix.IPPROTO_UDP)+uint64(udpHeaderSize+len(payload)))
-	sum = onesSum(b[:udpHeaderSize], sum)
+	sum = onesAdd(sum, uint64(unix.IPPROTO_UDP)+uint64(len(b)+len(payload)))
+	sum = onesSum(b, sum)
 	sum = onesSum(payload, sum)
 	check := ^fold(sum)
 	if check == 0 {

@@ -24,6 +24,10 @@ var (
 // holds that without SO_REUSEADDR (EADDRINUSE) or it is a privileged one
 // (EACCES), a raw one.
 func (p *senders) openSocket(b *sender) (err error) {
+	if b.key.narrow {
+		b.fd, err = openSender(b.key, unix.SOCK_RAW, unix.IPPROTO_FRAGMENT)
+		return err
+	}
 	b.fd, err = openSender(b.key, unix.SOCK_DGRAM, 0)
 	if errno, ok := socket.ErrnoOf(err); ok && (errno == unix.EADDRINUSE || errno == unix.EACCES) {
 		b.fd, err = openSender(b.key, unix.SOCK_RAW, unix.IPPROTO_UDP)
@@ -81,19 +85,13 @@ func openSender(key senderKey, kind, protocol int) (int, error) {
 // fragments is what lets datagrams be cut on their way: nothing tells a sender
 // of a path's MTU, since it has none of the addresses that an ICMP error
 // names. IPv4's routers may cut what bears no DF (ip(7) IP_MTU_DISCOVER);
-// IPv6's may not, so what goes by a narrow path is cut here (ipv6(7) IPV6_MTU).
+// IPv6's may not, so what goes by a narrow path is cut here (pushFragments).
 func fragments(key senderKey) socket.Option {
-	switch {
-	case !key.v6:
+	if !key.v6 {
 		return socket.Option{Name: "IP_MTU_DISCOVER", Level: unix.SOL_IP, Opt: unix.IP_MTU_DISCOVER, Value: unix.IP_PMTUDISC_DONT}
-	case key.narrow:
-		return socket.Option{Name: "IPV6_MTU", Level: unix.SOL_IPV6, Opt: unix.IPV6_MTU, Value: leastMTU}
 	}
 	return socket.Option{Name: "IPV6_MTU_DISCOVER", Level: unix.SOL_IPV6, Opt: unix.IPV6_MTU_DISCOVER, Value: unix.IPV6_PMTUDISC_WANT}
 }
-
-// leastMTU is what every IPv6 link carries, in bytes (RFC 8200 section 5).
-const leastMTU = 1280
 
 // close closes b, after what waits for it was sent.
 func (p *senders) close(b *sender) {

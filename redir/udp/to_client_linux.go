@@ -114,7 +114,7 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 		return
 	}
 	b, err := q.writeBacks.get(senderKey{
-		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.icmp.narrow.has(client, w.r.Now()),
+		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.mustCut(client, m.Segment),
 	})
 	if err != nil {
 		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, err)
@@ -159,7 +159,7 @@ func (w *Worker) sendBack(b *sender) (total loop.SendResult) {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.SourceScope, e.TOS = m.Source.Addr(), m.SourceScope, m.TOS
-		q.writeBacks.push(b, &e, m, &total)
+		q.writeBacks.push(b, &e, nil, m, &total)
 	}
 	q.writeBacks.send(b, &total)
 	return total

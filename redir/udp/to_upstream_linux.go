@@ -11,6 +11,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/icmp"
 	"sluice/redir/inbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/socket"
 )
 
@@ -28,6 +29,8 @@ type upstreamQueue struct {
 
 	groups  []flowGroup
 	groupOf []int32 // by the flow's id: the group that it probably has
+
+	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY header, where it has one
 
 	outlets senders
 	dirty   []*sender // outlets with something to send
@@ -57,6 +60,7 @@ func (q *upstreamQueue) init(w *Worker) (err error) {
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, n)
 	q.next = make([]int32, n)
+	q.prefaces = make([][proxyproto.MostV2]byte, n)
 	q.groups = make([]flowGroup, 0, n)
 	size := 1
 	for size < 2*n {
@@ -127,10 +131,11 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 		m := &q.messages[slot]
 		to.Dest, to.DestScope = f.sentTo(m)
 		to.TOS = m.TOS
-		rest, whole := w.out.Push(&to, m.Payload, m.Segment, &f.gso)
+		preface := q.preface(slot, f.told)
+		rest, whole := w.push(&to, preface, m.Payload, m.Segment, &f.gso)
 		for !whole {
 			w.sendOut(g.entry, &total)
-			rest, whole = w.out.Push(&to, rest, m.Segment, &f.gso)
+			rest, whole = w.push(&to, preface, rest, m.Segment, &f.gso)
 		}
 	}
 	w.sendOut(g.entry, &total)

@@ -32,15 +32,16 @@ type Settings struct {
 type Shared struct {
 	admission  *admit.Admission
 	clients    *admit.Clients
-	flows      *nat.Table[*flow] // those that have a socket
-	sourced    *nat.Table[*flow] // those that bear their client's address
-	origins    atomic.Pointer[[]uint16]
-	batch      int          // datagrams per recvmmsg and sendmmsg
-	writeBacks atomic.Int64 // bound of one worker's
-	outlets    atomic.Int64 // likewise
-	ending     atomic.Int64 // bound of sockets whose flow has ended
-	handed     atomic.Int64 // flows that ended and wait for their owner
-	short      atomic.Bool  // memory is
+	flows      *nat.Table[*flow]        // those that have a socket
+	sourced    *nat.Table[*flow]        // those that bear their client's address
+	origins    atomic.Pointer[[]uint16] // inbounds whose sessions may be among sourced, without forwards
+	forwards   atomic.Pointer[[]uint16] // the same of forwards
+	batch      int                      // datagrams per recvmmsg and sendmmsg
+	writeBacks atomic.Int64             // bound of one worker's
+	outlets    atomic.Int64             // likewise
+	ending     atomic.Int64             // bound of sockets whose flow has ended
+	handed     atomic.Int64             // flows that ended and wait for their owner
+	short      atomic.Bool              // memory is
 }
 
 // Bounds are how many sessions and sockets there may be.
@@ -57,6 +58,7 @@ type Bounds struct {
 func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
 	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
 	s.origins.Store(new([]uint16))
+	s.forwards.Store(new([]uint16))
 	s.SetBounds(b)
 	return s
 }
@@ -145,6 +147,7 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	w.shared.addOrigin(to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {

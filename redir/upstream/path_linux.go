@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"syscall"
 
@@ -32,7 +33,13 @@ func (p *Path) Check() error {
 		return os.NewSyscallError("socket", err)
 	}
 	defer unix.Close(fd)
-	switch errno := p.prepare(fd); {
+	errno := p.prepare(fd)
+	if (errno == 0 || errno == unix.ENODEV) && p.Source.Foreign() {
+		if err := bear(fd, netip.IPv4Unspecified()); err != nil {
+			return fmt.Errorf("source %s: %w: CAP_NET_ADMIN or CAP_NET_RAW is missing: %s", p.Source, err, socket.CapsRemedy)
+		}
+	}
+	switch {
 	case errno == 0 || errno == unix.ENODEV:
 		return nil
 	case errors.Is(errno, unix.EPERM):

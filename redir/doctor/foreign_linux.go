@@ -1,0 +1,75 @@
+package doctor
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+
+	"sluice/redir/rules"
+)
+
+// foreign looks at the listeners at addresses that the gateway need not have, and
+// names them.
+func foreign(j *judge, all []rules.Listener) (fine []string) {
+	for _, l := range all {
+		for _, want := range []struct {
+			network, state string
+			wanted         bool
+		}{{"tcp", stateListen, l.TCP}, {"udp", stateUDP, l.UDP}} {
+			if want.wanted && !listeningAt(want.network, l.Addr, want.state) {
+				j.find(Fail, fmt.Sprintf("nobody listens on %s %s, where the rules let packets in", want.network, l.Addr),
+					fmt.Sprintf("sluice run --tproxy %s  # or --forward %[1]s=SERVER:PORT", l.Addr))
+			}
+		}
+		if name := onLink(l.Addr.Addr()); name != "" {
+			j.find(Warn, fmt.Sprintf("%s is in the network of %s, and the gateway does not answer who asks for it there: it gets only what is routed to it", l.Addr.Addr(), name),
+				fmt.Sprintf("ip route add local %s dev lo  # it answers then", l.Addr.Addr()))
+		}
+		fine = append(fine, l.String())
+	}
+	return fine
+}
+
+// listeningAt searches proc_net(5)'s tables for a socket at just this address.
+func listeningAt(network string, at netip.AddrPort, state string) bool {
+	path := "/proc/thread-self/net/" + network
+	if at.Addr().Is6() {
+		path += "6"
+	}
+	words := ""
+	for bytes := at.Addr().AsSlice(); len(bytes) > 0; bytes = bytes[4:] {
+		words += fmt.Sprintf("%08X", binary.NativeEndian.Uint32(bytes))
+	}
+	text, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); len(fields) > 3 && fields[1] == fmt.Sprintf("%s:%04X", words, at.Port()) && fields[3] == state {
+			return true
+		}
+	}
+	return false
+}
+
+// onLink is the interface whose network has the address, while the gateway has
+// not.
+func onLink(addr netip.Addr) string {
+	if rules.IsLocal(addr) {
+		return ""
+	}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return ""
+	}
+	for _, link := range links {
+		addrs, _ := netlink.AddrList(link, netlink.FAMILY_ALL)
+		for _, a := range addrs {
+			if a.IPNet != nil && a.IPNet.Contains(addr.AsSlice()) {
+				return link.Attrs().Name
+			}
+		}
+	}
+	return ""
+}
