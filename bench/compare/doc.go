@@ -17,8 +17,8 @@
 // one server, a sluice with the client's source keeps its clients' addresses. Each of
 // these is in a lab of its own, whose gateway forwards nothing of the client's past
 // it; they take turns all the same. Reverse proxies all have the one rule that takes
-// replies to the client back to its socket, sluices with a source those that
-// --install-rules makes.
+// replies to the client back to its socket, but for a sluice that has those that
+// --install-rules makes, as sluices with a source have.
 //
 // # Glossary
 //

@@ -22,9 +22,13 @@ func (o Options) roles() map[Role]bool {
 // inRole are the peers of a role.
 func (o Options) inRole(role Role) []func(seat) recipe {
 	var all []func(seat) recipe
+	variants := []string{clientSource, gatewaySource}
+	if role == Reverse {
+		variants = []string{clientSource, clientSource + ownRules, gatewaySource}
+	}
 	for _, v := range o.Variants {
-		for _, source := range []string{clientSource, gatewaySource} {
-			all = append(all, func(s seat) recipe { return sluiceAs(role, source, v, o.Sluice, s) })
+		for _, flags := range variants {
+			all = append(all, func(s seat) recipe { return sluiceAs(role, flags, v, o.Sluice, s) })
 		}
 	}
 	for _, kind := range o.Kinds {
@@ -35,14 +39,19 @@ func (o Options) inRole(role Role) []func(seat) recipe {
 	return all
 }
 
-// sluiceAs is a variant in a role: as a reverse proxy with the rules that HAProxy
-// has too, else with those of its own making.
-func sluiceAs(role Role, source string, v Variant, path string, s seat) recipe {
+// sluiceAs is a variant in a role: as a reverse proxy with the rule that HAProxy has
+// or those of its own making, else with the latter.
+func sluiceAs(role Role, own string, v Variant, path string, s seat) recipe {
 	r := sluice(v, path, s)
-	r.Name, r.Role, r.shows = v.Name+source, role, source == clientSource
-	flags := strings.Fields(source)
+	r.Name, r.Role, r.shows = v.Name+own, role, strings.HasPrefix(own, clientSource)
+	flags := strings.Fields(strings.TrimSuffix(own, ownRules))
+	if role == Source || strings.HasSuffix(own, ownRules) {
+		flags = append(flags, strings.TrimSpace(ownRules), "--iface="+lab.LAN)
+	} else {
+		r.rules = replyRules()
+	}
 	if role == Source {
-		r.args = slices.Concat(r.args, flags, []string{"--install-rules", "--iface=" + lab.LAN})
+		r.args = append(r.args, flags...)
 		return r
 	}
 	r.Name, r.Way, r.udp, r.front, r.perPort = reversePrefix+r.Name, Front, false, true, true
@@ -50,7 +59,6 @@ func sluiceAs(role Role, source string, v Variant, path string, s seat) recipe {
 		flags = append(flags, fmt.Sprintf("--forward=%s:%d=%s:%d,tcp", lab.GatewayLAN4, s.listen()+p, serverAddress, s.dest()+p))
 	}
 	r.args = slices.Concat(r.args[:1], flags, r.args[2:]) // without --tproxy
-	r.rules = replyRules()
 	return r
 }
 

@@ -101,7 +101,7 @@ func TestRolesShowTheClient(t *testing.T) {
 			t.Errorf("%s: %+v", p.Name, shown)
 		}
 	}
-	want := []string{"reverse sluice --source client", "reverse sluice --source gateway", compare.ReverseHAProxy,
+	want := []string{"reverse sluice --source client", "reverse sluice --source client --install-rules", "reverse sluice --source gateway", compare.ReverseHAProxy,
 		"sluice --source client", "sluice --source gateway"}
 	if !slices.Equal(names, want) {
 		t.Errorf("peers %q, want %q", names, want)

@@ -21,6 +21,7 @@ const (
 const (
 	gatewaySource = " --source gateway"
 	clientSource  = " --source client"
+	ownRules      = " --install-rules"
 	reversePrefix = "reverse "
 )
 
@@ -119,7 +120,8 @@ func (w *WorkResult) judge(t Target, peer string) Verdict {
 	var known, aimKnown bool
 	yardstick := t.Yardstick
 	if yardstick == Gateway {
-		yardstick = strings.TrimSuffix(peer, clientSource) + gatewaySource
+		name, _, _ := strings.Cut(peer, clientSource)
+		yardstick = name + gatewaySource
 	}
 	v.Ratio, known = w.ratio(peer, yardstick, t.Metric)
 	v.AimRatio, aimKnown = v.Ratio, known
