@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"sluice/redir/inbound"
@@ -25,6 +27,9 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 	}
 	spec.Sources = cmd.sources()
 	if spec.TCPPort == 0 && spec.UDPPort == 0 && len(spec.Ways)+len(spec.Listeners)+len(spec.Sources.Addrs) == 0 && !spec.Sources.Clients {
+		if !slices.ContainsFunc(cmd.inbounds(), func(in inbound.Spec) bool { return in.Kind != inbound.Direct }) {
+			return rules.Spec{}, errors.New("--install-rules: forwards at addresses that the gateway has, and with its own source, need no rules: leave it out")
+		}
 		return rules.Spec{}, fmt.Errorf("--install-rules --via %s needs an inbound of that kind, as --%[1]s :12345", kind)
 	}
 	if cmd.Rules.Output && cmd.Mark == 0 {

@@ -24,7 +24,7 @@ func TestSpecOfInbounds(t *testing.T) {
 		"routed":  {`{"type": "tproxy", "listen": "203.0.113.5", "listen_port": 1, "iface": "lan1", "tag": "a"}`, ``, "inbound a: iface lan1: what goes to 203.0.113.5 is let in wherever"},
 		"twice":   {`{"type": "tproxy", "listen_port": 1, "iface": "ppp0", "tag": "a"}, {"type": "tproxy", "listen_port": 2, "iface": "ppp*", "tag": "b"}`, ``, "inbound b: iface: ppp* arrives by inbound a: iface already (ppp0, tcp)"},
 		"bad":     {`{"type": "tproxy", "listen_port": 1, "iface": "l an", "tag": "a"}`, ``, `inbound a: iface: interface "l an": want a name`},
-		"nothing": {`{"type": "direct", "listen_port": 1, "override_address": "10.0.0.1", "override_port": 53}`, ``, "needs an inbound of that kind"},
+		"nothing": {`{"type": "direct", "listen_port": 1, "override_address": "10.0.0.1", "override_port": 53}`, ``, "need no rules: leave it out"},
 		"all":     {`{"type": "tproxy", "listen_port": 1, "iface": "lan1"}`, `"iface": "lan0"`, "interface lan0: each way has interfaces of its own"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -88,6 +88,9 @@ func prerouting(s Spec) chain {
 		c.add(ingress(s)...)
 		c.add([]term{protoNotIn{s.protos()}, goBack}, []term{toGateway{}, goBack})
 	} else {
+		if s.zoned() && s.carries(protoUDP) && len(s.Listeners) == 0 { // most packets; what is in the zone was chosen already
+			c.add([]term{protoIs{protoUDP}, ctZoneIs{Zone}, goTo(chainDeliver)})
+		}
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
 		c.add(listening(s)...)

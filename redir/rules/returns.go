@@ -134,7 +134,12 @@ func ownSent(s Spec) [][]term {
 	if !s.zoned() {
 		return nil
 	}
+	known := []term{socketMarkIs{s.OwnMark}, ctMarkIs{s.CTOwn, s.CTOwnMask}}
+	if len(s.Ingress()) > 0 {
+		known = append(known, outNotIn{setIfaces})
+	}
 	return [][]term{
+		append(known, accept), // most packets
 		{socketMarkIs{s.OwnMark}, sourceOfOthers{}, goTo(chainOwnFlows)},
 		{ctReply{}, jump(chainBack)},
 	}

@@ -151,13 +151,14 @@ func chooseZone(s Spec, tcp, udp uint16) [][]term {
 }
 
 // zoneOut knows what goes to clients by its source, as SYN cookies and what
-// sockets in TIME_WAIT send show nothing else. Other transparent programs' packets to clients are taken in too,
-// and so are their answers. What bears the fwmark, which the kernel may copy
-// (tcp_fwmark_accept), was routed by it, and will be by another.
+// sockets in TIME_WAIT send show nothing else. Other transparent programs' packets
+// to clients are taken in too, and so are their answers. What bears the fwmark,
+// which the kernel may copy (tcp_fwmark_accept), was routed by it, and will be by
+// another.
 func zoneOut(s Spec) chain {
 	toClient := []term{sourceOfOthers{}, setZone{Zone}}
 	if s.carries(protoTCP) {
-		toClient = append(toClient, jump(chainCookie))
+		toClient = append(toClient, protoIs{protoTCP}, jump(chainCookie))
 	}
 	c := chain{name: chainZoneOut, kind: "filter", hook: "output", priority: priorityRaw}
 	c.add([]term{protoNotIn{bothProtos}, goTo(chainZoneErrorsOut)})
