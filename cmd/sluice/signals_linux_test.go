@@ -92,7 +92,7 @@ func TestFailedReactorEndsTheProcess(t *testing.T) {
 	for fail, left := range map[string]bool{"closed": true, "open": false} {
 		r := startRun(t, program, "--tproxy", ":4369", "--install-rules", "--fail", fail, "--busy-poll", "0")
 		keeper := keeperOf(t, r.cmd.Process.Pid)
-		t.Cleanup(func() { syscall.Kill(keeper, syscall.SIGTERM) }) // it holds rules that fail closed
+		t.Cleanup(func() { syscall.Kill(keeper, syscall.SIGTERM) })                       // it holds rules that fail closed
 		namespace, err := os.Open("/proc/" + strconv.Itoa(r.cmd.Process.Pid) + "/ns/net") // which lives on by it
 		if err != nil {
 			t.Fatal(err)

@@ -264,7 +264,7 @@ func TestReturnsEscape(t *testing.T) {
 	w.gateway.sh(both("ip V rule del pref 30 2>/dev/null || true"))
 	x.stop()
 	left := w.gateway.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all")
-	if strings.Contains(left, "115") {
+	if strings.Contains(left, "proto 115") {
 		t.Errorf("left:\n%s", left)
 	}
 	i := w.install(clientsSpec())

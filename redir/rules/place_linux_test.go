@@ -168,7 +168,7 @@ func TestPlaceIsKept(t *testing.T) {
 				return strings.Count(w.gateway.sh("ip rule; ip -6 rule"), "90:\tfrom all fwmark 0x1/0x1 lookup") == 2
 			})
 			x.stop()
-			if left := w.gateway.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all"); strings.Contains(left, "115") {
+			if left := w.gateway.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all"); strings.Contains(left, "proto 115") {
 				t.Errorf("left:\n%s", left)
 			}
 		})
