@@ -98,7 +98,7 @@ func (in *Inbound) openAddr(addr netip.AddrPort, workers int, tcp, udp, held boo
 		if !n.wanted {
 			continue
 		}
-		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, in.Kind == TProxy, inherited)
+		adopted, err := in.adopt(waitingSocket{network: n.network, addr: addr}, workers, transparent, inherited)
 		if err != nil {
 			return explainListen(n.name, in.Kind, addr, err)
 		}
