@@ -16,6 +16,8 @@
 //	loop splice nat          icmp     (beneath udp) errors as bytes
 //	                         resolve  (beneath inbound) the addresses of names
 //	                         portmap  (beneath tcp, udp) ports that stand for others
+//	                         source, proxyproto  (beneath upstream) whose address
+//	                                  it bears, and headers that say whose
 //
 //	scarcity ── pressure: memory, and the fd limit, as others leave them: both
 //	            halves are told of it
@@ -28,8 +30,8 @@
 //
 //   - client: who sent the diverted packet. dest: where it was going, the
 //     original destination. upstream: sluice's own socket towards dest.
-//   - inbound: what one --redirect, --tproxy or --forward names; it has a listener for
-//     each reactor, family and network.
+//   - inbound: what one --redirect, --tproxy or --forward names; it has a listener
+//     for each reactor, family and network.
 //   - conn: a TCP connection and its upstream. flow: a UDP session.
 //   - worker: what one reactor owns: a half for TCP and one for UDP, which
 //     count into the same counters. Workers share the NAT table, the bound of
