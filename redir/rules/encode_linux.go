@@ -19,6 +19,14 @@ type encoder struct {
 	conn  *nftables.Conn
 	table *nftables.Table
 	sets  map[string]*nftables.Set
+	last  uint32 // id of a set, by which the transaction's rules know it
+}
+
+// setID is the next set's: the library's own are one count for all goroutines,
+// without a lock.
+func (e *encoder) setID() uint32 {
+	e.last++
+	return e.last
 }
 
 // rule is a rule's expressions and its user data (the comment).

@@ -170,7 +170,8 @@ func (e *encoder) lookup(load expr.Any, name string, not bool) []expr.Any {
 
 // anonymous looks a value up in a constant set that has no name.
 func (e *encoder) anonymous(load expr.Any, set nftables.Set, elements []nftables.SetElement, not bool) ([]expr.Any, error) {
-	set.Table, set.Anonymous, set.Constant = e.table, true, true
+	set.Table, set.ID, set.Anonymous, set.Constant = e.table, e.setID(), true, true
+	set.Name = "__set%d" // the kernel fills it in (nf_tables_set_alloc_name)
 	if err := e.conn.AddSet(&set, elements); err != nil {
 		return nil, err
 	}

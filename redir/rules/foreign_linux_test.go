@@ -191,13 +191,14 @@ func TestClientsOnTheGateway(t *testing.T) {
 			t.Run(name+script, func(t *testing.T) {
 				t.Parallel()
 				w := newForeign(t)
-				r := w.foreignRelay()
-				r.mapped = func(dest netip.AddrPort) netip.AddrPort {
-					if dest.Port() != mappedPort {
-						return dest
+				r := w.foreignRelay(func(r *relay) {
+					r.mapped = func(dest netip.AddrPort) netip.AddrPort {
+						if dest.Port() != mappedPort {
+							return dest
+						}
+						return netip.MustParseAddrPort(to[(dest.Addr().BitLen()-32)/96])
 					}
-					return netip.MustParseAddrPort(to[(dest.Addr().BitLen()-32)/96])
-				}
+				})
 				for _, at := range to {
 					w.mirror(w.gateway, at)
 				}

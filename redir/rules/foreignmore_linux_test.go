@@ -162,11 +162,12 @@ func TestAddressesSeen(t *testing.T) {
 			t.Parallel()
 			w := newForeign(t)
 			w.server.sh("ip route add 203.0.113.5 via 10.9.2.1; ip route add 2001:db8:5::5 via fd09:2::1")
-			r := w.foreignRelay()
-			r.bear = func(client netip.AddrPort) netip.AddrPort {
-				return netip.AddrPortFrom(sources[(client.Addr().BitLen()-32)/96], 0)
-			}
-			r.heldUDP = true
+			r := w.foreignRelay(func(r *relay) {
+				r.bear = func(client netip.AddrPort) netip.AddrPort {
+					return netip.AddrPortFrom(sources[(client.Addr().BitLen()-32)/96], 0)
+				}
+				r.heldUDP = true
+			})
 			w.gateway.sh(invalid + "\n" + setting.script)
 			spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Sources: Sources{Addrs: sources}}
 			setting.spec(&spec)
@@ -186,11 +187,12 @@ func TestAddressesSeen(t *testing.T) {
 func TestAddressesByIPTables(t *testing.T) {
 	w := newForeign(t)
 	w.server.sh("ip route add 203.0.113.5 via 10.9.2.1; ip route add 2001:db8:5::5 via fd09:2::1")
-	r := w.foreignRelay()
-	r.bear = func(client netip.AddrPort) netip.AddrPort {
-		return netip.AddrPortFrom(sources[(client.Addr().BitLen()-32)/96], 0)
-	}
-	r.heldUDP = true
+	r := w.foreignRelay(func(r *relay) {
+		r.bear = func(client netip.AddrPort) netip.AddrPort {
+			return netip.AddrPortFrom(sources[(client.Addr().BitLen()-32)/96], 0)
+		}
+		r.heldUDP = true
+	})
 	w.gateway.sh(mustText(t, Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Sources: Sources{Addrs: sources}}, FormatIPTables))
 	for family, addr := range mirrors {
 		w.expectSeen(w.client, bothProtocols, []string{addr}, sources[family].String())
@@ -204,9 +206,10 @@ func TestRedirectSeen(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newForeign(t)
-			r := w.foreignRelay()
-			r.redirect = true
-			r.bear = func(client netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(client.Addr(), 0) }
+			r := w.foreignRelay(func(r *relay) {
+				r.redirect = true
+				r.bear = func(client netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(client.Addr(), 0) }
+			})
 			w.gateway.sh(invalid + "\n" + script)
 			w.install(Spec{Via: Redirect, TCPPort: proxyPort, Ifaces: []string{"lan"}, Sources: Sources{Clients: true}})
 			want := []string{"10.9.1.2", "fd09:1::2"}

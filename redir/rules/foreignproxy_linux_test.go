@@ -31,11 +31,15 @@ type relay struct {
 	failed   []error // of dials
 }
 
-// foreignRelay listens in the gateway, for clients and for what returns by UDP.
-func (w *world) foreignRelay() *relay {
+// foreignRelay listens in the gateway, for clients and for what returns by UDP. It
+// is made what change makes it before.
+func (w *world) foreignRelay(change ...func(r *relay)) *relay {
 	w.t.Helper()
 	same := func(a netip.AddrPort) netip.AddrPort { return a }
 	r := &relay{w: w, port: proxyPort, bear: same, mapped: same, dialer: w.gateway.thread()}
+	for _, make := range change {
+		make(r)
+	}
 	r.start()
 	w.t.Cleanup(r.stop)
 	return r
@@ -51,14 +55,14 @@ func (r *relay) start() {
 		if err != nil {
 			r.w.t.Fatal(err)
 		}
-		r.closers = append(r.closers, l)
+		r.keep(l)
 		go r.accept(l)
 		for _, at := range []string{all, fmt.Sprintf("198.51.100.1:%d", r.port), fmt.Sprintf("[2001:db8::2]:%d", r.port)} {
 			p, err := config.ListenPacket(context.Background(), "udp", at)
 			if err != nil {
 				r.w.t.Fatal(err)
 			}
-			r.closers = append(r.closers, p)
+			r.keep(p)
 			go r.datagrams(p.(*net.UDPConn), at != all)
 		}
 	})

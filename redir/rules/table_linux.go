@@ -67,7 +67,7 @@ func explain(err error) error {
 
 func (e *encoder) addSet(s set) error {
 	made := &nftables.Set{
-		Table: e.table, Name: s.name, Interval: s.interval,
+		Table: e.table, ID: e.setID(), Name: s.name, Interval: s.interval,
 		KeyType: s.kind.kernelType(), KeyByteOrder: binaryutil.BigEndian,
 		Dynamic: s.live != 0, HasTimeout: s.live != 0, Timeout: s.live, Size: s.most,
 	}

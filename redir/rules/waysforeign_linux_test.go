@@ -84,10 +84,11 @@ func TestClientsAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newForeign(t)
-			r := w.foreignRelay()
-			r.mapped = func(dest netip.AddrPort) netip.AddrPort {
-				return netip.MustParseAddrPort(mirrors[(dest.Addr().BitLen()-32)/96])
-			}
+			r := w.foreignRelay(func(r *relay) {
+				r.mapped = func(dest netip.AddrPort) netip.AddrPort {
+					return netip.MustParseAddrPort(mirrors[(dest.Addr().BitLen()-32)/96])
+				}
+			})
 			w.gateway.sh(invalid + "\n" + script)
 			want := []string{"", ""}
 			if script != "" {
