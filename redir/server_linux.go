@@ -85,6 +85,21 @@ func (s *Server) open() (err error) {
 	if s.watch, err = admit.NewWatch(s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
 	}
+	if err := s.makeWorkers(reactors); err != nil {
+		return err
+	}
+	if err := s.opts.findLoop(s.admission.IsOwn); err != nil {
+		return err
+	}
+	if err := s.listen(); err != nil {
+		return err
+	}
+	s.scarcity = newScarcity(s)
+	return nil
+}
+
+// makeWorkers makes a worker for each of so many reactors.
+func (s *Server) makeWorkers(reactors int) (err error) {
 	if s.group, err = loop.NewGroup(reactors); err != nil {
 		return err
 	}
@@ -98,9 +113,11 @@ func (s *Server) open() (err error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	if err := s.opts.findLoop(s.admission.IsOwn); err != nil {
-		return err
-	}
+	return nil
+}
+
+// listen opens the inbounds, and gives the workers their listeners.
+func (s *Server) listen() error {
 	s.mark.Store(s.opts.Path.Mark)
 	s.resolver = resolve.New(s.lookup(), tellResolved(s.opts.Log))
 	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.defaults())
@@ -116,7 +133,6 @@ func (s *Server) open() (err error) {
 		}
 	}
 	s.inbounds = opened
-	s.scarcity = newScarcity(s)
 	return nil
 }
 

@@ -12,22 +12,16 @@ import (
 	"sluice/splice"
 )
 
-// start finds out where the accepted client fd was going, admits it, and begins
-// to dial its destination with the spare socket. It owns fd from here on.
-func (l *listener) start(fd int, from netip.AddrPort) {
+// leadsTo finds out where the accepted client fd was going, and returns where that
+// is to be dialled; false where it is not, and told why.
+func (l *listener) leadsTo(fd int, from netip.AddrPort) (at netip.AddrPort, ok bool) {
 	w, in := l.w, l.in
-	if socket.HasNoPeer(fd) && !socket.HasInput(fd) {
-		w.counters.Add(count.ClientsGone, 1)
-		unix.Close(fd)
-		return
-	}
 	dest, err := in.Kind.Dest(fd, from.Addr())
 	if err != nil {
 		w.counters.Add(count.RefusedNoOriginalDest, 1)
 		w.log.Warn(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Err(err).Msg("no original destination: was this connection redirected?")
-		socket.Reset(fd)
-		return
+		return at, false
 	}
 	at, cause := l.dialAt(dest, from.Addr())
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
@@ -37,6 +31,21 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		w.counters.Add(cause, 1)
 		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")
+	}
+	return at, cause == 0
+}
+
+// start admits the accepted client fd, and begins to dial its destination with the
+// spare socket. It owns fd from here on.
+func (l *listener) start(fd int, from netip.AddrPort) {
+	w := l.w
+	if socket.HasNoPeer(fd) && !socket.HasInput(fd) {
+		w.counters.Add(count.ClientsGone, 1)
+		unix.Close(fd)
+		return
+	}
+	at, ok := l.leadsTo(fd, from)
+	if !ok {
 		socket.Reset(fd)
 		return
 	}
@@ -58,7 +67,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	c := w.conns.add()
-	c.w, c.in, c.of, c.port, c.dest, c.active = w, in, of, from.Port(), socket.EndpointOf(at), w.r.Now()
+	c.w, c.in, c.of, c.port, c.dest, c.active = w, l.in, of, from.Port(), socket.EndpointOf(at), w.r.Now()
 	c.tos = l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstreamFD}
