@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// MayBear reports whether a socket towards dest may bear the client's address.
-// No socket can of another family. Replies would not come back here where the client is the gateway itself
-// or link-local, nor where client and dest are neighbours on one link, since dest
-// then answers the client directly. Both are unmapped.
+// MayBear reports whether a socket towards dest may bear the client's address. No
+// socket can of another family. Replies would not come back here where the client
+// is the gateway itself or link-local, nor where client and dest are neighbours on
+// one link, since dest then answers the client directly. Both are unmapped.
 func (a *Admission) MayBear(client, dest netip.Addr) bool {
 	own := a.own.Load()
 	switch {

@@ -189,11 +189,11 @@ func targets(s Spec) [][]term {
 // deliver hands to sluice what arrived by no way.
 func deliver(s Spec) [][]term { return deliverTo(s, s.TCPPort, s.UDPPort) }
 
-// deliverTo hands the rest to sluice, at a port for each protocol. tproxy ends its rule when it finds no
-// listener (nft_tproxy_eval sets NFT_BREAK), and whatever stands after it in
-// the rule is left undone: the packet goes on unmarked. So open is the rule
-// alone, and closed is a drop behind it. What asks the connection tracker
-// stands in a chain of its own, since it ends its rule for a packet that is
+// deliverTo hands the rest to sluice, at a port for each protocol. tproxy ends its
+// rule when it finds no listener (nft_tproxy_eval sets NFT_BREAK), and whatever
+// stands after it in the rule is left undone: the packet goes on unmarked. So open
+// is the rule alone, and closed is a drop behind it. What asks the connection
+// tracker stands in a chain of its own, since it ends its rule for a packet that is
 // not tracked (nft_ct_get_eval).
 func deliverTo(s Spec, tcp, udp uint16) [][]term {
 	if s.Via == Redirect {

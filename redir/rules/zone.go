@@ -37,9 +37,10 @@ const (
 // all others, so that what masquerades or filters these serves it too.
 //
 // A TCP segment that neither opens a connection nor belongs to one that sluice
-// accepted, or is about to by a SYN cookie, stays there also, and history decides, as for a client's datagram
-// that answers what the kernel forwards. To fail open, what no listener would
-// take is left to be forwarded, and masqueraded, as if there were no rules.
+// accepted, or is about to by a SYN cookie, stays there also, and history decides,
+// as for a client's datagram that answers what the kernel forwards. To fail open,
+// what no listener would take is left to be forwarded, and masqueraded, as if there
+// were no rules.
 func zoning(s Spec) []chain {
 	if !s.zoned() || !s.diverts() && len(s.Listeners) == 0 {
 		return nil
@@ -199,10 +200,10 @@ func cookie() chain {
 
 // answers notes what would answer the UDP packets that the kernel forwards to
 // clients of flows that others began, as ownFlows does what answers sluice from
-// where clients are: nothing else tells such answers from a
-// client's datagrams that are new before they are tracked. A client's own flows
-// that are under way are diverted from its next datagram on, Keep or not: they
-// bear the same address and port then, and the same NAT.
+// where clients are: nothing else tells such answers from a client's datagrams that
+// are new before they are tracked. A client's own flows that are under way are
+// diverted from its next datagram on, Keep or not: they bear the same address and
+// port then, and the same NAT.
 func answers() chain {
 	c := chain{name: chainAnswers, kind: "filter", hook: "forward", priority: priorityLast}
 	c.add([]term{protoNotIn{[]byte{protoUDP}}, goBack}, []term{outNotIn{setIfaces}, goBack})

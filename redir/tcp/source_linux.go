@@ -29,7 +29,7 @@ func (w *Worker) sourceOf(in *inbound.Inbound, client, dest netip.AddrPort) (fro
 		return s.For(dest), true // of its family
 	case !s.OfClients():
 		return netip.AddrPort{}, true
-	case client.Addr().Is4() != dest.Addr().Is4() || !w.shared.admission.MayBear(client.Addr(), dest.Addr()):
+	case !w.shared.admission.MayBear(client.Addr(), dest.Addr()):
 		return netip.AddrPort{}, false
 	}
 	return s.For(client), true

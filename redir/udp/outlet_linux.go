@@ -15,7 +15,7 @@ import (
 // bears reports whether a session that m begins, which is to be sent to to, bears
 // its client's address.
 func (w *Worker) bears(in *inbound.Inbound, m *loop.Received, to netip.Addr) bool {
-	return in.Path.Source.OfClients() && m.Source.Addr().Is4() == to.Is4() && w.shared.admission.MayBear(m.Source.Addr(), to)
+	return in.Path.Source.OfClients() && w.shared.admission.MayBear(m.Source.Addr(), to)
 }
 
 // lookup finds the session of a client, which bears the client's address where

@@ -7,7 +7,8 @@ import (
 	"sluice/redir/socket"
 )
 
-// CauseOf sorts an error of Dial.Connect, or of a handshake, by what an operator would do about it.
+// CauseOf sorts an error of Dial.Connect, or of a handshake, by what an operator
+// would do about it.
 func CauseOf(err error) count.Counter {
 	if _, ok := err.(SourceError); ok {
 		return count.FailedSource
