@@ -264,8 +264,10 @@ func TestSourcePortIsUsedAgain(t *testing.T) {
 				took := time.Since(start)
 				kept := times - len(slices.DeleteFunc(seen, func(peer netip.AddrPort) bool { return peer == from }))
 				t.Logf("%d connections in %v, %d of them from the client's port", times, took, kept)
-				if timestamps && (kept != times || took > time.Second && !raceEnabled) {
-					t.Error("want all, within a second")
+				// A second, where no SYN has to be sent again (after 1 s): on a busy machine
+				// one may come before the last ACK of the connection that was.
+				if timestamps && (kept != times || took > 4*time.Second && !raceEnabled) {
+					t.Error("want all, within a second or a few")
 				}
 				if !timestamps && (kept == 0 || kept == times) {
 					t.Error("want some: the first, and those that came after another port's")
