@@ -11,6 +11,10 @@
 // fault while the program runs, and costs some 10 us a watched call instead of
 // some 100 us for each.
 //
+// The program is started by way of this executable, which puts the filter on itself
+// and then becomes the program (init): a package that imports inject needs nothing
+// of its own for that.
+//
 // Glossary:
 //
 //   - watched call: one whose every use the Injector is asked about.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -30,40 +30,34 @@ type Injector struct {
 }
 
 // Start starts cmd with the calls watched; none fails before Set. What cmd
-// starts is watched as well. It needs CAP_SYS_ADMIN. dup3, fcntl and close are not
-// for watching: the child makes them before it becomes the program, while this
-// process' thread waits for it (forkAndExecInChild in Go's syscall), and with a
-// stopped world nobody would answer.
+// starts is watched as well. It needs CAP_SYS_ADMIN, or no_new_privs in cmd.
+// read and write are not for watching: cmd hands the filter over by them.
 func Start(cmd *exec.Cmd, calls ...uintptr) (*Injector, error) {
-	in := &Injector{ended: make(chan struct{})}
-	err := onLastThread(func() (err error) {
-		if in.fd, err = install(filter(calls)); err != nil {
-			return fmt.Errorf("watch system calls: %w", err)
-		}
-		go in.serve()
-		return cmd.Start()
-	})
+	if slices.Contains(calls, unix.SYS_READ) || slices.Contains(calls, unix.SYS_WRITE) {
+		return nil, errors.New("watch system calls: read and write cannot be watched")
+	}
+	pair, err := socketpair()
+	if err != nil {
+		return nil, fmt.Errorf("watch system calls: %w", err)
+	}
+	defer pair[0].Close()
+	asRunner(cmd, calls, pair[1])
+	err = cmd.Start()
+	pair[1].Close()
 	if err != nil {
 		return nil, err
 	}
+	in := &Injector{ended: make(chan struct{})}
+	if in.fd, err = takeFilter(cmd.Process.Pid, pair[0]); err == nil {
+		go in.serve()
+		err = awaitProgram(pair[0])
+	}
+	if err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, err
+	}
 	return in, nil
-}
-
-// onLastThread runs f on a thread that ends afterwards, since what f does to it
-// cannot be undone. The process' first thread never ends (runtime.LockOSThread):
-// it is held while another is taken.
-func onLastThread(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			done <- onLastThread(f)
-			runtime.UnlockOSThread()
-			return
-		}
-		done <- f()
-	}()
-	return <-done
 }
 
 // Set replaces the fault, and returns how many times the last one has struck.

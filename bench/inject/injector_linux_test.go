@@ -3,6 +3,7 @@ package inject
 import (
 	"bytes"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,5 +46,34 @@ func TestOnlyTheCallFails(t *testing.T) {
 func TestProgramThatIsNotThere(t *testing.T) {
 	if _, err := Start(exec.Command("/nonexistent"), unix.SYS_CHDIR); err == nil {
 		t.Fatal("no error")
+	}
+}
+
+// TestWorldStops asserts that starting goes on while the collector stops the
+// world, also where calls are watched that os/exec and the scheduler make with
+// their P held.
+func TestWorldStops(t *testing.T) {
+	enough := make(chan struct{})
+	defer close(enough)
+	go func() {
+		for {
+			select {
+			case <-enough:
+				return
+			default:
+				runtime.GC()
+			}
+		}
+	}()
+	for range 50 {
+		cmd := exec.Command("true")
+		inj, err := Start(cmd, unix.SYS_PIPE2, unix.SYS_EPOLL_CTL, unix.SYS_CLOSE, unix.SYS_FCNTL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		inj.Wait()
 	}
 }
