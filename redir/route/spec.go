@@ -35,11 +35,11 @@ func (s *Spec) Name(rule int) string {
 	return fmt.Sprintf("route.rules[%d]", rule-before)
 }
 
-// Outbounds that are there without being named as such: what a rule rejects
-// leaves by them.
+// Tags of outbounds that are there without being written: what a rule rejects takes
+// them.
 const (
-	Reset = "reject"      // it is refused
-	Drop  = "reject:drop" // it gets no answer
+	Reset = "(reject)" // it is refused
+	Drop  = "(drop)"   // it gets no answer
 )
 
 // Rule is conditions and what becomes of flows that meet them.
