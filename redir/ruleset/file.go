@@ -17,6 +17,8 @@ const (
 	Source               // sing-box's JSON
 )
 
+func (f Format) String() string { return [...]string{"list", "source"}[f] }
+
 // ParseFormat reads list or source; an empty text is that of the file's ending, as
 // sing-box has it: source for .json.
 func ParseFormat(text, path string) (Format, error) {
