@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
-	"sluice/redir/outbound"
 )
 
 // errStopped answers a reload that came too late.
@@ -21,7 +20,6 @@ var errStopped = errors.New("the server has stopped")
 func (s *Server) Reload(o Options) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	o.Outbounds = outbound.Implied(o.Outbounds, &o.Route)
 	if err := o.Validate(); err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (s *Server) openRoutes(o *Options) (r routes, err error) {
 	if r.table, r.sets, err = s.openTable(o); err != nil {
 		return r, err
 	}
-	r.outs, err = outbound.Open(o.Outbounds, s.outs.Load(), s.resolver.Dests, s.outboundChanged)
+	r.outs, err = outbound.Open(o.outbounds(), s.outs.Load(), s.resolver.Dests, s.outboundChanged)
 	return r, err
 }
 

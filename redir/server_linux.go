@@ -56,7 +56,6 @@ type Server struct {
 // New opens every listener; when it returns, connections are being queued.
 // It undoes what it did when it fails.
 func New(o Options) (*Server, error) {
-	o.Outbounds = outbound.Implied(o.Outbounds, &o.Route)
 	if err := o.Validate(); err != nil {
 		o.Inherited.Close()
 		return nil, err

@@ -1,9 +1,6 @@
 package redir
 
-import (
-	"sluice/redir/outbound"
-	"sluice/redir/route"
-)
+import "sluice/redir/route"
 
 // Table makes the routes ready. It reads the rule sets, but for those of before (nil:
 // none) that have not changed since.
@@ -12,20 +9,26 @@ func (o *Options) Table(before *route.Sets, n route.Neighbours) (*route.Table, *
 	if err != nil {
 		return nil, nil, err
 	}
-	known := route.Known{Neighbours: n}
-	for _, out := range outbound.Implied(o.Outbounds, &o.Route) {
-		known.Outbounds = append(known.Outbounds, out.Tag)
-	}
-	for _, in := range o.Inbounds {
-		networks := route.Network(0)
-		if in.TCP {
-			networks |= route.TCP
-		}
-		if in.UDP {
-			networks |= route.UDP
-		}
-		known.Inbounds = append(known.Inbounds, route.Inbound{Tag: in.Tag, Networks: networks})
-	}
+	known := o.known()
+	known.Neighbours = n
 	table, err := route.New(o.Route, sets, known)
 	return table, sets, err
+}
+
+// known is what rules may name.
+func (o *Options) known() (k route.Known) {
+	for _, out := range o.outbounds() {
+		k.Outbounds = append(k.Outbounds, out.Tag)
+	}
+	for _, in := range o.Inbounds {
+		known := route.Inbound{Tag: in.Tag}
+		if in.TCP {
+			known.Networks |= route.TCP
+		}
+		if in.UDP {
+			known.Networks |= route.UDP
+		}
+		k.Inbounds = append(k.Inbounds, known)
+	}
+	return k
 }

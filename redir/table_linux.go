@@ -3,6 +3,8 @@ package redir
 import (
 	"slices"
 
+	"github.com/rs/zerolog"
+
 	"sluice/redir/neighbour"
 	"sluice/redir/route"
 )
@@ -12,7 +14,7 @@ import (
 func (s *Server) openTable(o *Options) (*route.Table, *route.Sets, error) {
 	if s.neighbours == nil && o.Route.NeedsNeighbours() {
 		var err error
-		if s.neighbours, err = neighbour.New(s.neighboursFailed); err != nil {
+		if s.neighbours, err = neighbour.New(neighboursFailed(s.log)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -35,7 +37,9 @@ func (s *Server) useTable(t *route.Table, sets *route.Sets) {
 	s.findings = findings
 }
 
-// neighboursFailed logs on the neighbours' goroutine.
-func (s *Server) neighboursFailed(err error) {
-	s.log.Error().Err(err).Msg("the MAC addresses of clients cannot be read; trying again")
+// neighboursFailed logs from the table's goroutine.
+func neighboursFailed(log zerolog.Logger) func(error) {
+	return func(err error) {
+		log.Error().Err(err).Msg("the MAC addresses of clients cannot be read, which rules look at; trying again")
+	}
 }
