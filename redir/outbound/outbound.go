@@ -3,6 +3,7 @@ package outbound
 import (
 	"sync/atomic"
 
+	"sluice/redir/greet"
 	"sluice/redir/resolve"
 )
 
@@ -11,6 +12,7 @@ import (
 type Outbound struct {
 	Spec
 	Dests *resolve.Dests // of its server
+	Proxy *greet.Proxy   // how its server is spoken to; nil: it has none
 	down  atomic.Bool
 }
 
