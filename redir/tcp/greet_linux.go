@@ -9,6 +9,7 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/greet"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
@@ -97,6 +98,7 @@ func (c *conn) take(heard []byte, ev loop.Events) (more bool) {
 		heard = heard[n:]
 		switch verdict {
 		case greet.More:
+			upstream.AckNow(c.upstream.fd) // Nagle's algorithm may hold back the rest until then
 			return true
 		case greet.Say:
 			if !c.say() {

@@ -71,21 +71,28 @@ func (w *running) begin(way *outbound.Way, dest netip.AddrPort, early string) *n
 	w.t.Helper()
 	fd, peer := loopback(w.t)
 	io.WriteString(peer, early)
-	w.on(func() {
-		c := w.conns.add()
-		c.w, c.way, c.dest, c.active = w.Worker, way, socket.EndpointOf(dest), w.r.Now()
-		c.of, _ = w.shared.clients.Connect(netip.MustParseAddr("192.0.2.1"), c.active, admit.Pace{})
-		c.client, c.upstream = end{conn: c, fd: fd}, end{conn: c, fd: -1}
-		w.shared.conns.Add(1)
-		if err := w.r.Add(fd, interest, &c.client); err != nil {
-			w.t.Error(err)
-		}
-		c.relay.Start(w.workspace, fd, -1)
-		c.follow()
-	})
+	w.on(func() { w.follow(w.t, fd, way, dest) })
 	peer.SetDeadline(time.Now().Add(patience))
 	return peer.(*net.TCPConn)
 }
+
+// follow has a new conn of the accepted client fd go a way to dest.
+func (w *Worker) follow(t *testing.T, fd int, way *outbound.Way, dest netip.AddrPort) *conn {
+	c := w.conns.add()
+	c.w, c.way, c.dest, c.active = w, way, socket.EndpointOf(dest), w.r.Now()
+	c.of, _ = w.shared.clients.Connect(someone, c.active, admit.Pace{})
+	c.client, c.upstream = end{conn: c, fd: fd}, end{conn: c, fd: -1}
+	w.shared.conns.Add(1)
+	if err := w.r.Add(fd, interest, &c.client); err != nil {
+		t.Error(err)
+	}
+	c.relay.Start(w.workspace, fd, -1)
+	c.follow()
+	return c
+}
+
+// someone is the client of conns.
+var someone = netip.MustParseAddr("192.0.2.1")
 
 // counted waits until what was counted as often.
 func (w *running) counted(what count.Counter, times uint64) {
@@ -471,6 +478,27 @@ func TestClientGivesUp(t *testing.T) {
 	client.Close()
 	<-gone
 	w.counted(count.ConnsClosed, 1)
+}
+
+// TestSettleGreetings asserts that a dial which is over counts no more against its
+// client's bound, although the reactor has not come to its edges.
+func TestSettleGreetings(t *testing.T) {
+	w := testWorker(t)
+	at := serve(t, "tcp4", func(c *net.TCPConn) {
+		talk(c, outbound.HTTP, []string{httpOK}, "", atOnce)
+		io.Copy(io.Discard, c)
+	})
+	fd, _ := loopback(t)
+	c := w.follow(t, fd, through(t, outbound.HTTP, "", at), far4)
+	for end := time.Now().Add(patience); !w.settleDials(netip.PrefixFrom(someone, 32)) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if c.state != relaying {
+		t.Errorf("state %d", c.state)
+	}
+	if w.settleDials(netip.PrefixFrom(someone, 32)) {
+		t.Error("no dial was left, and one was settled")
+	}
 }
 
 // TestProxiedConnsShareExtras asserts that a conn needs no memory of its own for
