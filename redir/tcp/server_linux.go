@@ -12,16 +12,11 @@ import (
 
 // server is what a conn needs until its outbound's server carries it.
 type server struct {
-	at        socket.Endpoint // where it is dialled
-	state     greet.State     // of its answer
-	said      int64           // ns of Reactor.Now: when it was told something last
-	again     bool            // a trial failed, see greet; this one is told one thing at a time
-	fallbacks uint8           // that were taken before
+	at    socket.Endpoint // where it is dialled
+	state greet.State     // of its answer
+	said  int64           // ns of Reactor.Now: when it was told something last
+	again bool            // a trial failed, see greet; this one is told one thing at a time
 }
-
-// mostFallbacks bounds how many fallbacks a conn takes: one may lead back to where
-// it came from, by a group.
-const mostFallbacks = 8
 
 var errUnresolved = errors.New("the name of the outbound's server has no address yet")
 
@@ -89,14 +84,14 @@ func (c *conn) notReached(cause count.Counter, err error) {
 // reports whether there is one. The client's bytes wait meanwhile, and the connect
 // timeout begins anew.
 func (c *conn) fallsBack() bool {
-	next, taken := c.way.Fallback, c.need().server.fallbacks
-	if next == nil || taken == mostFallbacks {
+	next := c.way.Fallback
+	if next == nil {
 		return false
 	}
 	c.w.counters.Add(count.Fallbacks, 1)
 	c.closeEnd(&c.upstream)
 	c.way, c.active = next.Now(), c.w.r.Now()
-	c.need().server = server{fallbacks: taken + 1}
+	c.need().server = server{}
 	c.w.conns.dial(c)
 	c.follow()
 	return true
