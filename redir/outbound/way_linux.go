@@ -136,6 +136,9 @@ func (r *Router) Way(in *inbound.Inbound, rule int) *Way {
 	return Plain(in)
 }
 
+// HasRules reports whether the way of a flow depends on more than its inbound.
+func (r *Router) HasRules() bool { return r != nil && r.table != nil }
+
 // Decide finds the way of a flow that came by in. NeedsName is true where that
 // depends on the flow's name, which is not known yet; then there is no way.
 func (r *Router) Decide(in *inbound.Inbound, f *route.Flow) (way *Way, needsName bool) {
