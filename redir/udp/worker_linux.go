@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,9 @@ type Settings struct {
 	// Ports are those at which diverted datagrams are sent on.
 	Ports  *portmap.Map
 	Router *outbound.Router
+
+	ConnectTimeout time.Duration    // for the handshake and greeting of an outbound's server
+	Keepalive      socket.Keepalive // of connections with those
 }
 
 // Shared is what all workers see.
@@ -46,6 +50,7 @@ type Shared struct {
 	ending     atomic.Int64             // bound of sockets whose flow has ended
 	handed     atomic.Int64             // flows that ended and wait for their owner
 	short      atomic.Bool              // memory is
+	waiting    atomic.Int64             // bytes that wait for relays
 }
 
 // Bounds are how many sessions and sockets there may be.
@@ -127,6 +132,8 @@ type Worker struct {
 	mu           sync.Mutex
 	handed       []*flow // ended by other workers; to be retired by this one
 	retireHanded func()
+	called       []*association // that have none, and are wanted
+	beginCalled  func()
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -135,7 +142,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
 	}
-	w.retireHanded = w.retireAllHanded
+	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
 	if err := w.toUpstream.init(w); err != nil {
