@@ -10,6 +10,7 @@ import (
 
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 	"sluice/redir/source"
@@ -26,11 +27,45 @@ type routes struct {
 // what is known of them.
 func (s *Server) openRoutes(o *Options) (r routes, err error) {
 	r.spec = o.Route
-	if r.table, err = route.New(o.Route); err != nil {
+	known := o.known()
+	if o.Route.NeedsNeighbours() {
+		if s.neighbours == nil {
+			if s.neighbours, err = neighbour.New(neighboursFailed(s.log)); err != nil {
+				return r, err
+			}
+		}
+		known.Neighbours = s.neighbours
+	}
+	if r.table, err = route.New(o.Route, nil, known); err != nil {
 		return r, err
 	}
-	r.outs, err = outbound.Open(o.Outbounds, s.outs.Load(), s.resolver.Dests, s.outboundChanged)
+	r.outs, err = outbound.Open(o.outbounds(), s.outs.Load(), s.resolver.Dests, s.outboundChanged)
 	return r, err
+}
+
+// known is what rules may name.
+func (o *Options) known() (k route.Known) {
+	for _, out := range o.outbounds() {
+		k.Outbounds = append(k.Outbounds, out.Tag)
+	}
+	for _, in := range o.Inbounds {
+		known := route.Inbound{Tag: in.Tag}
+		if in.TCP {
+			known.Networks |= route.TCP
+		}
+		if in.UDP {
+			known.Networks |= route.UDP
+		}
+		k.Inbounds = append(k.Inbounds, known)
+	}
+	return k
+}
+
+// neighboursFailed logs from the table's goroutine.
+func neighboursFailed(log zerolog.Logger) func(error) {
+	return func(err error) {
+		log.Error().Err(err).Msg("the MAC addresses of clients cannot be read, which rules look at; trying again")
+	}
 }
 
 // useRoutes has what begins from now on take them; warn tells of sources that the

@@ -11,6 +11,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/resolve"
 	"sluice/redir/tcp"
@@ -20,26 +21,27 @@ import (
 
 // Server carries the traffic of its inbounds from New to Close.
 type Server struct {
-	opts      Options
-	budget    budget
-	admission *admit.Admission
-	clients   *admit.Clients
-	watch     *admit.Watch
-	tcp       *tcp.Shared
-	udp       *udp.Shared
-	group     *loop.Group
-	workers   []*worker
-	scarcity  *scarcity
-	resolver  *resolve.Resolver
-	router    *outbound.Router
-	outs      atomic.Pointer[outbound.Set]
-	watcher   *outbound.Watcher
-	path      atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
-	counters  *count.Counters               // of what no worker counts
-	log       zerolog.Logger                // for any goroutine: a reload replaces opts
-	started   bool
-	yielded   atomic.Bool
-	closing   sync.Once
+	opts       Options
+	budget     budget
+	admission  *admit.Admission
+	clients    *admit.Clients
+	watch      *admit.Watch
+	tcp        *tcp.Shared
+	udp        *udp.Shared
+	group      *loop.Group
+	workers    []*worker
+	scarcity   *scarcity
+	resolver   *resolve.Resolver
+	router     *outbound.Router
+	outs       atomic.Pointer[outbound.Set]
+	watcher    *outbound.Watcher
+	neighbours *neighbour.Table              // nil: no rule needed it yet
+	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
+	counters   *count.Counters               // of what no worker counts
+	log        zerolog.Logger                // for any goroutine: a reload replaces opts
+	started    bool
+	yielded    atomic.Bool
+	closing    sync.Once
 
 	reloading sync.Mutex
 	inbounds  []*inbound.Inbound // those that are open
@@ -191,6 +193,7 @@ func (s *Server) close() (err error) {
 	if s.watcher != nil {
 		s.watcher.Close()
 	}
+	s.neighbours.Close()
 	if s.resolver != nil {
 		s.resolver.Close()
 	}
