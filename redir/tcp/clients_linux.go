@@ -61,9 +61,9 @@ func (w *Worker) settleDials(of netip.Prefix) (some bool) {
 	c := w.conns.dialing.tail
 	for looks := 0; c != nil && looks < dialLooks; looks++ {
 		next := c.prev
-		if of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
+		if c.state == dialing && c.upstream.fd >= 0 && of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
 			c.dialEdge(&c.upstream, loop.Writable)
-			some = true
+			some = some || !c.state.dials()
 		}
 		c = next
 	}

@@ -39,7 +39,7 @@ func (c *conn) allowed(l limit) time.Duration {
 	case headerLimit:
 		return headerPatience
 	case connectLimit:
-		return c.w.set.ConnectTimeout
+		return c.connectTimeout()
 	case halfCloseLimit:
 		return c.w.set.HalfCloseTimeout
 	case lingerLimit:
@@ -70,6 +70,10 @@ func (c *conn) Expired(now int64) {
 		return
 	case connectLimit:
 		if c.blocked() {
+			return
+		}
+		if c.state == greeting {
+			c.greetLate(now)
 			return
 		}
 		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
