@@ -10,7 +10,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/route"
 	"sluice/redir/socket"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
@@ -39,6 +41,9 @@ type Options struct {
 	ClientCongestion string // congestion control of clients' sockets; "": the namespace's default
 
 	KeepaliveClient, KeepaliveUpstream socket.Keepalive // of the two sides of a connection
+
+	Outbounds []outbound.Spec // none: everything leaves directly
+	Route     route.Spec      // which flow takes which of them
 
 	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
 	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's

@@ -60,10 +60,11 @@ func (s *Server) Reload(o Options) error {
 	s.admission.SetMarks(o.marks())
 	s.share()
 	s.watch.Refresh()
+	s.router = s.newRouter()
 	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
-		w.tcp.Set(o.tcpSettings())
-		w.udp.Set(o.udpSettings())
+		w.tcp.Set(o.tcpSettings(s.router))
+		w.udp.Set(o.udpSettings(s.router))
 		for from, to := range diff.changed {
 			w.relabel(from, to)
 			w.detach(to, !to.TCP, !to.UDP, !to.Returns)

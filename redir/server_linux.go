@@ -10,6 +10,7 @@ import (
 	"sluice/loop"
 	"sluice/redir/admit"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/resolve"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
@@ -28,6 +29,7 @@ type Server struct {
 	workers   []*worker
 	scarcity  *scarcity
 	resolver  *resolve.Resolver
+	router    *outbound.Router
 	mark      atomic.Uint32 // of its sockets
 	started   bool
 	yielded   atomic.Bool
@@ -126,13 +128,16 @@ func (s *Server) listen() error {
 		return err
 	}
 	s.resolver.Await(resolvePatience)
+	s.inbounds = opened
+	s.router = s.newRouter()
 	for _, w := range s.workers {
+		w.tcp.Set(s.opts.tcpSettings(s.router))
+		w.udp.Set(s.opts.udpSettings(s.router))
 		if err := w.attach(opened); err != nil {
 			closeInbounds(opened)
 			return err
 		}
 	}
-	s.inbounds = opened
 	return nil
 }
 

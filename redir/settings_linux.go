@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/tcp"
@@ -13,7 +14,7 @@ import (
 
 // tcpSettings and udpSettings are what workers need of o that may change while
 // they run.
-func (o *Options) tcpSettings() *tcp.Settings {
+func (o *Options) tcpSettings(router *outbound.Router) *tcp.Settings {
 	return &tcp.Settings{
 		ConnectTimeout:   o.ConnectTimeout,
 		IdleTimeout:      o.IdleTimeout,
@@ -24,11 +25,12 @@ func (o *Options) tcpSettings() *tcp.Settings {
 		RequireSource:    o.RequireSource,
 		Fronts:           o.AcceptProxy,
 		Ports:            o.ports(),
+		Router:           router,
 	}
 }
 
-func (o *Options) udpSettings() *udp.Settings {
-	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports()}
+func (o *Options) udpSettings(router *outbound.Router) *udp.Settings {
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports(), Router: router}
 }
 
 // ports are those of Maps, which are valid.

@@ -34,11 +34,11 @@ func (s *Server) newWorker(r *loop.Reactor) (*worker, error) {
 	if w.self, err = admit.NewSelf(s.admission); err != nil {
 		return nil, err
 	}
-	if w.udp, err = udp.NewWorker(s.udp, r, s.opts.udpSettings(), w.counters, log, w.self); err != nil {
+	if w.udp, err = udp.NewWorker(s.udp, r, s.opts.udpSettings(nil), w.counters, log, w.self); err != nil {
 		w.self.Close()
 		return nil, err
 	}
-	w.tcp = tcp.NewWorker(s.tcp, r, s.opts.tcpSettings(), splice.Config{
+	w.tcp = tcp.NewWorker(s.tcp, r, s.opts.tcpSettings(nil), splice.Config{
 		Mode: s.opts.Relay, BufferSize: s.opts.BufferSize,
 		PipeSize: s.opts.PipeSize, MaxPipes: s.budget.pipes,
 	}, w.counters, log, w.self)

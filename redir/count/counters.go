@@ -46,6 +46,7 @@ const (
 	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
 	RefusedProxyLate      // the same: with less than one, for too long
 	RefusedEnding         // a connection that came after sluice was told to end
+	RefusedBlocked        // a rule of the routes says so
 	RefusedSource         // a client whose own address may not be borne (admit.Admission.MayBear)
 
 	firstFailure // a conn or flow that could not be carried
@@ -55,11 +56,20 @@ const (
 	FailedUpstreamOther
 	FailedNoResource // out of fds, ports or memory
 	FailedSource     // no socket could have the source that it should
+	FailedProxy      // an outbound's server refused, or what it said makes no sense
+	FailedProxyAuth  // likewise: it does not take the user and password
 	FailedRelay      // broken off by an error of the gateway's own
 	AcceptPaused     // times that accepting paused for want of fds
 	TimedOutIdle
 	TimedOutHalfClosed
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
+	Fallbacks     // flows that took another outbound, since the server of theirs could not be reached
+	OutboundsDown // times that an outbound's server was found to be out of reach
+	OutboundsUp   // times that it was back
+	SniffedTLS    // names that were found in a first TLS record
+	SniffedHTTP   // in a first HTTP request
+	SniffedQUIC   // in QUIC Initials
+	SniffedNone   // times that none was found though a rule wanted one
 	DialsNext     // times that a dial went on with the next address of a forward
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
 	ClientsGone   // connections that the client reset before they were accepted, or a front ended without a header
@@ -105,13 +115,16 @@ var counterNames = [numCounters]string{
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",
+	RefusedBlocked:        "refused_blocked",
 	RefusedProxyAbsent:    "refused_proxy_absent",
 	RefusedProxyMalformed: "refused_proxy_malformed",
 	RefusedProxyLate:      "refused_proxy_late",
 	FailedUpstreamRefused: "upstream_refused", FailedUpstreamUnreachable: "upstream_unreachable",
 	FailedUpstreamTimeout: "upstream_timeout", FailedUpstreamOther: "upstream_failed",
-	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
+	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedProxy: "failed_proxy", FailedProxyAuth: "failed_proxy_auth", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
+	Fallbacks: "fallbacks", OutboundsDown: "outbounds_down", OutboundsUp: "outbounds_up",
+	SniffedTLS: "sniffed_tls", SniffedHTTP: "sniffed_http", SniffedQUIC: "sniffed_quic", SniffedNone: "sniffed_none",
 	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",

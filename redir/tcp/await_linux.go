@@ -110,32 +110,31 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 		return
 	}
 	c.of.Release()
-	if h.HasAddrs() && c.in.Path.SendProxy.On() {
+	if h.HasAddrs() && c.way.Path.SendProxy.On() {
 		c.extra = &extra{reached: socket.EndpointOf(h.Dest)}
 	}
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
 	c.w.conns.dial(c)
 	c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
-	if to := c.suited(); to != dest {
-		if errno := c.turnTo(to); errno != 0 {
-			c.fail(count.FailedNoResource, errno)
-			return
-		}
+	c.dest = socket.EndpointOf(c.suited())
+	if c.way, c.state = c.w.decide(c.way.In, client, c.wanted()); c.state == sniffing {
+		c.sniff()
+		return
 	}
-	c.dial(c.dest.AddrPort())
+	c.follow()
 }
 
 // listener is the one by which c came, or another of its inbound.
 func (c *conn) listener() *listener {
 	family, found := socket.Family(c.dest.AddrPort().Addr()), -1
 	for i, l := range c.w.listeners {
-		if l.in == c.in && (found < 0 || l.family == family) {
+		if l.in == c.way.In && (found < 0 || l.family == family) {
 			found = i
 		}
 	}
 	if found < 0 { // the inbound was closed, or changed, meanwhile
-		return &listener{w: c.w, in: c.in, fd: -1, spare: -1}
+		return &listener{w: c.w, in: c.way.In, fd: -1, spare: -1}
 	}
 	return c.w.listeners[found]
 }
@@ -144,7 +143,7 @@ func (c *conn) listener() *listener {
 func (c *conn) refuseHeader(cause count.Counter, why error) {
 	c.w.counters.Add(cause, 1)
 	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
-		e.Str("inbound", c.in.Tag).Stringer("peer", c.from()).Stringer("dest", c.dest.AddrPort()).Err(why).
+		e.Str("inbound", c.way.In.Tag).Stringer("peer", c.from()).Stringer("dest", c.dest.AddrPort()).Err(why).
 			Msg("connection refused: its peer is one of --accept-proxy, and the PROXY header is amiss")
 	}
 	c.abort()

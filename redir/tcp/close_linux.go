@@ -9,7 +9,7 @@ import (
 func (c *conn) fail(cause count.Counter, err error) {
 	c.w.counters.Add(cause, 1)
 	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
-		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort())
+		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort())
 		if source := c.source(); source != "" {
 			e.Str("source", source)
 		}
@@ -53,7 +53,7 @@ func (c *conn) close() {
 	if was == awaiting {
 		c.of.Release()
 	} else {
-		c.of.Disconnect(was == dialing)
+		c.of.Disconnect(was.dials())
 	}
 	w.r.Cancel(&c.timer)
 	c.relay.Release()

@@ -5,7 +5,7 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/admit"
-	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/socket"
 	"sluice/splice"
 )
@@ -16,13 +16,18 @@ type connState uint8
 const (
 	dialing   connState = iota // upstream's handshake is under way
 	awaiting                   // a front's header is
+	sniffing                   // the client's first bytes are: they decide the way
+	greeting                   // a server's answer is: it carries the conn from then on
 	relaying                   // bytes move
 	lingering                  // one side failed; the other is reset once it has what was sent to it
 	closed
 )
 
-// begins reports whether there is no upstream yet.
-func (s connState) begins() bool { return s == dialing || s == awaiting }
+// begins reports whether nothing is relayed yet.
+func (s connState) begins() bool { return s < relaying }
+
+// dials reports whether a client's dial is under way, or about to begin.
+func (s connState) dials() bool { return s.begins() && s != awaiting }
 
 // interest is what both ends ask of the reactor, once.
 const interest = loop.Readable | loop.Writable | loop.ReadHangup | loop.Urgent
@@ -31,7 +36,7 @@ const interest = loop.Readable | loop.Writable | loop.ReadHangup | loop.Urgent
 // worker, from accept to close.
 type conn struct {
 	w        *Worker
-	in       *inbound.Inbound
+	way      *outbound.Way // while it is not known, that of flows that no rule is for
 	client   end
 	upstream end
 	relay    splice.Relay
@@ -105,6 +110,12 @@ func (e *end) Ready(ev loop.Events) {
 		return
 	case awaiting:
 		c.awaitEdge(ev)
+		return
+	case sniffing:
+		c.sniffEdge(e, ev)
+		return
+	case greeting:
+		c.greetEdge(e, ev)
 		return
 	}
 	if ev != 0 {

@@ -2,26 +2,30 @@ package tcp
 
 import (
 	"net/netip"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
 	"sluice/redir/count"
+	"sluice/redir/inbound"
+	"sluice/redir/outbound"
+	"sluice/redir/route"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 	"sluice/splice"
 )
 
-// leadsTo finds out where the accepted client fd was going, and returns where that
-// is to be dialled; false where it is not, and told why.
-func (l *listener) leadsTo(fd int, from netip.AddrPort) (at netip.AddrPort, ok bool) {
+// leadsTo finds out where the accepted client fd was going, and returns that and
+// where it is to be dialled; false where it is not, and told why.
+func (l *listener) leadsTo(fd int, from netip.AddrPort) (dest, at netip.AddrPort, ok bool) {
 	w, in := l.w, l.in
 	dest, err := in.Kind.Dest(fd, from.Addr())
 	if err != nil {
 		w.counters.Add(count.RefusedNoOriginalDest, 1)
 		w.log.Warn(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Err(err).Msg("no original destination: was this connection redirected?")
-		return at, false
+		return dest, at, false
 	}
 	at, cause := l.dialAt(dest, from.Addr())
 	if cause == 0 && w.self.Is(unix.SOCK_STREAM, from, dest) {
@@ -32,11 +36,11 @@ func (l *listener) leadsTo(fd int, from netip.AddrPort) (at netip.AddrPort, ok b
 		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")
 	}
-	return at, cause == 0
+	return dest, at, cause == 0
 }
 
-// start admits the accepted client fd, and begins to dial its destination with the
-// spare socket. It owns fd from here on.
+// start admits the accepted client fd, and begins what its way is: mostly, to dial
+// its destination with the spare socket. It owns fd from here on.
 func (l *listener) start(fd int, from netip.AddrPort) {
 	w := l.w
 	if socket.HasNoPeer(fd) && !socket.HasInput(fd) {
@@ -44,18 +48,34 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		unix.Close(fd)
 		return
 	}
-	at, ok := l.leadsTo(fd, from)
+	dest, at, ok := l.leadsTo(fd, from)
 	if !ok {
 		socket.Reset(fd)
 		return
 	}
 	front := w.set.isFront(from.Addr())
+	next := awaiting
+	way := w.set.Router.Way(l.in, route.Final)
+	if !front {
+		if l.in.Kind == inbound.Direct {
+			dest = at
+		}
+		way, next = w.decide(l.in, from, dest)
+	}
+	if way.Out.Kind == outbound.Block && !way.Out.Silent {
+		w.counters.Add(count.RefusedBlocked, 1)
+		socket.Reset(fd)
+		return
+	}
 	of := l.hold(from, at, front)
 	if of == nil {
 		socket.Reset(fd)
 		return
 	}
-	upstreamFD, errno := l.upstreamFor(at)
+	upstreamFD, errno := -1, syscall.Errno(0)
+	if next == dialing && way.Out.Kind == outbound.Direct {
+		upstreamFD, errno = l.upstreamFor(at)
+	}
 	if errno != 0 {
 		w.counters.Add(count.FailedNoResource, 1)
 		if front {
@@ -67,23 +87,28 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	c := w.conns.add()
-	c.w, c.in, c.of, c.port, c.dest, c.active = w, l.in, of, from.Port(), socket.EndpointOf(at), w.r.Now()
+	c.w, c.way, c.of, c.port, c.dest, c.active, c.state = w, way, of, from.Port(), socket.EndpointOf(at), w.r.Now(), next
 	c.tos = l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstreamFD}
 	w.shared.conns.Add(1)
-	w.shared.admission.Opened(c.upstream.fd)
+	if upstreamFD >= 0 {
+		w.shared.admission.Opened(upstreamFD)
+	}
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)
 		return
 	}
 	c.relay.Start(w.workspace, fd, upstreamFD)
-	if front {
+	switch next {
+	case awaiting:
 		c.await()
-		return
+	case sniffing:
+		c.sniff()
+	default:
+		c.follow()
 	}
-	c.dial(at)
 }
 
 // dial starts the handshake with dest.

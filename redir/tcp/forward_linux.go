@@ -56,13 +56,13 @@ func isServers(cause count.Counter) bool {
 // dialFailed goes on with the next of the addresses to which a forward leads, or
 // ends the conn. The client's bytes wait meanwhile.
 func (c *conn) dialFailed(cause count.Counter, err error) {
-	if c.in.Kind != inbound.Direct || !isServers(cause) {
+	if c.way.In.Kind != inbound.Direct || !isServers(cause) {
 		c.fail(cause, err)
 		return
 	}
 	at := c.dest.AddrPort()
-	next, _, ok := c.in.Dests.After(at, c.of.Addr(), c.in.Path.Source.OfClients())
-	c.in.Dests.Failed(at)
+	next, _, ok := c.way.In.Dests.After(at, c.of.Addr(), c.way.Path.Source.OfClients())
+	c.way.In.Dests.Failed(at)
 	if !ok || c.w.shared.admission.CheckForward(next) != 0 || c.timeLeft() <= 0 {
 		c.fail(cause, err)
 		return
@@ -92,10 +92,10 @@ func (c *conn) turnTo(dest netip.AddrPort) syscall.Errno {
 // first address depends on that.
 func (c *conn) suited() netip.AddrPort {
 	at := c.dest.AddrPort()
-	if c.in.Kind != inbound.Direct {
+	if c.way.In.Kind != inbound.Direct {
 		return at
 	}
-	to := c.in.Dests.For(c.of.Addr(), c.in.Path.Source.OfClients())
+	to := c.way.In.Dests.For(c.of.Addr(), c.way.Path.Source.OfClients())
 	if len(to) == 0 || c.w.shared.admission.CheckForward(to[0]) != 0 {
 		return at
 	}
@@ -111,8 +111,8 @@ func (c *conn) timeLeft() time.Duration {
 // is given its share of the time that is left.
 func (c *conn) armDial() {
 	left := c.timeLeft()
-	if c.in.Kind == inbound.Direct {
-		_, others, _ := c.in.Dests.After(c.dest.AddrPort(), c.of.Addr(), c.in.Path.Source.OfClients())
+	if c.way.In.Kind == inbound.Direct {
+		_, others, _ := c.way.In.Dests.After(c.dest.AddrPort(), c.of.Addr(), c.way.Path.Source.OfClients())
 		left = min(left, max(left/time.Duration(1+others), leastDial))
 	}
 	c.armedFor = connectLimit

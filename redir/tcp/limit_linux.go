@@ -69,6 +69,9 @@ func (c *conn) Expired(now int64) {
 		c.refuseHeader(count.RefusedProxyLate, errHeaderLate)
 		return
 	case connectLimit:
+		if c.blocked() {
+			return
+		}
 		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)
 		return
 	}

@@ -7,10 +7,10 @@ import (
 // introduce tells the destination whose connection it gets, where it is to be
 // told. What it sends leaves with the handshake's last ACK.
 func (c *conn) introduce() {
-	if !c.in.Path.SendProxy.On() {
+	if !c.way.Path.SendProxy.On() {
 		return
 	}
-	c.relay.Preface(clientSide, c.in.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
+	c.relay.Preface(clientSide, c.way.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
 	c.extra = nil
 }
 
@@ -21,7 +21,7 @@ func (c *conn) reached() netip.AddrPort {
 		return c.extra.reached.AddrPort()
 	}
 	dest := c.dest.AddrPort()
-	if first, err := c.in.Kind.Dest(c.client.fd, dest.Addr()); err == nil {
+	if first, err := c.way.In.Kind.Dest(c.client.fd, dest.Addr()); err == nil {
 		return first
 	}
 	return dest

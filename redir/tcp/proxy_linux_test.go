@@ -10,6 +10,7 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
 	"sluice/redir/socket"
@@ -53,14 +54,11 @@ func awaitingConn(t *testing.T, w *Worker) (*conn, net.Conn) {
 	t.Helper()
 	fd, front := loopback(t)
 	c := w.conns.add()
-	c.w, c.in = w, inbound.New(inbound.Spec{Kind: inbound.TProxy, Tag: "t"}, 1, inbound.Defaults{Path: upstream.Path{SendProxy: proxyproto.SendV2}})
+	c.w, c.state = w, awaiting
+	c.way = outbound.Plain(inbound.New(inbound.Spec{Kind: inbound.TProxy, Tag: "t"}, 1, inbound.Defaults{Path: upstream.Path{SendProxy: proxyproto.SendV2}}))
 	c.of = w.shared.clients.Hold(netip.MustParseAddr("192.0.2.1"))
 	c.client = end{conn: c, fd: fd}
-	spare, errno := socket.New(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-	if errno != 0 {
-		t.Fatal(errno)
-	}
-	c.upstream = end{conn: c, fd: spare}
+	c.upstream = end{conn: c, fd: -1}
 	w.shared.conns.Add(1)
 	c.await()
 	return c, front
@@ -119,9 +117,9 @@ func TestHeardChoosesAForwardsAddress(t *testing.T) {
 	c, _ := awaitingConn(t, w)
 	c.relay.Start(w.workspace, c.client.fd, c.upstream.fd)
 	path := upstream.Path{Source: source.Source{Kind: source.Client}}
-	c.in = inbound.New(inbound.Spec{Kind: inbound.Direct, Tag: "t"}, 1, inbound.Defaults{Path: path})
+	c.way = outbound.Plain(inbound.New(inbound.Spec{Kind: inbound.Direct, Tag: "t"}, 1, inbound.Defaults{Path: path}))
 	for4, for6 := netip.MustParseAddrPort("127.0.0.1:9"), netip.MustParseAddrPort("[::1]:9")
-	c.in.Dests = resolve.Fixed(for4, for6)
+	c.way.In.Dests = resolve.Fixed(for4, for6)
 	c.dest = socket.EndpointOf(for4)
 	h, _, _ := proxyproto.Parse(proxyproto.AppendV2(nil, proxyproto.TCP, netip.MustParseAddrPort("[2001:db8::9]:1"), netip.MustParseAddrPort("[2001:db8::1]:2")))
 	c.heard(&h, loop.Readable)

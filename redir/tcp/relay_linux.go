@@ -35,7 +35,7 @@ func (c *conn) pump() {
 		}
 		if !peersDoing(errno) {
 			c.w.counters.Add(count.FailedRelay, 1)
-			c.w.log.Warn(count.FailedRelay, c.w.r.Now()).Str("inbound", c.in.Tag).Stringer("client", c.from()).
+			c.w.log.Warn(count.FailedRelay, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
 				Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
 			c.reset(failed) // it lives
 		}

@@ -81,7 +81,7 @@ func (c *conn) giveWay(cause count.Counter) {
 	w := c.w
 	w.counters.Add(cause, 1)
 	if e := w.log.Warn(cause, w.r.Now()); e != nil {
-		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort()).
+		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort()).
 			Dur("idle", time.Duration(w.r.Now()-c.active)).Msg("connection ended, to make way")
 	}
 	c.abort()

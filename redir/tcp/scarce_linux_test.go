@@ -13,6 +13,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/socket"
 	"sluice/splice"
 )
@@ -52,7 +53,7 @@ func testWorker(t *testing.T) *Worker {
 func (w *Worker) addConn(t *testing.T, idle int64, answered bool) *conn {
 	t.Helper()
 	c := w.conns.add()
-	c.w, c.in, c.active = w, inbound.New(inbound.Spec{Tag: "t"}, 1, inbound.Defaults{}), w.r.Now()-idle
+	c.w, c.way, c.active = w, outbound.Plain(inbound.New(inbound.Spec{Tag: "t"}, 1, inbound.Defaults{})), w.r.Now()-idle
 	pair := func() int {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 		if err != nil {

@@ -19,11 +19,11 @@ var errNotBorne = errors.New("the server's replies to the client would not come 
 // own would be (admit.Self): what a listener answers goes to the client, which
 // resets it, and the handshake of neither ends.
 
-// sourceOf is what the upstream of a client bears towards dest: invalid for what
+// sourceOf is what the upstream of a client bears towards dest, by a path: invalid for what
 // the routes choose. borne is false where it should be the client's address and
 // cannot.
-func (w *Worker) sourceOf(in *inbound.Inbound, client, dest netip.AddrPort) (from netip.AddrPort, borne bool) {
-	s := &in.Path.Source
+func (w *Worker) sourceOf(path *upstream.Path, client, dest netip.AddrPort) (from netip.AddrPort, borne bool) {
+	s := &path.Source
 	switch {
 	case s.Kind == source.Address:
 		return s.For(dest), true // of its family
@@ -44,7 +44,7 @@ func (c *conn) fallBack(dest netip.AddrPort) error {
 	}
 	w.counters.Add(count.SourceFallback, 1)
 	if e := w.log.Warn(count.SourceFallback, w.r.Now()); e != nil {
-		e.Str("inbound", c.in.Tag).Stringer("client", c.from()).Stringer("dest", dest).Err(errNotBorne).
+		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", dest).Err(errNotBorne).
 			Msg("the gateway's own source is taken instead of the client's")
 	}
 	return nil
@@ -62,14 +62,14 @@ func causeOf(err error) count.Counter {
 // another afterwards.
 func (c *conn) connect(dest netip.AddrPort) error {
 	w := c.w
-	from, borne := w.sourceOf(c.in, c.from(), dest)
+	from, borne := w.sourceOf(&c.way.Path, c.from(), dest)
 	if !borne {
 		if err := c.fallBack(dest); err != nil {
 			return err
 		}
 	}
-	d := upstream.Dial{Path: &c.in.Path, From: from, TOS: c.tos, Ports: w.shared.Ports()}
-	if c.in.Kind == inbound.Redirect {
+	d := upstream.Dial{Path: &c.way.Path, From: from, TOS: c.tos, Ports: w.shared.Ports()}
+	if c.way.In.Kind == inbound.Redirect {
 		// With the client's own port, the SYN would be one of the connection that
 		// REDIRECT has rewritten, and be rewritten too.
 		d.Avoid = c.port
@@ -88,7 +88,7 @@ func (c *conn) connect(dest netip.AddrPort) error {
 
 // source is what the upstream of c bears, for logs: "" where the routes chose it.
 func (c *conn) source() string {
-	if c.upstream.fd < 0 || !c.in.Path.Source.Foreign() {
+	if c.upstream.fd < 0 || !c.way.Path.Source.Foreign() {
 		return ""
 	}
 	at, err := socket.LocalAddr(c.upstream.fd)

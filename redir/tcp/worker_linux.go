@@ -10,6 +10,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
@@ -30,6 +31,7 @@ type Settings struct {
 	// Fronts are who begins connections with a PROXY header.
 	Fronts []netip.Prefix
 	Ports  *portmap.Map // at which diverted connections are dialled
+	Router *outbound.Router
 }
 
 // Shared is what all workers see.

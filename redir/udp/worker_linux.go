@@ -12,6 +12,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
@@ -25,7 +26,8 @@ type Settings struct {
 	// RequireSource refuses a client that cannot have the source that it should.
 	RequireSource bool
 	// Ports are those at which diverted datagrams are sent on.
-	Ports *portmap.Map
+	Ports  *portmap.Map
+	Router *outbound.Router
 }
 
 // Shared is what all workers see.
