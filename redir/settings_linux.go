@@ -17,6 +17,7 @@ import (
 func (o *Options) tcpSettings(router *outbound.Router) *tcp.Settings {
 	return &tcp.Settings{
 		ConnectTimeout:   o.ConnectTimeout,
+		SniffTimeout:     o.SniffTimeout,
 		IdleTimeout:      o.IdleTimeout,
 		HalfCloseTimeout: o.HalfCloseTimeout,
 		Client:           o.KeepaliveClient,

@@ -61,7 +61,7 @@ func (w *Worker) settleDials(of netip.Prefix) (some bool) {
 	c := w.conns.dialing.tail
 	for looks := 0; c != nil && looks < dialLooks; looks++ {
 		next := c.prev
-		if of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
+		if c.state == dialing && of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
 			c.dialEdge(&c.upstream, loop.Writable)
 			some = true
 		}

@@ -1,14 +1,15 @@
 // Package tcp carries diverted TCP connections: one Worker on each reactor.
 //
-//	listener ── accept ──► start: destination, admission ──► [await] ──► dial ──► relay ──► close
-//	                          │                               │         │
-//	                          └─ refused: RST          failed: RST      ├─ a side failed: linger, then RST
-//	                                                                    └─ a limit has passed: RST
+//	listener ── accept ──► start: destination, admission ──► [await] ──► [sniff] ──► dial ──► relay ──► close
+//	                          │                                           │         │
+//	                          └─ refused: RST                      failed: RST      ├─ a side failed: linger, then RST
+//	                                                                                └─ a limit has passed: RST
 //
 //	accept   takes connections from the kernel's queue, a share at a time
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
 //	await    reads the PROXY header that a front begins with
+//	sniff    looks for a name in the client's first bytes, where the way depends on it
 //	source   whose address and port the upstream bears
 //	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream
