@@ -14,7 +14,7 @@ type Finding struct {
 	Encrypted bool
 	// Name is set with Found and, where it is known before the rest of a hello has
 	// come, with More: who waits no longer may take it. It is valid until the
-	// Sniffer is asked again.
+	// Sniffer is asked again or, of QUIC, the Flight is used.
 	Name string
 	// Need is, with More, of a stream, the length in bytes below which there will be
 	// no name that can be relied on. It is at most Most.
@@ -56,7 +56,7 @@ func (f *Finding) settle() {
 // Sniffer is the room that looking takes. It belongs to one goroutine, which may
 // use it for any number of clients, one after the other.
 type Sniffer struct {
-	name  [mostName]byte
+	name  nameRoom
 	bytes [Most]byte // a hello that came in several records, or a packet that was opened
 	nonce [nonceSize]byte
 	mask  [maskSize]byte

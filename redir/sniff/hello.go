@@ -23,9 +23,10 @@ func lengthOf(message []byte) int {
 	return int(message[1])<<16 | int(message[2])<<8 | int(message[3])
 }
 
-// hello looks at a handshake message that may be a hello, or the begin of one.
+// hello looks at a handshake message that may be a hello, or the begin of one, whose
+// name is put into room.
 // Protocol and Need are the caller's to set.
-func (s *Sniffer) hello(message []byte) Finding {
+func hello(message []byte, room *nameRoom) Finding {
 	if len(message) > 0 && message[0] != clientHello {
 		return Finding{Verdict: No}
 	}
@@ -37,7 +38,7 @@ func (s *Sniffer) hello(message []byte) Finding {
 		message = message[:handshakeHead+lengthOf(message)]
 	}
 	name, encrypted := namesIn(message[handshakeHead:])
-	f := Finding{Name: s.normal(name), Encrypted: encrypted}
+	f := Finding{Name: room.normal(name), Encrypted: encrypted}
 	if missing == 0 {
 		f.settle()
 	}

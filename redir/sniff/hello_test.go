@@ -239,7 +239,7 @@ func FuzzTLS(f *testing.F) {
 		if !ok || whole.Protocol != TLS || len(b) > Most {
 			return
 		}
-		if want := other.normal([]byte(name)); whole.Name != want || whole.Verdict != verdictOf(want) {
+		if want := other.name.normal([]byte(name)); whole.Name != want || whole.Verdict != verdictOf(want) {
 			t.Errorf("%x: %+v, crypto/tls says %q", b, whole, name)
 		}
 	})

@@ -43,7 +43,7 @@ func (s *Sniffer) request(b []byte) Finding {
 		authority, f.Verdict = hostOf(b)
 	}
 	if inTarget || f.Verdict == Found {
-		f.Verdict, f.Name = Found, s.normal(withoutPort(authority))
+		f.Verdict, f.Name = Found, s.name.normal(withoutPort(authority))
 		if f.Name == "" {
 			f.Verdict = No
 		}

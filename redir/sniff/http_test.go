@@ -122,7 +122,7 @@ func FuzzHTTP(f *testing.F) {
 		if !ok || whole.Protocol != HTTP || whole.Verdict == More || isOdd(b) {
 			return
 		}
-		if want := other.normal(withoutPort([]byte(host))); whole.Name != want {
+		if want := other.name.normal(withoutPort([]byte(host))); whole.Name != want {
 			t.Errorf("%q: %+v, net/http says %q", b, whole, host)
 		}
 	})

@@ -7,9 +7,12 @@ const (
 	mostLabel = 63
 )
 
-// normal is a name as rules know it; "" for what is none: an address, or what no
-// host can be called (RFC 952 and 1123; underscores are found in practice).
-func (s *Sniffer) normal(b []byte) string {
+// nameRoom is where a name is.
+type nameRoom [mostName]byte
+
+// normal is a name as rules know it, in room; "" for what is none: an address, or
+// what no host can be called (RFC 952 and 1123; underscores are found in practice).
+func (room *nameRoom) normal(b []byte) string {
 	if len(b) > 0 && b[len(b)-1] == '.' {
 		b = b[:len(b)-1]
 	}
@@ -32,10 +35,10 @@ func (s *Sniffer) normal(b []byte) string {
 		if label++; label > mostLabel {
 			return ""
 		}
-		s.name[i] = c
+		room[i] = c
 	}
 	if label == digits { // an IPv4 address: no domain's last label is a number
 		return ""
 	}
-	return text(s.name[:len(b)])
+	return text(room[:len(b)])
 }

@@ -9,7 +9,7 @@ import (
 func TestNormal(t *testing.T) {
 	label := strings.Repeat("a", mostLabel)
 	longest := strings.Repeat(label+".", 3) + strings.Repeat("b", mostName-3*(mostLabel+1))
-	var s Sniffer
+	var room nameRoom
 	for name, want := range map[string]string{
 		"example.com":           "example.com",
 		"EXAMPLE.com.":          "example.com",
@@ -41,7 +41,7 @@ func TestNormal(t *testing.T) {
 		label + "a.example": "",
 		longest + "b":       "",
 	} {
-		if got := s.normal([]byte(name)); got != want {
+		if got := room.normal([]byte(name)); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)
 		}
 	}
@@ -52,8 +52,8 @@ func FuzzName(f *testing.F) {
 	f.Add("WWW.example.com.")
 	f.Add("192.0.2.1")
 	f.Fuzz(func(t *testing.T, name string) {
-		var s, other Sniffer
-		got := s.normal([]byte(name))
+		var room, other nameRoom
+		got := room.normal([]byte(name))
 		if got == "" {
 			return
 		}

@@ -16,6 +16,7 @@ type Flight struct {
 	spans [mostSpans]span // of hello, that have come: in their order, and apart from each other
 	n     int
 	hello [Most]byte
+	name  nameRoom
 }
 
 // span is from a first byte to the one before end.
@@ -89,7 +90,7 @@ func (s *Sniffer) QUIC(f *Flight, b []byte) Finding {
 		return Finding{Verdict: No}
 	}
 	message := f.begun()
-	found := s.hello(message)
+	found := hello(message, &f.name)
 	found.Protocol = QUIC
 	if len(message) == Most {
 		found.settle()

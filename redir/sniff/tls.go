@@ -16,7 +16,7 @@ func (s *Sniffer) TLS(b []byte) Finding {
 	if !ok {
 		return Finding{Verdict: No}
 	}
-	f := s.hello(message)
+	f := hello(message, &s.name)
 	if f.Protocol = TLS; f.Verdict != More {
 		return f
 	}
