@@ -23,6 +23,15 @@ func Unreachable(v6 bool) Error {
 	return Error{Type: 3}
 }
 
+// PortUnreachable is the error that whoever a datagram is for sends where nobody
+// takes it (likewise).
+func PortUnreachable(v6 bool) Error {
+	if v6 {
+		return Error{Type: 1, Code: 4}
+	}
+	return Error{Type: 3, Code: 3}
+}
+
 // Types of errors; the others are answers and questions.
 const (
 	unreachable4, timeExceeded4, parameterProblem4 = 3, 11, 12

@@ -37,14 +37,14 @@ type upstreamQueue struct {
 
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
-	lastDest    netip.AddrPort
-	lastDestIn  *inbound.Inbound
-	lastVerdict count.Counter
-	lastVariant uint32
-	lastIn      *inbound.Inbound
-	lastSource  netip.AddrPort
-	lastScope   uint32
-	lastEntry   *nat.Entry[*flow]
+	lastDest   netip.AddrPort
+	lastDestIn *inbound.Inbound
+	lastDestOf netip.AddrPort // who wrote there; means nothing where there are no rules
+	last       choice
+	lastIn     *inbound.Inbound
+	lastSource netip.AddrPort
+	lastScope  uint32
+	lastEntry  *nat.Entry[*flow]
 }
 
 // flowGroup is a chain of slots that one flow's socket will send.
@@ -95,6 +95,12 @@ func (q *upstreamQueue) reset() {
 	q.groups = q.groups[:0]
 	q.used = 0
 	q.lastDest, q.lastEntry = netip.AddrPort{}, nil
+}
+
+// choose finds what is to become of m, for those that follow and are like it.
+func (q *upstreamQueue) choose(w *Worker, in *inbound.Inbound, m *loop.Received) {
+	q.lastDest, q.lastDestIn, q.lastDestOf = m.Dest, in, m.Source
+	q.last = w.choose(in, m)
 }
 
 // flushUpstream sends what clients sent.

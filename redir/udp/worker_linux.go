@@ -14,6 +14,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/route"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -36,8 +37,9 @@ type Shared struct {
 	clients    *admit.Clients
 	flows      *nat.Table[*flow]        // those that have a socket
 	sourced    *nat.Table[*flow]        // those that bear their client's address
-	origins    atomic.Pointer[[]uint16] // inbounds whose sessions may be among sourced, without forwards
-	forwards   atomic.Pointer[[]uint16] // the same of forwards
+	origins    atomic.Pointer[[]origin] // of what may be among sourced, without forwards
+	forwards   atomic.Pointer[[]origin] // the same of forwards
+	traits     atomic.Pointer[[]trait]  // of all sessions that there were of late
 	batch      int                      // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64             // bound of one worker's
 	outlets    atomic.Int64             // likewise
@@ -59,8 +61,9 @@ type Bounds struct {
 // many datagrams.
 func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
 	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
-	s.origins.Store(new([]uint16))
-	s.forwards.Store(new([]uint16))
+	s.origins.Store(new([]origin))
+	s.forwards.Store(new([]origin))
+	s.traits.Store(new([]trait))
 	s.SetBounds(b)
 	return s
 }
@@ -108,6 +111,10 @@ type Worker struct {
 	listeners  []*listener
 	returns    []*returnListener
 	gate       gate
+	routed     bool             // there are rules to be asked
+	deciding   route.Flow       // scratch of decide
+	finalIn    *inbound.Inbound // whose way final is
+	final      *outbound.Way
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
@@ -129,6 +136,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
 	}
 	w.retireHanded = w.retireAllHanded
+	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
 	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
@@ -144,12 +152,12 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 // Set replaces the settings.
 func (w *Worker) Set(set *Settings) {
 	w.set = set
+	w.routed, w.finalIn, w.final = set.Router.HasRules(), nil, nil
 	w.icmp.setMark(set.Mark)
 }
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
-	w.shared.addOrigin(to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
