@@ -12,6 +12,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/route"
 	"sluice/redir/sniff"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
@@ -162,6 +163,11 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 			l.relabel(to)
 		}
 	}
+	w.conns.each(func(c *conn) {
+		if c.way.In == from && (c.state == awaiting || c.state == sniffing) {
+			c.way = w.set.Router.Way(to, route.Final) // it is decided yet
+		}
+	})
 }
 
 // Refuse serves what is queued and refuses what comes later: transparent listeners

@@ -16,6 +16,8 @@
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	outlet       flows that bear their client's address: opens them, sends for them
 //	returns      receives what remotes write to such clients
+//	hold         keeps what begins a session until its name is known, where the way
+//	             depends on it
 //	flow         opens a session, within the bounds of its client
 //	view         how a flow's remotes look to its client: of a forward, of a mapped port
 //	gate         bounds the sessions that are opened while a listener is behind

@@ -120,7 +120,11 @@ func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
 func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	way := w.toUpstream.last.way
 	if way == nil {
-		way, _ = w.decide(in, m, "", true)
+		name, taken := w.names.seek(in, m)
+		if taken {
+			return nil
+		}
+		way, _ = w.decide(in, m, name, true)
 		way = carrying(way)
 	}
 	if way.Out.Kind == outbound.Block || way.Out.Kind == outbound.HTTP {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +30,9 @@ type Settings struct {
 	// Ports are those at which diverted datagrams are sent on.
 	Ports  *portmap.Map
 	Router *outbound.Router
+	// SniffTimeout is how long what begins a session waits for its name, where a rule
+	// wants one; 0: names are not looked for.
+	SniffTimeout time.Duration
 }
 
 // Shared is what all workers see.
@@ -115,6 +119,7 @@ type Worker struct {
 	deciding   route.Flow       // scratch of decide
 	finalIn    *inbound.Inbound // whose way final is
 	final      *outbound.Way
+	names      names
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
@@ -138,6 +143,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 	w.retireHanded = w.retireAllHanded
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
+	w.names.init(w)
 	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
 	}
@@ -158,6 +164,7 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	w.names.relabel(from, to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
@@ -194,6 +201,7 @@ func kernelHasRuns() bool {
 
 // flush sends what the turn has gathered.
 func (w *Worker) flush() {
+	w.names.letGo()
 	if w.toUpstream.used > 0 {
 		w.flushUpstream()
 	}
@@ -207,6 +215,7 @@ func (w *Worker) Close() {
 	if w.closed {
 		return
 	}
+	w.names.close()
 	w.flush()
 	w.closed = true
 	for _, l := range w.listeners {
