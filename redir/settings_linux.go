@@ -31,7 +31,8 @@ func (o *Options) tcpSettings(router *outbound.Router) *tcp.Settings {
 }
 
 func (o *Options) udpSettings(router *outbound.Router) *udp.Settings {
-	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports(), Router: router, SniffTimeout: o.SniffTimeout}
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports(), Router: router,
+		SniffTimeout: o.SniffTimeout, ConnectTimeout: o.ConnectTimeout, Keepalive: o.KeepaliveUpstream}
 }
 
 // ports are those of Maps, which are valid.

@@ -12,6 +12,8 @@ const (
 	methodLogin   = 2
 	methodRefused = 0xff
 
+	replyUnknownCommand = 7
+
 	commandConnect   = 1
 	commandAssociate = 3
 

@@ -37,6 +37,9 @@ const (
 // made it receives from it; any worker may send on it in a turn in which it
 // found it in the table.
 //
+// One that a SOCKS5 server relays has a connection with that and a socket towards
+// its relay instead (association).
+//
 // One that bears its client's address has none: remotes see the client's port,
 // any worker sends by an outlet of its own, and replies come to any worker's
 // return listener.
@@ -57,6 +60,8 @@ type flow struct {
 	unseen bool                         // the kernel forwards its replies, past us
 	told   bool                         // remotes are told whose its datagrams are
 
+	association *association // of one that a SOCKS5 server relays, and that has no socket here but by it; else nil
+
 	way   *outbound.Way  // by which it began
 	first netip.AddrPort // what its client wrote to first
 
@@ -66,7 +71,7 @@ type flow struct {
 	closed bool
 }
 
-func (f *flow) isSourced() bool { return f.fd < 0 }
+func (f *flow) isSourced() bool { return f.fd < 0 && f.association == nil }
 
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
@@ -88,6 +93,8 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 		return nil
 	}
 	switch {
+	case way.Out.Kind == outbound.Socks:
+		return w.openAssociated(key, way, m, to)
 	case bears:
 		return w.openSourced(key, way, m, to)
 	case way.Path.Source.OfClients():
@@ -157,7 +164,7 @@ func (w *Worker) insert(f *flow, in *inbound.Inbound, m *loop.Received) (e *nat.
 		return e, false
 	}
 	f.entry = e
-	w.shared.addTrait(w.toUpstream.last.trait())
+	w.shared.addTrait(w.toUpstream.last.trait)
 	w.counters.Add(count.FlowsOpened, 1)
 	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e, true
@@ -228,10 +235,9 @@ func (f *flow) hasPort() bool {
 	return err != nil || local.Port() != 0
 }
 
-// becomeBulk spends two system calls on a flow that receives in batches, which
-// most flows (a question and an answer) never need.
-func (f *flow) becomeBulk() {
-	f.bulk = true
-	socket.SetInt(f.fd, unix.SOL_UDP, unix.UDP_GRO, 1)
-	socket.SetReceiveBuffer(f.fd, bulkBuffer)
+// becomeBulk spends two system calls on the socket of a flow that receives in
+// batches, which most flows (a question and an answer) never need.
+func becomeBulk(fd int) {
+	socket.SetInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+	socket.SetReceiveBuffer(fd, bulkBuffer)
 }

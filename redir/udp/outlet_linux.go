@@ -21,10 +21,10 @@ func (w *Worker) bears(way *outbound.Way, m *loop.Received, to netip.Addr) bool 
 
 // lookup finds the session of a client, which bears the client's address where
 // it could when its first datagram came: one that has begun keeps the mapping
-// that it has (RFC 4787, REQ-1), whatever else its client sends to. A way of nil
-// may be any.
+// that it has (RFC 4787, REQ-1), whatever else its client sends to. One of a way with
+// a fallback may have taken that; a way of nil may be any.
 func (w *Worker) lookup(key nat.Key, way *outbound.Way) *nat.Entry[*flow] {
-	if way == nil || way.Path.Source.OfClients() {
+	if way == nil || way.Path.Source.OfClients() || way.Fallback != nil {
 		if e := w.shared.sourced.Lookup(key); e != nil {
 			return e
 		}

@@ -94,7 +94,8 @@ func (w *Worker) originOf(way *outbound.Way, m *loop.Received, to netip.AddrPort
 	if way.In.Kind == inbound.Direct {
 		return origin{inbound: way.In.ID, mark: w.toUpstream.last.variant}
 	}
-	o := origin{inbound: way.In.ID, mark: markOf(way.Out), named: w.toUpstream.last.named}
+	t := w.toUpstream.last.trait
+	o := origin{inbound: way.In.ID, mark: t.mark, named: t.named}
 	if way.Port != 0 && to.Port() != m.Dest.Port() {
 		o.from, o.to = m.Dest.Port(), to.Port()
 	}

@@ -21,8 +21,8 @@ const mostTraits = 32
 type choice struct {
 	refusal count.Counter // 0: none
 	way     *outbound.Way // nil: it is not known yet
-	named   bool          // the rules want a name
-	variant uint32
+	trait   trait
+	variant uint32 // that of both
 }
 
 // trait is what of a way tells the sessions of one client apart: those of each
@@ -54,12 +54,13 @@ func markOf(o *outbound.Outbound) uint32 {
 // choose finds where a datagram goes, as far as itself tells that.
 func (w *Worker) choose(in *inbound.Inbound, m *loop.Received) (c choice) {
 	way, needsName := w.decide(in, m, "", false)
-	t := trait{named: true}
-	if c.named = needsName; !c.named {
+	if needsName {
+		c.trait.named = true
+	} else {
 		c.way = carrying(way)
-		t = traitOf(c.way)
+		c.trait = traitOf(c.way)
 	}
-	c.refusal, c.variant = w.admits(in, m.Dest, t.port), w.variant(in, m.Dest, t)
+	c.refusal, c.variant = w.admits(in, m.Dest, c.trait.port), w.variant(in, m.Dest, c.trait)
 	return c
 }
 
@@ -96,9 +97,36 @@ func carrying(way *outbound.Way) *outbound.Way {
 	return way
 }
 
+// usable is the way that a session takes which begins now: a fallback where a server
+// is down, nil where all are.
+func (w *Worker) usable(way *outbound.Way) *outbound.Way {
+	for {
+		way = carrying(way)
+		if way.Out.Kind != outbound.Socks || way.Out.Usable(w.r.Now()) {
+			return way
+		}
+		if way.Fallback == nil {
+			return nil
+		}
+		way = way.Fallback.Now()
+	}
+}
+
 // release takes a datagram that has waited for the name of its flow, "" where there
 // is none. Payload is to stay valid until flushUpstream.
 func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
+	c := w.choose(in, m)
+	if c.trait.named {
+		way, _ := w.decide(in, m, name, true)
+		c.way = carrying(way)
+		c.refusal = w.admits(in, m.Dest, c.way.Port)
+	}
+	w.takeAgain(in, m, c)
+}
+
+// takeAgain takes a datagram that has waited, for which a choice was made. Payload
+// is to stay valid until flushUpstream.
+func (w *Worker) takeAgain(in *inbound.Inbound, m *loop.Received, c choice) {
 	q := &w.toUpstream
 	if q.used == q.slots.Len() {
 		w.flushUpstream()
@@ -106,13 +134,9 @@ func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
 	slot := int32(q.used)
 	q.used++
 	q.messages[slot] = *m
-	q.choose(w, in, m)
-	if q.last.named {
-		way, _ := w.decide(in, m, name, true)
-		q.last.way = carrying(way)
-		q.last.refusal = w.admits(in, m.Dest, q.last.way.Port)
-	}
+	q.last, q.lastEntry = c, nil
 	w.takeChosen(in, slot)
+	q.lastDest, q.lastEntry = netip.AddrPort{}, nil // the next is another's
 }
 
 // begin opens the session of a client that has none, by the way that was chosen. It
@@ -126,6 +150,15 @@ func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.
 		}
 		way, _ = w.decide(in, m, name, true)
 		way = carrying(way)
+	}
+	switch reached := w.usable(way); {
+	case reached == nil:
+		w.counters.Add(count.DroppedNoSession, uint64(m.Datagrams()))
+		w.tellUnreachable(m)
+		return nil
+	case reached != way:
+		w.counters.Add(count.Fallbacks, 1)
+		way = reached
 	}
 	if way.Out.Kind == outbound.Block || way.Out.Kind == outbound.HTTP {
 		w.block(way, m)
@@ -187,14 +220,6 @@ func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow]
 		}
 	}
 	return nil
-}
-
-// trait is that of the session that was chosen.
-func (c *choice) trait() trait {
-	if c.named {
-		return trait{named: true}
-	}
-	return traitOf(c.way)
 }
 
 // addTrait notes one that a session has.

@@ -30,7 +30,7 @@ type upstreamQueue struct {
 	groups  []flowGroup
 	groupOf []int32 // by the flow's id: the group that it probably has
 
-	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY header, where it has one
+	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY or SOCKS5 header, where it has one
 
 	outlets senders
 	dirty   []*sender // outlets with something to send
@@ -132,6 +132,9 @@ func (w *Worker) sentUpstream(datagrams, bytes int) {
 // sendUpstream sends a group through its flow's socket.
 func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	q, f := &w.toUpstream, g.entry.Value
+	if f.association != nil {
+		return w.sendAssociated(g)
+	}
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]

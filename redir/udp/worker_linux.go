@@ -33,6 +33,9 @@ type Settings struct {
 	// SniffTimeout is how long what begins a session waits for its name, where a rule
 	// wants one; 0: names are not looked for.
 	SniffTimeout time.Duration
+
+	ConnectTimeout time.Duration    // for the handshake and greeting of an outbound's server
+	Keepalive      socket.Keepalive // of connections with those
 }
 
 // Shared is what all workers see.
@@ -50,6 +53,7 @@ type Shared struct {
 	ending     atomic.Int64             // bound of sockets whose flow has ended
 	handed     atomic.Int64             // flows that ended and wait for their owner
 	short      atomic.Bool              // memory is
+	waiting    atomic.Int64             // bytes that wait for relays
 }
 
 // Bounds are how many sessions and sockets there may be.
@@ -132,6 +136,8 @@ type Worker struct {
 	mu           sync.Mutex
 	handed       []*flow // ended by other workers; to be retired by this one
 	retireHanded func()
+	called       []*association // that have none, and are wanted
+	beginCalled  func()
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -140,7 +146,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
 	}
-	w.retireHanded = w.retireAllHanded
+	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
 	w.names.init(w)
