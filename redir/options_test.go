@@ -81,7 +81,7 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		`outbound "s": its server 127.0.0.1:12345 is where sluice itself listens`: func(o *Options) {
 			o.Outbounds = []outbound.Spec{{Kind: outbound.Socks, Tag: "s", Server: resolve.Target{Host: "127.0.0.1", Port: 12345}}}
 		},
-		`outbound "": tag: empty`: func(o *Options) { o.Outbounds = make([]outbound.Spec, 1) },
+		`outbound "": tag: empty`:  func(o *Options) { o.Outbounds = make([]outbound.Spec, 1) },
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {
 		o := testOptions()
