@@ -19,6 +19,8 @@
 //	to_client    groups what remotes wrote by write-back socket, and sends it
 //	outlet       flows that bear their client's address: opens them, sends for them
 //	returns      receives what remotes write to such clients
+//	hold         keeps what begins a session until its name is known, where the way
+//	             depends on it
 //	flow         opens a session, within the bounds of its client
 //	associate    what a flow has at a SOCKS5 server that relays it
 //	ask          connects with that, and asks it for a relay

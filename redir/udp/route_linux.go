@@ -144,7 +144,11 @@ func (w *Worker) takeAgain(in *inbound.Inbound, m *loop.Received, c choice) {
 func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	way := w.toUpstream.last.way
 	if way == nil {
-		way, _ = w.decide(in, m, "", true)
+		name, taken := w.names.seek(in, m)
+		if taken {
+			return nil
+		}
+		way, _ = w.decide(in, m, name, true)
 		way = carrying(way)
 	}
 	switch reached := w.usable(way); {

@@ -30,6 +30,9 @@ type Settings struct {
 	// Ports are those at which diverted datagrams are sent on.
 	Ports  *portmap.Map
 	Router *outbound.Router
+	// SniffTimeout is how long what begins a session waits for its name, where a rule
+	// wants one; 0: names are not looked for.
+	SniffTimeout time.Duration
 
 	ConnectTimeout time.Duration    // for the handshake and greeting of an outbound's server
 	Keepalive      socket.Keepalive // of connections with those
@@ -120,6 +123,7 @@ type Worker struct {
 	deciding   route.Flow       // scratch of decide
 	finalIn    *inbound.Inbound // whose way final is
 	final      *outbound.Way
+	names      names
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
@@ -145,6 +149,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
+	w.names.init(w)
 	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
 	}
@@ -165,6 +170,7 @@ func (w *Worker) Set(set *Settings) {
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
+	w.names.relabel(from, to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
@@ -201,6 +207,7 @@ func kernelHasRuns() bool {
 
 // flush sends what the turn has gathered.
 func (w *Worker) flush() {
+	w.names.letGo()
 	if w.toUpstream.used > 0 {
 		w.flushUpstream()
 	}
@@ -214,6 +221,7 @@ func (w *Worker) Close() {
 	if w.closed {
 		return
 	}
+	w.names.close()
 	w.flush()
 	w.closed = true
 	for _, l := range w.listeners {
