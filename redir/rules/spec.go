@@ -94,6 +94,7 @@ type Spec struct {
 	BetweenIfaces    bool           // also what goes from one of Ifaces to another
 	Dports           []PortRange    // none: every port
 	Include, Exclude []netip.Prefix // destinations; no Include: every one
+	Decisions        []Decision     // of what is left then: which of it the kernel forwards
 
 	Output        bool     // divert the gateway's own traffic too
 	ExcludeUIDs   []uint32 // of the gateway's own traffic
@@ -144,7 +145,7 @@ func (s Spec) withDefaults() Spec {
 		s.CTOwn, s.CTOwnMask = DefaultCTOwn, DefaultCTOwnMask
 	}
 	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
-	s = s.withWays().withListeners()
+	s = s.withWays().withListeners().withDecisions()
 	if s.Priority == nil {
 		priority := priorityMangle
 		if s.Via == Redirect {
