@@ -48,6 +48,20 @@ func checkDecisions(s Spec) error {
 	return nil
 }
 
+func checkLeftConntrackMark(s Spec) error {
+	switch {
+	case !s.decides():
+	case s.CTLeft == 0 || s.CTLeft&^s.CTLeftMask != 0:
+		return fmt.Errorf("conntrack mark %#x/%#x of what is left to the kernel: the mark must not be 0 and must lie within its mask, as %#x/%#x", s.CTLeft, s.CTLeftMask, DefaultCTLeft, DefaultCTLeftMask)
+	case s.CTLeftMask&s.CTMask != 0 || s.foreign() && s.CTLeftMask&s.CTOwnMask != 0:
+		return fmt.Errorf("conntrack mark %#x/%#x of what is left to the kernel: shares bits with another of sluice's conntrack marks, so that one would undo the other: choose another --ct-left-mark", s.CTLeft, s.CTLeftMask)
+	case s.CTLeft&s.Mask == s.Mark || s.OwnMark != 0 && s.CTLeft&s.OwnMark == s.OwnMark:
+		return fmt.Errorf("conntrack mark %#x of what is left to the kernel: holds the bits of fwmark %#x/%#x or of the own mark %#x, so that whoever restores it into packets would divert them: choose another --ct-left-mark",
+			s.CTLeft, s.Mark, s.Mask, s.OwnMark)
+	}
+	return nil
+}
+
 // carries tells whether a decision is about a protocol.
 func (d Decision) carries(proto byte) bool {
 	return d.TCP == d.UDP || proto == protoTCP && d.TCP || proto == protoUDP && d.UDP

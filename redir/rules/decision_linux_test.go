@@ -154,12 +154,15 @@ func TestDecisionsLast(t *testing.T) {
 				begin("udp", addr, servicePort, "server", false)
 			}
 			w.server.sh("nft delete table inet deaf")
-			for range 2 {
+			for round := range 3 {
 				for n := range spec.Decisions {
 					spec.Decisions[n].Forward = !spec.Decisions[n].Forward
 				}
 				spec.Decisions = slices.Clone(spec.Decisions)
 				w.replace(i, spec)
+				if round == 1 { // somebody saves a mark of his own over ours, from the next packet on
+					w.gateway.sh("nft -f - <<'END'\ntable inet wipe { chain c {\n type filter hook prerouting priority 0\n ct mark set 0\n }\n }\nEND")
+				}
 				for _, f := range flows {
 					if f.want == "" {
 						continue
@@ -172,7 +175,7 @@ func TestDecisionsLast(t *testing.T) {
 				}
 			}
 			for _, network := range []string{"tcp", "udp"} {
-				w.expect(w.client, network, serverAddrs, servicePort, "server")
+				w.expect(w.client, network, serverAddrs, servicePort, "proxy")
 			}
 		})
 	}

@@ -113,6 +113,9 @@ type Spec struct {
 	CTOwn     uint32  // conntrack mark of sluice's own flows that bear clients' addresses: 0x20000000
 	CTOwnMask uint32  // 0x20000000
 
+	CTLeft     uint32 // conntrack mark of flows that Decisions leave to the kernel: 0x40000000
+	CTLeftMask uint32 // 0x40000000
+
 	NoTrack bool // keep conntrack from entries for diverted flows and sluice's own
 
 	Sysctl bool // change the sysctls that must change, and put them back
@@ -143,6 +146,9 @@ func (s Spec) withDefaults() Spec {
 	}
 	if s.CTOwn == 0 && s.CTOwnMask == 0 {
 		s.CTOwn, s.CTOwnMask = DefaultCTOwn, DefaultCTOwnMask
+	}
+	if s.CTLeft == 0 && s.CTLeftMask == 0 {
+		s.CTLeft, s.CTLeftMask = DefaultCTLeft, DefaultCTLeftMask
 	}
 	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
 	s = s.withWays().withListeners().withDecisions()
