@@ -51,6 +51,12 @@ func (o *Options) checkRights() error {
 			return err
 		}
 	}
+	for i := range o.Outbounds {
+		path := o.Outbounds[i].PathFrom(o.Path)
+		if err := path.Check(); err != nil {
+			return fmt.Errorf("outbound %q: %w", o.Outbounds[i].Tag, err)
+		}
+	}
 	for _, c := range []struct{ flag, name string }{
 		{"--congestion-client", o.ClientCongestion}, {"--congestion-upstream", o.Path.Congestion},
 	} {
