@@ -10,7 +10,6 @@ import (
 
 	"sluice/redir/count"
 	"sluice/redir/inbound"
-	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 	"sluice/redir/source"
@@ -20,6 +19,7 @@ import (
 type routes struct {
 	outs  *outbound.Set
 	spec  route.Spec
+	sets  *route.Sets
 	table *route.Table
 }
 
@@ -27,50 +27,17 @@ type routes struct {
 // what is known of them.
 func (s *Server) openRoutes(o *Options) (r routes, err error) {
 	r.spec = o.Route
-	known := o.known()
-	if o.Route.NeedsNeighbours() {
-		if s.neighbours == nil {
-			if s.neighbours, err = neighbour.New(neighboursFailed(s.log)); err != nil {
-				return r, err
-			}
-		}
-		known.Neighbours = s.neighbours
-	}
-	if r.table, err = route.New(o.Route, nil, known); err != nil {
+	if r.table, r.sets, err = s.openTable(o); err != nil {
 		return r, err
 	}
 	r.outs, err = outbound.Open(o.outbounds(), s.outs.Load(), s.resolver.Dests, s.outboundChanged)
 	return r, err
 }
 
-// known is what rules may name.
-func (o *Options) known() (k route.Known) {
-	for _, out := range o.outbounds() {
-		k.Outbounds = append(k.Outbounds, out.Tag)
-	}
-	for _, in := range o.Inbounds {
-		known := route.Inbound{Tag: in.Tag}
-		if in.TCP {
-			known.Networks |= route.TCP
-		}
-		if in.UDP {
-			known.Networks |= route.UDP
-		}
-		k.Inbounds = append(k.Inbounds, known)
-	}
-	return k
-}
-
-// neighboursFailed logs from the table's goroutine.
-func neighboursFailed(log zerolog.Logger) func(error) {
-	return func(err error) {
-		log.Error().Err(err).Msg("the MAC addresses of clients cannot be read, which rules look at; trying again")
-	}
-}
-
 // useRoutes has what begins from now on take them; warn tells of sources that the
 // machine does not have.
 func (s *Server) useRoutes(r routes, inbounds []*inbound.Inbound) {
+	s.useTable(r.table, r.sets)
 	s.outs.Store(r.outs)
 	s.router = outbound.NewRouter(inbounds, r.outs, &r.spec, r.table)
 	for _, o := range r.outs.All {

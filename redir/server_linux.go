@@ -14,6 +14,7 @@ import (
 	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/resolve"
+	"sluice/redir/route"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
 	"sluice/redir/upstream"
@@ -35,7 +36,7 @@ type Server struct {
 	router     *outbound.Router
 	outs       atomic.Pointer[outbound.Set]
 	watcher    *outbound.Watcher
-	neighbours *neighbour.Table              // nil: no rule needed it yet
+	neighbours *neighbour.Table              // nil: no rule has asked for them
 	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
 	counters   *count.Counters               // of what no worker counts
 	log        zerolog.Logger                // for any goroutine: a reload replaces opts
@@ -45,6 +46,8 @@ type Server struct {
 
 	reloading sync.Mutex
 	inbounds  []*inbound.Inbound // those that are open
+	sets      *route.Sets
+	findings  []string // what is amiss with the rules, as it was told
 	lastID    uint16
 
 	lanes int // of each inbound and worker, for good
@@ -193,13 +196,13 @@ func (s *Server) close() (err error) {
 	if s.watcher != nil {
 		s.watcher.Close()
 	}
-	s.neighbours.Close()
 	if s.resolver != nil {
 		s.resolver.Close()
 	}
 	if s.watch != nil {
 		s.watch.Close()
 	}
+	s.neighbours.Close()
 	if s.started {
 		for _, w := range s.workers {
 			w.r.Post(w.close)

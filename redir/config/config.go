@@ -10,6 +10,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/proxyproto"
+	"sluice/redir/route"
 	"sluice/redir/source"
 )
 
@@ -18,6 +19,7 @@ import (
 type Config struct {
 	Inbounds  []inbound.Spec
 	Outbounds []outbound.Spec
+	Route     route.Spec
 	Settings  []Setting // those of one object stand together
 }
 
@@ -45,6 +47,7 @@ func (c Config) Print() []byte {
 	if len(c.Outbounds) > 0 {
 		b.WriteString("\n  ]")
 	}
+	printRoute(&b, &c.Route)
 	object := ""
 	for _, s := range c.Settings {
 		if !s.List && (len(s.Texts) == 0 || s.Texts[0] == "") {
@@ -169,6 +172,7 @@ func (c Config) Changes(next Config) (phrases []string) {
 		}
 	}
 	phrases = append(phrases, outboundChanges(c.Outbounds, next.Outbounds)...)
+	phrases = append(phrases, routeChanges(&c.Route, &next.Route)...)
 	for i, now := range next.Settings {
 		if before := c.Settings[i]; !slices.Equal(before.Texts, now.Texts) {
 			phrases = append(phrases, fmt.Sprintf("%s %s -> %s", now.Path(), before.brief(), now.brief()))

@@ -8,12 +8,14 @@ import (
 
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/route"
 )
 
 // File is what a configuration file says. It is never changed after Parse.
 type File struct {
 	Inbounds  []inbound.Spec  // none if the file names none
 	Outbounds []outbound.Spec // likewise
+	Route     route.Spec
 	settings  map[string][]string
 }
 
@@ -82,7 +84,7 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 			objects = append(objects, k.Object)
 		}
 	}
-	own, err := d.members(top, "", append(names(keys, ""), append(objects, "inbounds", "outbounds")...))
+	own, err := d.members(top, "", append(names(keys, ""), append(objects, "inbounds", "outbounds", "route")...))
 	if err != nil {
 		return err
 	}
@@ -97,6 +99,11 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 	}
 	if list, ok := own.find("outbounds"); ok {
 		if f.Outbounds, err = d.outbounds(list); err != nil {
+			return err
+		}
+	}
+	if n, ok := own.find("route"); ok {
+		if f.Route, err = d.route(n); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"type": "direct", "listen": "222.173.190.239", "listen_port": 51966, "override_address": "Backend.example.", "override_port": 80}`))
 	f.Add([]byte(`{"rules": {"dport": [""]}}`))
 	f.Add([]byte(outboundsFile))
+	f.Add([]byte(routeFile))
 	f.Add([]byte(`{"outbounds": [{"type": "socks", "tag": "s", "server": "a.b", "server_port": 1, "username": "u", "password": "p"}]}`))
 	f.Add(testConfig().Print())
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -266,6 +266,7 @@ func BenchmarkMatch(b *testing.B) {
 				s.Match(asked[i&(len(asked)-1)])
 			}
 			b.ReportMetric(perName, "B/name-over-text")
+			runtime.KeepAlive(in) // lives before and after
 		})
 	}
 }

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"sluice/redir/domain"
 	"sluice/redir/prefix"
@@ -15,7 +16,7 @@ func (c *Conditions) compile(path string, sets *Sets) (m matcher, err error) {
 		return c.compileLogical(path, sets)
 	}
 	m = matcher{
-		ports: portsOf(c.Ports), sourcePorts: portsOf(c.SourcePorts),
+		ports: ruleset.PortsOf(slices.Clone(c.Ports)), sourcePorts: ruleset.PortsOf(slices.Clone(c.SourcePorts)),
 		inbounds: c.Inbounds, macs: c.MACs, week: weekOf(c.Times), invert: c.Invert,
 	}
 	if c.Networks != TCP|UDP {

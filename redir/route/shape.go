@@ -76,7 +76,7 @@ func (s shape) with(m *matcher) shape {
 	}
 	add := m.shape()
 	s.prefixes, s.names, s.sources = slices.Concat(s.prefixes, add.prefixes), slices.Concat(s.names, add.names), slices.Concat(s.sources, add.sources)
-	s.ports, s.sourcePorts = portsOf(slices.Concat(s.ports, add.ports)), portsOf(slices.Concat(s.sourcePorts, add.sourcePorts))
+	s.ports, s.sourcePorts = ruleset.PortsOf(slices.Concat(s.ports, add.ports)), ruleset.PortsOf(slices.Concat(s.sourcePorts, add.sourcePorts))
 	switch {
 	case s.networks == 0:
 		s.networks = add.networks

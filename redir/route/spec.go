@@ -98,16 +98,6 @@ func (m Mode) String() string { return [...]string{"default", "and", "or"}[m] }
 // SetSpec is a rule set: a file of networks and names.
 type SetSpec struct {
 	Tag    string
-	Format Format
+	Format ruleset.Format
 	Path   string
 }
-
-// Format is how the file of a rule set is written.
-type Format uint8
-
-const (
-	List   Format = iota // a network, an address or a name a line
-	Source               // sing-box's JSON
-)
-
-func (f Format) String() string { return [...]string{"list", "source"}[f] }

@@ -15,7 +15,7 @@ type Builder struct {
 	networks               Networks
 	sources, dests         prefix.Builder
 	names                  domain.Builder
-	sourcePorts, destPorts Ports
+	sourcePorts, destPorts []PortRange
 }
 
 // AddNetwork takes tcp or udp.
@@ -57,14 +57,14 @@ func (b *Builder) AddKeyword(text string) error {
 }
 
 // AddSourcePorts takes ports of clients.
-func (b *Builder) AddSourcePorts(r PortRange) { b.sourcePorts = b.sourcePorts.With(r) }
+func (b *Builder) AddSourcePorts(r PortRange) { b.sourcePorts = append(b.sourcePorts, r) }
 
 // AddDestPorts takes ports of destinations.
-func (b *Builder) AddDestPorts(r PortRange) { b.destPorts = b.destPorts.With(r) }
+func (b *Builder) AddDestPorts(r PortRange) { b.destPorts = append(b.destPorts, r) }
 
 // Conditions are what was added. The Builder is empty afterwards.
 func (b *Builder) Conditions() Conditions {
-	c := Conditions{Networks: b.networks, SourcePorts: b.sourcePorts, DestPorts: b.destPorts}
+	c := Conditions{Networks: b.networks, SourcePorts: PortsOf(b.sourcePorts), DestPorts: PortsOf(b.destPorts)}
 	if s := b.sources.Set(); s.Len() > 0 {
 		c.Sources = s
 	}

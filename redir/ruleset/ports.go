@@ -28,15 +28,14 @@ func (p Ports) Cover(other Ports) bool {
 	})
 }
 
-// With are the ports and those of r, which is not turned round.
-func (p Ports) With(r PortRange) Ports {
-	all := append(slices.Clone(p), r)
-	slices.SortFunc(all, func(a, b PortRange) int { return cmp.Compare(a.Low, b.Low) })
-	apart := all[:1]
-	for _, r := range all[1:] {
-		last := &apart[len(apart)-1]
-		if uint32(r.Low) <= uint32(last.High)+1 {
-			last.High = max(last.High, r.High)
+// PortsOf are the ports of ranges, which it sorts and of which none is turned round.
+func PortsOf(ranges []PortRange) Ports {
+	slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.Low, b.Low) })
+	var apart Ports
+	for _, r := range ranges {
+		last := len(apart) - 1
+		if last >= 0 && int(r.Low) <= int(apart[last].High)+1 {
+			apart[last].High = max(apart[last].High, r.High)
 		} else {
 			apart = append(apart, r)
 		}

@@ -5,11 +5,6 @@ import (
 	"sluice/redir/prefix"
 )
 
-// File is what a file of rules says. It is never changed.
-type File struct {
-	Rules []Rule // a flow that one of them matches is in the file
-}
-
 // Mode is how a rule is made of others.
 type Mode uint8
 
@@ -36,6 +31,10 @@ type Conditions struct {
 	Names       *domain.Set // of the name or of the address:
 	Dests       *prefix.Set // one of both has to match
 	DestPorts   Ports
+}
+
+func (c *Conditions) isEmpty() bool {
+	return c.Networks == 0 && c.Sources == nil && c.SourcePorts == nil && c.Names == nil && c.Dests == nil && c.DestPorts == nil
 }
 
 // Networks are those that a rule matches; none of them says nothing.
