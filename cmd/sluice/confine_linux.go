@@ -21,12 +21,12 @@ func relayCapabilities() confine.Set {
 
 // needs is what sluice run goes on to use once it is ready: its capabilities,
 // news of addresses, questions about sockets, what names are resolved by, and on a
-// reload the file, passwords, and how many ports there are.
+// reload the file, passwords, rule sets, and how many ports there are.
 func (cmd *runCmd) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: relayCapabilities(),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
-		Read: slices.Concat(cmd.configDirs(), cmd.passwordDirs(), cmd.resolverFiles(), []string{
+		Read: slices.Concat(cmd.configDirs(), cmd.routeDirs(), cmd.resolverFiles(), []string{
 			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"}),
 	}
 	if !n.Capabilities.Suffices(cmd.tryOptions) {

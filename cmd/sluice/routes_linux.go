@@ -40,6 +40,9 @@ func isTagged(all []outbound.Spec, tag string) bool {
 // route is that of the file, with what flags say before, the longest network first;
 // --upstream is for what no rule is for.
 func (cmd *runCmd) route() (r route.Spec) {
+	if cmd.file != nil {
+		r = cmd.file.Route
+	}
 	var before []route.Rule
 	add := func(flag, tag string, n network) {
 		before = append(before, route.Rule{Outbound: tag, From: flag + " " + n.String(),
@@ -99,13 +102,15 @@ func (cmd *runCmd) checkPasswords() error {
 	return nil
 }
 
-// passwordDirs are where files with passwords are, which a reload reads again, and
-// may find replaced by others of their names.
-func (cmd *runCmd) passwordDirs() (dirs []string) {
+// routeDirs are where passwords and rule sets are, which a reload reads again.
+func (cmd *runCmd) routeDirs() (dirs []string) {
 	for _, o := range cmd.outbounds() {
 		if o.PasswordFile != "" {
 			dirs = append(dirs, dirsOf(o.PasswordFile)...)
 		}
+	}
+	for _, set := range cmd.route().Sets {
+		dirs = append(dirs, dirsOf(set.Path)...)
 	}
 	return dirs
 }
