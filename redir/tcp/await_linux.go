@@ -119,7 +119,9 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
 	c.dest = socket.EndpointOf(c.suited())
 	if c.way, c.state = c.w.decide(c.way.In, client, c.wanted()); c.state == sniffing {
-		c.sniff()
+		if c.sniff(); c.state == sniffing {
+			c.sniffEdge(ev | loop.Readable)
+		}
 		return
 	}
 	c.follow()

@@ -9,6 +9,7 @@
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
 //	await    reads the PROXY header that a front begins with
+//	sniff    looks for a name in the client's first bytes, where the way depends on it
 //	source   whose address and port the upstream bears
 //	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream

@@ -14,6 +14,7 @@ type limit uint8
 const (
 	noLimit limit = iota
 	headerLimit
+	sniffLimit
 	connectLimit
 	idleLimit
 	halfCloseLimit
@@ -38,6 +39,8 @@ func (c *conn) allowed(l limit) time.Duration {
 	switch l {
 	case headerLimit:
 		return headerPatience
+	case sniffLimit:
+		return c.w.set.SniffTimeout
 	case connectLimit:
 		return c.connectTimeout()
 	case halfCloseLimit:
@@ -67,6 +70,9 @@ func (c *conn) Expired(now int64) {
 		return
 	case headerLimit:
 		c.refuseHeader(count.RefusedProxyLate, errHeaderLate)
+		return
+	case sniffLimit:
+		c.look(true)
 		return
 	case connectLimit:
 		if c.blocked() {
