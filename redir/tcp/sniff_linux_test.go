@@ -3,6 +3,7 @@ package tcp
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
@@ -42,6 +43,23 @@ func helloFor(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return hello[:n]
+}
+
+// withGREASE is a hello with an extension more, that of ECH, as browsers have it
+// where they know no key.
+func withGREASE(hello []byte) []byte {
+	grown := bytes.Clone(hello)
+	const record, message, session = 3, 6, 5 + 4 + 2 + 32 // where lengths are
+	grow := func(at int) {
+		binary.BigEndian.PutUint16(grown[at:], binary.BigEndian.Uint16(grown[at:])+5)
+	}
+	at := session + 1 + int(grown[session])
+	at += 2 + int(binary.BigEndian.Uint16(grown[at:])) // suites
+	at += 1 + int(grown[at])                           // compressions
+	for _, length := range []int{record, message + 1, at} {
+		grow(length)
+	}
+	return append(grown, 0xfe, 0x0d, 0, 1, 1)
 }
 
 // sniffingConn is a conn whose client's first bytes are waited for, which is to go
@@ -85,18 +103,18 @@ func (c *conn) isReadable() bool {
 	return n > 0
 }
 
-func (c *counted) took(what count.Counter) uint64 {
-	var s count.Stats
-	s.Collect(c.Counters)
-	n := s[what] - c.before[what]
-	c.before[what] = s[what]
-	return n
-}
-
 // counted tells what was counted since it was asked last.
 type counted struct {
 	*count.Counters
 	before count.Stats
+}
+
+func (c *counted) took(what count.Counter) uint64 {
+	var now count.Stats
+	now.Collect(c.Counters)
+	n := now[what] - c.before[what]
+	c.before = now
+	return n
 }
 
 // TestSniffSettles asserts what is found in what has come, that it is looked at no
@@ -105,6 +123,7 @@ func TestSniffSettles(t *testing.T) {
 	w := testWorker(t)
 	w.set.SniffTimeout = 300e6
 	hello := helloFor(t, "www.example.com")
+	greased := withGREASE(hello)
 	counters := counted{Counters: w.counters}
 	late := "GET / HTTP/1.1\r\nCookie: " + strings.Repeat("c", 4000) + "\r\nHost: a.example\r\n"
 	for name, c := range map[string]struct {
@@ -115,6 +134,7 @@ func TestSniffSettles(t *testing.T) {
 		"TLS in two":             {[]string{string(hello[:1400]), string(hello[1400:])}, count.SniffedTLS},
 		"TLS, the last byte":     {[]string{string(hello[:len(hello)-1]), string(hello[len(hello)-1:])}, count.SniffedTLS},
 		"TLS, and more":          {[]string{string(hello) + "more"}, count.SniffedTLS},
+		"TLS, GREASE":            {[]string{string(greased)}, count.SniffedECH},
 		"HTTP":                   {[]string{"GET / HTTP/1.1\r\nHost: a.example\r\n"}, count.SniffedHTTP},
 		"HTTP line by line":      {[]string{"GET / HTTP/1.1\r\n", "Host: a.example\r\n"}, count.SniffedHTTP},
 		"HTTP, host late":        {[]string{late[:3000], late[3000:]}, count.SniffedHTTP},
