@@ -307,7 +307,10 @@ func runningWorker(t *testing.T) (w *Worker, do func(func())) {
 	t.Cleanup(func() {
 		do(w.Close)
 		self.Close()
-		g.Close()
+		g.Stop()
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
 	})
 	return w, do
 }
