@@ -11,19 +11,22 @@ import (
 	"sluice/redir/upstream"
 )
 
+// outbounds are those that are named, and those that the routes imply.
+func (o *Options) outbounds() []outbound.Spec { return outbound.Implied(o.Outbounds, &o.Route) }
+
 // paths calls each with an inbound and how what comes by it leaves: once, or for
 // every outbound that dials, whichever of them the rules lead to. What the kernel
 // is to forward and comes here all the same is dialled too.
 func (o *Options) paths(each func(in *inbound.Spec, path *upstream.Path)) {
-	defaults := o.defaults()
+	defaults, outs := o.defaults(), o.outbounds()
 	for i := range o.Inbounds {
 		in := &o.Inbounds[i]
 		own := defaults.PathOf(in)
-		if len(o.Outbounds) == 0 {
+		if len(outs) == 0 {
 			each(in, &own)
 		}
-		for j := range o.Outbounds {
-			if out := &o.Outbounds[j]; out.Kind != outbound.Block && out.Kind != outbound.Group {
+		for j := range outs {
+			if out := &outs[j]; out.Kind != outbound.Block && out.Kind != outbound.Group {
 				path := out.PathFrom(own)
 				each(in, &path)
 			}

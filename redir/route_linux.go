@@ -19,6 +19,7 @@ import (
 type routes struct {
 	outs  *outbound.Set
 	spec  route.Spec
+	sets  *route.Sets
 	table *route.Table
 }
 
@@ -26,16 +27,17 @@ type routes struct {
 // what is known of them.
 func (s *Server) openRoutes(o *Options) (r routes, err error) {
 	r.spec = o.Route
-	if r.table, err = route.New(o.Route); err != nil {
+	if r.table, r.sets, err = s.openTable(o); err != nil {
 		return r, err
 	}
-	r.outs, err = outbound.Open(o.Outbounds, s.outs.Load(), s.resolver.Dests, s.outboundChanged)
+	r.outs, err = outbound.Open(o.outbounds(), s.outs.Load(), s.resolver.Dests, s.outboundChanged)
 	return r, err
 }
 
 // useRoutes has what begins from now on take them; warn tells of sources that the
 // machine does not have.
 func (s *Server) useRoutes(r routes, inbounds []*inbound.Inbound) {
+	s.useTable(r.table, r.sets)
 	s.outs.Store(r.outs)
 	s.router = outbound.NewRouter(inbounds, r.outs, &r.spec, r.table)
 	for _, o := range r.outs.All {

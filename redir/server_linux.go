@@ -11,8 +11,10 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/resolve"
+	"sluice/redir/route"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
 	"sluice/redir/upstream"
@@ -20,29 +22,32 @@ import (
 
 // Server carries the traffic of its inbounds from New to Close.
 type Server struct {
-	opts      Options
-	budget    budget
-	admission *admit.Admission
-	clients   *admit.Clients
-	watch     *admit.Watch
-	tcp       *tcp.Shared
-	udp       *udp.Shared
-	group     *loop.Group
-	workers   []*worker
-	scarcity  *scarcity
-	resolver  *resolve.Resolver
-	router    *outbound.Router
-	outs      atomic.Pointer[outbound.Set]
-	watcher   *outbound.Watcher
-	path      atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
-	counters  *count.Counters               // of what no worker counts
-	log       zerolog.Logger                // for any goroutine: a reload replaces opts
-	started   bool
-	yielded   atomic.Bool
-	closing   sync.Once
+	opts       Options
+	budget     budget
+	admission  *admit.Admission
+	clients    *admit.Clients
+	watch      *admit.Watch
+	tcp        *tcp.Shared
+	udp        *udp.Shared
+	group      *loop.Group
+	workers    []*worker
+	scarcity   *scarcity
+	resolver   *resolve.Resolver
+	router     *outbound.Router
+	outs       atomic.Pointer[outbound.Set]
+	watcher    *outbound.Watcher
+	neighbours *neighbour.Table              // nil: no rule has asked for them
+	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
+	counters   *count.Counters               // of what no worker counts
+	log        zerolog.Logger                // for any goroutine: a reload replaces opts
+	started    bool
+	yielded    atomic.Bool
+	closing    sync.Once
 
 	reloading sync.Mutex
 	inbounds  []*inbound.Inbound // those that are open
+	sets      *route.Sets
+	findings  []string // what is amiss with the rules, as it was told
 	lastID    uint16
 
 	lanes int // of each inbound and worker, for good
@@ -197,6 +202,7 @@ func (s *Server) close() (err error) {
 	if s.watch != nil {
 		s.watch.Close()
 	}
+	s.neighbours.Close()
 	if s.started {
 		for _, w := range s.workers {
 			w.r.Post(w.close)

@@ -12,7 +12,7 @@ const (
 	methodLogin   = 2
 	methodRefused = 0xff
 
-	replyUnknownCommand = 7
+	unknownCommand = 7 // of replies
 
 	commandConnect   = 1
 	commandAssociate = 3

@@ -39,7 +39,7 @@ func (p *Proxy) Failure(s *State, v Verdict) Failure { return Failure{p.protocol
 // IsUnknownCommand reports whether the proxy does not know what it was asked for, as
 // of one that relays no datagrams.
 func (f Failure) IsUnknownCommand() bool {
-	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == replyUnknownCommand
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
 }
 
 // Error says it in a line.
@@ -81,14 +81,14 @@ func explainStatus(f Failure) string {
 
 // replies are those of RFC 1928, 6.
 var replies = [...]string{
-	1:                   "general failure",
-	2:                   "its rules forbid the destination",
-	3:                   "network unreachable",
-	4:                   "host unreachable",
-	5:                   "connection refused",
-	6:                   "TTL expired",
-	replyUnknownCommand: "it does not know the command",
-	8:                   "it does not know addresses of this family",
+	1: "general failure",
+	2: "its rules forbid the destination",
+	3: "network unreachable",
+	4: "host unreachable",
+	5: "connection refused",
+	6: "TTL expired",
+	7: "it does not know the command",
+	8: "it does not know addresses of this family",
 }
 
 func explainReply(code uint16) string {

@@ -110,8 +110,8 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 		return
 	}
 	c.of.Release()
-	if h.HasAddrs() && c.way.Path.SendProxy.On() {
-		c.extra = &extra{reached: socket.EndpointOf(h.Dest)}
+	if h.HasAddrs() && c.way.In.Path.SendProxy.On() {
+		c.need().reached = socket.EndpointOf(h.Dest)
 	}
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over

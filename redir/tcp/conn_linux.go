@@ -54,12 +54,6 @@ type conn struct {
 	prev, next *conn
 }
 
-// extra is what few conns need, so that the others need no room for it.
-type extra struct {
-	linger  linger          // while lingering
-	reached socket.Endpoint // while dialing: what a front's client connected to, by the header
-}
-
 // traits are what is true of a conn: a bit each, since a conn has no byte to
 // spare in its size class.
 type traits uint8

@@ -42,7 +42,7 @@ func (c *conn) allowed(l limit) time.Duration {
 	case sniffLimit:
 		return c.w.set.SniffTimeout
 	case connectLimit:
-		return c.w.set.ConnectTimeout
+		return c.connectTimeout()
 	case halfCloseLimit:
 		return c.w.set.HalfCloseTimeout
 	case lingerLimit:
@@ -76,6 +76,10 @@ func (c *conn) Expired(now int64) {
 		return
 	case connectLimit:
 		if c.blocked() {
+			return
+		}
+		if c.state == greeting {
+			c.greetLate(now)
 			return
 		}
 		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)

@@ -107,6 +107,7 @@ type Worker struct {
 	workspace *splice.Workspace
 	listeners []*listener
 	conns     connList
+	extras    extras
 	reserve   reserve
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since

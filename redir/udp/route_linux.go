@@ -203,11 +203,7 @@ func (w *Worker) tellUnreachable(m *loop.Received) {
 // it stays as it is, though the table, the time, or the member of a group is another
 // now.
 func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	traits := *w.shared.traits.Load()
-	if len(traits) < 2 {
-		return nil
-	}
-	for _, t := range traits {
+	for _, t := range *w.shared.traits.Load() {
 		variant := w.variant(in, m.Dest, t)
 		if variant == w.toUpstream.last.variant {
 			continue
