@@ -25,8 +25,11 @@ var errNoMark = errors.New("--output needs a --mark other than 0: without, sluic
 // validate finds fault with what is in effect, before anything is opened.
 func (cmd *runCmd) validate() error {
 	options := cmd.options(zerolog.Nop())
-	if err := options.Validate(); err != nil || !cmd.InstallRules {
+	if err := options.Validate(); err != nil {
 		return err
+	}
+	if !cmd.InstallRules {
+		return cmd.checkForwards(options)
 	}
 	spec, err := cmd.spec()
 	if err == nil {
