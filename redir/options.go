@@ -30,6 +30,7 @@ type Options struct {
 	KernelReplies   bool          // the kernel forwards UDP replies to clients whose address upstreams bear
 
 	ConnectTimeout   time.Duration
+	SniffTimeout     time.Duration // for a client's first bytes, where a rule of Route wants a name; 0: names are not looked for
 	IdleTimeout      time.Duration
 	HalfCloseTimeout time.Duration // without traffic, once one side has ended
 	DrainTimeout     time.Duration
@@ -76,6 +77,10 @@ const mostBusyPoll = time.Millisecond
 // may be interrupted.
 const mostStreamPeriod = 10 * time.Millisecond
 
+// mostSniffTimeout bounds SniffTimeout: programs whose server speaks first give up
+// after some ten seconds.
+const mostSniffTimeout = 5 * time.Second
+
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR, --tproxy ADDR or --forward ADDR=DEST, or an inbound in the --config file")
 
@@ -106,6 +111,9 @@ func (o *Options) Validate() error {
 	}
 	if o.StreamPeriod < 0 || o.StreamPeriod > mostStreamPeriod {
 		return fmt.Errorf("--stream-period %v: must be between 0 and %v", o.StreamPeriod, mostStreamPeriod)
+	}
+	if o.SniffTimeout < 0 || o.SniffTimeout > mostSniffTimeout {
+		return fmt.Errorf("--sniff-timeout %v: must be between 0 and %v", o.SniffTimeout, mostSniffTimeout)
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)

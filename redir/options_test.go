@@ -32,6 +32,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
 		"UDP query timeout -1s":    func(o *Options) { o.Inbounds[0].UDPQueryTimeout = -time.Second },
 		"--udp-query-timeout 0s":   func(o *Options) { o.UDPQueryTimeout = 0 },
+		"--sniff-timeout -1s":      func(o *Options) { o.SniffTimeout = -time.Second },
+		"--sniff-timeout 6s":       func(o *Options) { o.SniffTimeout = 6 * time.Second },
 		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
 		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },
 		"--drain-timeout -1s":      func(o *Options) { o.DrainTimeout = -time.Second },

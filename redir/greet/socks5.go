@@ -12,6 +12,8 @@ const (
 	methodLogin   = 2
 	methodRefused = 0xff
 
+	unknownCommand = 7 // of replies
+
 	commandConnect   = 1
 	commandAssociate = 3
 

@@ -36,6 +36,12 @@ type Failure struct {
 // Failure is why the proxy does not relay, after a verdict that says so.
 func (p *Proxy) Failure(s *State, v Verdict) Failure { return Failure{p.protocol, v, s.code} }
 
+// IsUnknownCommand reports whether the proxy does not know what it was asked for, as
+// of one that relays no datagrams.
+func (f Failure) IsUnknownCommand() bool {
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
+}
+
 // Error says it in a line.
 func (f Failure) Error() string {
 	switch {
