@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -112,7 +113,8 @@ route.rules[4]: yes: port 8080
 }
 
 // TestReloadOfRuleSets asserts that a sluice that is confined reads a rule set again
-// when it has changed, and that flows follow it.
+// when it has changed, that flows follow it, and that the neighbour table can be read
+// from then on.
 func TestReloadOfRuleSets(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "list")
 	write := func(text string) {
@@ -125,9 +127,10 @@ func TestReloadOfRuleSets(t *testing.T) {
 		}
 	}
 	write("127.0.0.0/8 # refused\n")
-	path := writeFile(t, `{
+	file := `{
 		"inbounds": [{"type": "direct", "listen": "127.0.0.1", "listen_port": 4369, "network": "tcp", "override_address": "127.0.0.1", "override_port": 8738}],
-		"route": {"rule_set": [{"tag": "list", "path": "`+list+`"}], "rules": [{"rule_set": "list", "action": "reject"}, {"source_mac_address": "02:00:00:00:00:01", "inbound": "x", "outbound": "direct"}]}}`)
+		"route": {"rule_set": [{"tag": "list", "path": "` + list + `"}], "rules": [{"rule_set": "list", "action": "reject"}]}}`
+	path := writeFile(t, file)
 	r := startRun(t, buildProgram(t), "--config", path, "--confine", "require", "--mark", "0", "--allow-local")
 	go io.Copy(io.Discard, r.bus)
 	within(t, r.cmd.Process.Pid, func() {
@@ -164,11 +167,18 @@ func TestReloadOfRuleSets(t *testing.T) {
 		t.Errorf("an address in the list: %v", err)
 	}
 	write("203.0.113.0/24\nads.test\nwww.ads.test\n")
+	withMAC := strings.Replace(file, `"reject"}`, `"reject"}, {"source_mac_address": "02:00:00:00:00:01", "inbound": "x", "outbound": "direct"}`, 1)
+	if err := os.WriteFile(path, []byte(withMAC), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r.signal(syscall.SIGHUP)
 	if line := r.logged("a rule set is read"); line["networks"] != 1.0 || line["names"] != 2.0 {
 		t.Errorf("%v", line)
 	}
-	r.logged("reloaded, nothing is different")
+	r.logged("route.rules[1] can never match: inbound: there is none with the tag x")
+	if line := r.logged("reloaded"); fmt.Sprint(line["changes"]) != "[route.rules: 0 gone, 1 new]" {
+		t.Errorf("%v", line)
+	}
 	if err := carried(); err != nil {
 		t.Errorf("an address that is no longer in the list: %v", err)
 	}
