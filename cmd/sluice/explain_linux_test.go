@@ -16,7 +16,7 @@ import (
 )
 
 // routed is a file of routes; LIST is its rule set.
-const routed = `{
+const routed = `{"install_rules": true,
 	"inbounds": [{"type": "tproxy", "tag": "in", "listen_port": 1}, {"type": "redirect", "tag": "re", "listen_port": 2}],
 	"outbounds": [{"type": "socks", "tag": "proxy", "server": "192.0.2.9", "server_port": 1080, "username": "joe", "password": "mystery", "fallback": "direct"},
 	              {"type": "http", "tag": "web", "server": "192.0.2.9", "server_port": 3128},
