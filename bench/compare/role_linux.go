@@ -42,7 +42,7 @@ func (p *peer) checkRole() []Check {
 		answer(checkHalf, p.checkHalfClose()),
 		answer(checkReset, p.checkServerReset()),
 	}
-	if p.Role == Source {
+	if p.udp {
 		checks = append(checks, p.checkUDP()...)
 	}
 	if p.shows {
