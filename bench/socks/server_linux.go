@@ -18,6 +18,9 @@ type Options struct {
 	Listen  []netip.AddrPort // for SOCKS5
 	Relays  []Relay
 	Workers int // threads; 0: one for each CPU
+	// Enter runs what it is given inside the network namespace that the server is to
+	// be in, on a thread of its own; nil: that of the process.
+	Enter func(func() error) error
 }
 
 // Relay is a listener that leads to one destination without a greeting.
@@ -28,9 +31,7 @@ type Relay struct {
 // backlog is how many connections may wait for a worker, at each listener.
 const backlog = 4096
 
-// Server is a running server. Its sockets belong to the network namespace of the
-// thread that called Listen; workers enter that of the process, so a server in a
-// namespace is a process there.
+// Server is a running server.
 type Server struct {
 	workers []*worker
 	running sync.WaitGroup
@@ -41,16 +42,25 @@ func Listen(o Options) (*Server, error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.NumCPU()
 	}
+	if o.Enter == nil {
+		o.Enter = func(fn func() error) error { return fn() }
+	}
 	s := &Server{}
-	for range o.Workers {
-		w, err := newWorker(o)
-		if err != nil {
-			return nil, errors.Join(err, s.Close())
+	err := o.Enter(func() error {
+		for range o.Workers {
+			w, err := newWorker(o)
+			if err != nil {
+				return err
+			}
+			s.workers = append(s.workers, w)
 		}
-		s.workers = append(s.workers, w)
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	for _, w := range s.workers {
-		s.running.Go(w.run)
+		s.running.Go(func() { _ = o.Enter(w.run) }) // Listen has entered before
 	}
 	return s, nil
 }

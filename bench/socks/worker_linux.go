@@ -113,7 +113,7 @@ func (w *worker) closeDropped() {
 }
 
 // run serves until wake.
-func (w *worker) run() {
+func (w *worker) run() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	list := make([]unix.EpollEvent, events)
@@ -124,7 +124,7 @@ func (w *worker) run() {
 		}
 		n, err := unix.EpollWait(w.epoll, list, wait)
 		if err != nil && err != unix.EINTR {
-			return // the epoll instance is gone
+			return os.NewSyscallError("epoll_wait", err)
 		}
 		for _, e := range list[:max(n, 0)] {
 			if h := w.handlers[e.Fd]; h != nil {
@@ -140,6 +140,7 @@ func (w *worker) run() {
 		}
 		w.closeDropped()
 	}
+	return nil
 }
 
 func (w *worker) wake() error {
