@@ -17,6 +17,7 @@ type run struct {
 	segment   int // bytes of each datagram
 	datagrams int
 	bytes     int
+	prefixes  int // bytes of them that are prefixes
 	most      int // bytes that the family allows
 	closed    bool
 }
@@ -26,6 +27,13 @@ type run struct {
 func startRun(length, segment, most int) run {
 	r := run{segment: segment, most: most}
 	r.add(length)
+	return r
+}
+
+// startPrefixed begins a run with one datagram of a prefix and a payload.
+func startPrefixed(prefix, payload, most int) run {
+	r := startRun(prefix+payload, prefix+payload, most)
+	r.prefixes = prefix
 	return r
 }
 

@@ -17,7 +17,12 @@ type Envelope struct {
 	// SourceScope is the interface to send by, which a link-local source needs.
 	SourceScope uint32
 	TOS         uint8 // type of service, or traffic class; 0: the socket's own
+	Connected   bool  // the socket is connected with Dest, so that the kernel need not be told, nor look for the way again
 }
+
+// prefixedRuns is for how many of the longest runs of PushPrefix a batch has room:
+// enough to make little of what a call costs.
+const prefixedRuns = 8
 
 // SendBatch gathers datagrams and sends them by one system call. Consecutive
 // ones to one destination leave as one message, which the kernel cuts
@@ -57,11 +62,8 @@ func NewSendBatch(n int) *SendBatch {
 		names:     make([][SockaddrSize]byte, n),
 		control:   make([][sendControl]byte, n),
 		firstIov:  make([]int, n),
-		iovs:      make([]unix.Iovec, n+1), // a payload may have a prefix
+		iovs:      make([]unix.Iovec, n+1+prefixedRuns*2*maxSegments), // a payload may have a prefix
 		transmit:  sendDatagrams,
-	}
-	for i := range b.headers {
-		b.headers[i].header.Name = &b.names[i][0]
 	}
 	return b
 }
@@ -74,10 +76,7 @@ func (b *SendBatch) Len() int { return b.n }
 // fit: nil for nothing, or else the batch must be sent before the rest is
 // pushed. whole tells the rest of nothing from a datagram of 0 bytes.
 func (b *SendBatch) Push(e *Envelope, payload []byte, segment int, gso *GSO) (rest []byte, whole bool) {
-	most := maxRun6
-	if e.Dest.Addr().Is4() {
-		most = maxRun4
-	}
+	most := mostOf(e)
 	runs := gso.allows(segment)
 	if runs && b.join(e, payload, segment) {
 		return nil, true
@@ -101,34 +100,12 @@ func (b *SendBatch) Push(e *Envelope, payload []byte, segment int, gso *GSO) (re
 	}
 }
 
-// HasRoom reports whether PushPrefixed has room for a datagram more.
-func (b *SendBatch) HasRoom() bool { return b.n < len(b.headers) && b.iovn+2 <= len(b.iovs) }
-
-// PushPrefixed adds one datagram of a prefix, which must not be empty, and a
-// payload, where there is room.
-func (b *SendBatch) PushPrefixed(e *Envelope, prefix, payload []byte) bool {
-	if !b.HasRoom() {
-		return false
+// mostOf is what one message may carry to where e says, in bytes.
+func mostOf(e *Envelope) int {
+	if e.Dest.Addr().Is4() {
+		return maxRun4
 	}
-	b.start(e, prefix, len(prefix), len(prefix))
-	b.runs[b.n-1].bytes = len(payload)
-	b.runs[b.n-1].closed = true
-	b.gather(payload)
-	return true
-}
-
-// PushEach is Push of datagrams that each have a prefix, which must not be empty.
-// SendResult.Bytes leaves prefixes out.
-func (b *SendBatch) PushEach(e *Envelope, prefix, payload []byte, segment int) (rest []byte, whole bool) {
-	for {
-		part := payload[:min(segment, len(payload))]
-		if !b.PushPrefixed(e, prefix, part) {
-			return payload, false
-		}
-		if payload = payload[len(part):]; len(payload) == 0 {
-			return nil, true
-		}
-	}
+	return maxRun6
 }
 
 // join adds payload to the last run, if it may follow there.
@@ -137,7 +114,7 @@ func (b *SendBatch) join(e *Envelope, payload []byte, segment int) bool {
 		return false
 	}
 	last := &b.runs[b.n-1]
-	if !last.takes(len(payload), segment) || b.envelopes[b.n-1] != *e {
+	if last.prefixes > 0 || !last.takes(len(payload), segment) || b.envelopes[b.n-1] != *e {
 		return false
 	}
 	last.add(len(payload))
@@ -166,7 +143,11 @@ func (b *SendBatch) encode() {
 	end := b.iovn
 	for i := b.n - 1; i >= 0; i-- {
 		h, e := &b.headers[i].header, &b.envelopes[i]
-		h.Namelen = uint32(PutSockaddr(b.names[i][:], e.Dest, e.DestScope))
+		h.Name, h.Namelen = nil, 0
+		if !e.Connected {
+			h.Name = &b.names[i][0]
+			h.Namelen = uint32(PutSockaddr(b.names[i][:], e.Dest, e.DestScope))
+		}
 		first := b.firstIov[i]
 		h.Iov = &b.iovs[first]
 		h.SetIovlen(end - first)
@@ -208,7 +189,7 @@ func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
 		sent, errno := b.try(fd, b.headers[at:b.n])
 		for i := at; i < at+sent; i++ {
 			result.Datagrams += b.runs[i].datagrams
-			result.Bytes += b.runs[i].bytes
+			result.Bytes += b.runs[i].bytes - b.runs[i].prefixes
 		}
 		at += sent
 		switch {
@@ -251,29 +232,44 @@ func (r *SendResult) drop(datagrams int, errno syscall.Errno, e *Envelope) {
 // resend sends the datagrams of message i one by one, since the kernel refused
 // them as a run. When the first goes, the run was at fault, and gso learns it.
 func (b *SendBatch) resend(fd, i int, gso *GSO, result *SendResult) {
-	e, segment := &b.envelopes[i], b.runs[i].segment
+	e, r := &b.envelopes[i], &b.runs[i]
 	b.single.header = b.headers[i].header
 	h := &b.single.header
 	h.SetControllen(sendControl - len(putEnvelope(b.control[i][:], e)))
 	if h.Controllen == 0 {
 		h.Control = nil
 	}
+	first := b.firstIov[i]
+	iovs := b.iovs[first : first+int(b.headers[i].header.Iovlen)]
+	if r.prefixes > 0 {
+		h.SetIovlen(2)
+		for ; len(iovs) > 0; iovs = iovs[2:] {
+			h.Iov = &iovs[0]
+			b.sendSingle(fd, e, int(iovs[1].Len), r.segment, gso, result)
+		}
+		return
+	}
 	h.Iov = &b.scrap
 	h.SetIovlen(1)
-	first := b.firstIov[i]
-	for _, iov := range b.iovs[first : first+int(b.headers[i].header.Iovlen)] {
+	for _, iov := range iovs {
 		for payload := bytesOf(iov); len(payload) > 0; {
-			part := payload[:min(segment, len(payload))]
+			part := payload[:min(r.segment, len(payload))]
 			payload = payload[len(part):]
 			b.scrap.Base = baseOf(part)
 			b.scrap.SetLen(len(part))
-			if _, errno := b.try(fd, singleton(&b.single)); errno != 0 {
-				result.drop(1, errno, e)
-				continue
-			}
-			gso.refuse(segment)
-			result.Datagrams++
-			result.Bytes += len(part)
+			b.sendSingle(fd, e, len(part), r.segment, gso, result)
 		}
 	}
+}
+
+// sendSingle sends the datagram that is in b.single, of a run of datagrams of
+// segment bytes.
+func (b *SendBatch) sendSingle(fd int, e *Envelope, bytes, segment int, gso *GSO, result *SendResult) {
+	if _, errno := b.try(fd, singleton(&b.single)); errno != 0 {
+		result.drop(1, errno, e)
+		return
+	}
+	gso.refuse(segment)
+	result.Datagrams++
+	result.Bytes += bytes
 }

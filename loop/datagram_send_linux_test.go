@@ -238,35 +238,3 @@ func TestPrefixed(t *testing.T) {
 		t.Errorf("%d pushed: %+v, %q", n, r, k.got)
 	}
 }
-
-// TestPushEach asserts that every datagram of a payload has the prefix, also the
-// one of 0 bytes, and that what does not fit is left for later.
-func TestPushEach(t *testing.T) {
-	for _, c := range []struct {
-		payload string
-		segment int
-		want    []string
-	}{
-		{"", 0, []string{"head"}},
-		{"abc", 3, []string{"headabc"}},
-		{"aabbccddeef", 2, []string{"headaa", "headbb", "headcc", "headdd", "headee", "headf"}},
-	} {
-		k := &fakeKernel{}
-		b := newTestBatch(4, k)
-		e := Envelope{Dest: letter(1)}
-		var g GSO
-		bytes := 0
-		rest, whole := b.PushEach(&e, []byte("head"), []byte(c.payload), c.segment)
-		for ; !whole; rest, whole = b.PushEach(&e, []byte("head"), rest, c.segment) {
-			bytes += b.Send(0, &g).Bytes
-		}
-		bytes += b.Send(0, &g).Bytes
-		var want []string
-		for _, w := range c.want {
-			want = append(want, "10.0.0.1:1 "+w)
-		}
-		if !slices.Equal(k.got, want) || bytes != len(c.payload) {
-			t.Errorf("%q: %q, %d bytes; want %q", c.payload, k.got, bytes, want)
-		}
-	}
-}

@@ -3,9 +3,11 @@ package redir
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
+	"sluice/redir/outbound"
 	"sluice/redir/udp"
 )
 
@@ -26,6 +28,10 @@ const (
 	fdsPerWorker = 16
 	// fdsPerConn are a connection's two sockets.
 	fdsPerConn = 2
+	// fdsPerRelayed are those of a session that a SOCKS5 server relays: its socket, and
+	// its connection with the server. Which sessions those are rules decide, so each
+	// may be one where there is such a server.
+	fdsPerRelayed = 2
 	// fdsPerPipe are a pipe's two ends.
 	fdsPerPipe = 2
 	// mostWriteBacks bounds the write-back sockets of one worker: one for each
@@ -118,7 +124,7 @@ func (o *Options) needs(workers, lanes int) (tcp, udp bool, listeners int) {
 	return tcp, udp, listeners
 }
 
-// plan shares out limit fds. UDP sessions have one each and may take a third
+// plan shares out limit fds. UDP sessions have one or two each and may take a third
 // of them where there is TCP too, but no more than there are ports; pipes an
 // eighth. (The kernel's own quota of pipe pages is found out when a pipe is wanted: splice
 // copies where it is used up.)
@@ -155,13 +161,14 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 		most -= outlets
 		left -= outlets
 		b.flows, b.flowsBound = o.UDPSessions, "--udp-sessions"
-		if most < b.flows {
+		each := o.fdsPerFlow()
+		if most /= each; most < b.flows {
 			b.flows, b.flowsBound = most, "fd_limit"
 		}
 		if ports -= ports / sparePorts; ports < b.flows {
 			b.flows, b.flowsBound = ports, "ip_local_port_range"
 		}
-		left -= b.flows
+		left -= b.flows * each
 		if b.sourced > b.flows {
 			b.flowsBound = "--udp-sessions"
 		}
@@ -174,6 +181,14 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 		}
 	}
 	return b
+}
+
+// fdsPerFlow is how many a UDP session may take that has any.
+func (o *Options) fdsPerFlow() int {
+	if slices.ContainsFunc(o.Outbounds, func(out outbound.Spec) bool { return out.Kind == outbound.Socks }) {
+		return fdsPerRelayed
+	}
+	return 1
 }
 
 // shareOutlets takes what outlets need of the fds of UDP: half, where there are
@@ -203,7 +218,7 @@ func shrink(o *Options, limit, held, workers, lanes int) budget {
 		b.ending = leastEnding
 		most := left / 4
 		most -= b.shareOutlets(o, most, workers)
-		b.flows, b.flowsBound = max(1, min(o.UDPSessions, most)), "fd_limit"
+		b.flows, b.flowsBound = max(1, min(o.UDPSessions, most/o.fdsPerFlow())), "fd_limit"
 		if b.sourced > b.flows {
 			b.flowsBound = "--udp-sessions"
 		}

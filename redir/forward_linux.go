@@ -1,18 +1,18 @@
 package redir
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
-	"os"
 	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"sluice/redir/inbound"
 	"sluice/redir/resolve"
+	"sluice/redir/upstream"
 )
 
 // resolvePatience is how long a start or a reload waits for names to be resolved:
@@ -26,11 +26,14 @@ func (s *Server) lead(in *inbound.Inbound) {
 	}
 }
 
-// keepNames lets go of the names to which no open inbound leads.
+// keepNames lets go of the names to which no inbound or outbound leads that is open.
 func (s *Server) keepNames() {
 	var targets []resolve.Target
 	for _, in := range s.inbounds {
 		targets = append(targets, in.Dest)
+	}
+	for _, o := range s.outs.Load().All {
+		targets = append(targets, o.Targets()...)
 	}
 	s.resolver.Keep(targets)
 }
@@ -39,22 +42,27 @@ func (s *Server) keepNames() {
 // library. Its sockets bear the mark of upstream ones, so that rules for the
 // gateway's own traffic do not divert them to sluice.
 func (s *Server) lookup() resolve.Lookup {
-	mark := func(_, _ string, c syscall.RawConn) error {
-		errno := error(nil)
-		err := c.Control(func(fd uintptr) {
-			if mark := s.mark.Load(); mark != 0 {
-				errno = os.NewSyscallError("setsockopt SO_MARK", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark)))
-			}
-			s.admission.Opened(int(fd))
-		})
-		if err != nil {
-			return err
-		}
-		return errno
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		path := upstream.Path{Mark: s.path.Load().Mark}
+		d := net.Dialer{Control: s.control(&path, netip.IPv4Unspecified())}
+		return d.DialContext(ctx, network, address)
 	}
-	resolver := net.Resolver{PreferGo: true, Dial: (&net.Dialer{Control: mark}).DialContext}
+	resolver := net.Resolver{PreferGo: true, Dial: dial}
 	return func(ctx context.Context, host string) ([]netip.Addr, error) {
 		return resolver.LookupNetIP(ctx, "ip", host)
+	}
+}
+
+// control makes sockets of the library's take a path towards addresses of a family,
+// and sluice know them as its own.
+func (s *Server) control(path *upstream.Path, family netip.Addr) func(_, _ string, c syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var inner error
+		err := c.Control(func(fd uintptr) {
+			inner = path.Apply(int(fd), family)
+			s.admission.Opened(int(fd))
+		})
+		return cmp.Or(err, inner)
 	}
 }
 
@@ -64,12 +72,12 @@ func tellResolved(log zerolog.Logger) func(resolve.Target, []netip.AddrPort, err
 	return func(t resolve.Target, addrs []netip.AddrPort, err error) {
 		switch {
 		case err == nil:
-			log.Info().Stringer("dest", t).Strs("addresses", texts(addrs)).Msg("a forward's destination is resolved")
+			log.Info().Stringer("dest", t).Strs("addresses", texts(addrs)).Msg("what a forward or an outbound leads to is resolved")
 		case len(addrs) == 0:
-			log.Warn().Stringer("dest", t).Err(err).Msg("a forward's destination cannot be resolved: its clients are refused until it can, which is tried again")
+			log.Warn().Stringer("dest", t).Err(err).Msg("what a forward or an outbound leads to cannot be resolved: its clients are refused until it can, which is tried again")
 		default:
 			log.Warn().Stringer("dest", t).Err(err).Strs("addresses", texts(addrs)).
-				Msg("a forward's destination cannot be resolved again: it keeps the addresses that it had")
+				Msg("what a forward or an outbound leads to cannot be resolved again: it keeps the addresses that it had")
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"sluice/redir/inbound"
+	"sluice/redir/source"
 )
 
 // openInbounds opens the listeners of all inbounds, or none. Ports that those
@@ -21,7 +22,7 @@ func (s *Server) openInbounds(specs []inbound.Spec, gone []*inbound.Inbound, oth
 			return nil, err
 		}
 		s.tellForeign(in)
-		s.warnSource(in)
+		s.warnSource("inbound", in.Tag, in.Path.Source)
 		opened = append(opened, in)
 	}
 	return opened, nil
@@ -43,10 +44,10 @@ func (s *Server) tellForeign(in *inbound.Inbound) {
 
 // warnSource tells of a source that the machine does not have: whether it is routed
 // here, others know.
-func (s *Server) warnSource(in *inbound.Inbound) {
-	for _, addr := range []netip.Addr{in.Path.Source.IPv4, in.Path.Source.IPv6} {
+func (s *Server) warnSource(of, tag string, from source.Source) {
+	for _, addr := range []netip.Addr{from.IPv4, from.IPv6} {
 		if addr.IsValid() && !s.admission.IsOwn(addr) {
-			s.opts.Log.Warn().Str("inbound", in.Tag).Stringer("source", addr).
+			s.opts.Log.Warn().Str(of, tag).Stringer("source", addr).
 				Msg("this machine does not have the source's address: replies come back only if it is routed here, and rules divert them or a local route delivers them (ip route add local ADDR dev lo)")
 		}
 	}

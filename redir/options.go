@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -31,6 +30,7 @@ type Options struct {
 	KernelReplies   bool          // the kernel forwards UDP replies to clients whose address upstreams bear
 
 	ConnectTimeout   time.Duration
+	SniffTimeout     time.Duration // for a client's first bytes, where a rule of Route wants a name; 0: names are not looked for
 	IdleTimeout      time.Duration
 	HalfCloseTimeout time.Duration // without traffic, once one side has ended
 	DrainTimeout     time.Duration
@@ -66,41 +66,7 @@ type Options struct {
 
 // defaults are for inbounds that name none of their own.
 func (o *Options) defaults() inbound.Defaults {
-	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path, KernelReplies: o.KernelReplies}
-}
-
-// marks are those of upstream sockets, without 0.
-func (o *Options) marks() (marks []uint32) {
-	defaults := o.defaults()
-	for i := range o.Inbounds {
-		if mark := defaults.PathOf(&o.Inbounds[i]).Mark; mark != 0 && !slices.Contains(marks, mark) {
-			marks = append(marks, mark)
-		}
-	}
-	return marks
-}
-
-// sources reports whether UDP sessions of some inbound have sockets of their own,
-// and whether those of some bear their client's address and have none.
-func (o *Options) sources() (socketed, sourced bool) {
-	defaults := o.defaults()
-	for i := range o.Inbounds {
-		if in := &o.Inbounds[i]; in.UDP {
-			path := defaults.PathOf(in)
-			of := path.Source.OfClients()
-			socketed, sourced = socketed || !of, sourced || of
-		}
-	}
-	return socketed, sourced
-}
-
-// bear reports whether upstream sockets of some inbound bear clients' addresses.
-func (o *Options) bear() bool {
-	defaults := o.defaults()
-	return slices.ContainsFunc(o.Inbounds, func(in inbound.Spec) bool {
-		path := defaults.PathOf(&in)
-		return path.Source.OfClients()
-	})
+	return inbound.Defaults{UDPTimeout: o.UDPTimeout, UDPQueryTimeout: o.UDPQueryTimeout, Path: o.Path, KernelReplies: o.KernelReplies, Bears: o.outboundsBear()}
 }
 
 // mostBusyPoll bounds BusyPoll below the time after which the Go scheduler
@@ -111,12 +77,19 @@ const mostBusyPoll = time.Millisecond
 // may be interrupted.
 const mostStreamPeriod = 10 * time.Millisecond
 
+// mostSniffTimeout bounds SniffTimeout: programs whose server speaks first give up
+// after some ten seconds.
+const mostSniffTimeout = 5 * time.Second
+
 // ErrNoInbound says that there is nothing to listen on.
 var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR, --tproxy ADDR or --forward ADDR=DEST, or an inbound in the --config file")
 
 // Validate reports the first setting that makes no sense, and what would.
 func (o *Options) Validate() error {
 	if err := o.validateInbounds(); err != nil {
+		return err
+	}
+	if err := o.validateOutbounds(); err != nil {
 		return err
 	}
 	if _, err := portmap.New(o.Maps); err != nil {
@@ -138,6 +111,9 @@ func (o *Options) Validate() error {
 	}
 	if o.StreamPeriod < 0 || o.StreamPeriod > mostStreamPeriod {
 		return fmt.Errorf("--stream-period %v: must be between 0 and %v", o.StreamPeriod, mostStreamPeriod)
+	}
+	if o.SniffTimeout < 0 || o.SniffTimeout > mostSniffTimeout {
+		return fmt.Errorf("--sniff-timeout %v: must be between 0 and %v", o.SniffTimeout, mostSniffTimeout)
 	}
 	if o.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: must not be negative", o.DrainTimeout)
@@ -193,38 +169,31 @@ func (o *Options) validateInbounds() error {
 	return o.findLoop(netip.Addr.IsLoopback)
 }
 
-// findLoop finds a forward that leads to a listener of sluice's own, as far as it
-// is an address, and isOwn knows the gateway's.
-func (o *Options) findLoop(isOwn func(netip.Addr) bool) error {
-	for _, in := range o.Inbounds {
-		to := in.Dest.AddrPort()
-		if !to.IsValid() {
-			continue
-		}
-		for _, other := range o.Inbounds {
-			for _, at := range other.Addrs() {
-				if at == to || at.Port() == to.Port() && at.Addr().IsUnspecified() && at.Addr().Is4() == to.Addr().Is4() && isOwn(to.Addr()) {
-					return fmt.Errorf("%s: leads to where sluice itself listens (%s %s), and so in a circle; name another destination", &in, other.Kind, other.Listen)
-				}
-			}
-		}
-	}
-	return nil
-}
-
 // validatePath finds fault with how upstreams of an inbound shall leave.
 func (o *Options) validatePath(in *inbound.Spec) error {
 	defaults := o.defaults()
 	path := defaults.PathOf(in)
-	switch {
-	case path.Mark&o.Path.Mark != o.Path.Mark:
-		return fmt.Errorf("mark %#x: does not hold the bits of --mark %#x, by which the rules know what sluice sends: want %#x, and routing rules that match its own bits, as fwmark %#x/%#x",
-			path.Mark, o.Path.Mark, path.Mark|o.Path.Mark, path.Mark, path.Mark)
-	case in.Kind == inbound.Redirect && path.Source.Kind == source.Client:
-		return errors.New("source client: REDIRECT cannot carry the client's own port, since the kernel takes such packets for replies: use source client-address, or a tproxy inbound")
+	if err := o.validateMark(path.Mark); err != nil {
+		return err
+	}
+	if in.Kind == inbound.Redirect && path.Source.Kind == source.Client {
+		return errClientsPort
 	}
 	if err := path.Validate(); err != nil {
 		return fmt.Errorf("bind_iface: %w", err)
 	}
 	return nil
+}
+
+// errClientsPort says what a redirect inbound can do instead.
+var errClientsPort = errors.New("source client: REDIRECT cannot carry the client's own port, since the kernel takes such packets for replies: use source client-address, or a tproxy inbound")
+
+// validateMark finds fault with a mark by which the rules would not know what
+// sluice sends.
+func (o *Options) validateMark(mark uint32) error {
+	if mark&o.Path.Mark == o.Path.Mark {
+		return nil
+	}
+	return fmt.Errorf("mark %#x: does not hold the bits of --mark %#x, by which the rules know what sluice sends: want %#x, and routing rules that match its own bits, as fwmark %#x/%#x",
+		mark, o.Path.Mark, mark|o.Path.Mark, mark, mark)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
 	"sluice/redir/resolve"
 	"sluice/redir/source"
@@ -31,6 +32,8 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
 		"UDP query timeout -1s":    func(o *Options) { o.Inbounds[0].UDPQueryTimeout = -time.Second },
 		"--udp-query-timeout 0s":   func(o *Options) { o.UDPQueryTimeout = 0 },
+		"--sniff-timeout -1s":      func(o *Options) { o.SniffTimeout = -time.Second },
+		"--sniff-timeout 6s":       func(o *Options) { o.SniffTimeout = 6 * time.Second },
 		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
 		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },
 		"--drain-timeout -1s":      func(o *Options) { o.DrainTimeout = -time.Second },
@@ -67,6 +70,18 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"--map: tcp port 80 is mapped twice": func(o *Options) {
 			o.Maps = []portmap.Rule{{TCP: true, From: 80, To: 81}, {TCP: true, UDP: true, From: 80, To: 82}}
 		},
+		`outbound "s": mark 0x4: does not hold the bits of --mark 0x2`: func(o *Options) {
+			o.Path.Mark = 2
+			o.Outbounds = []outbound.Spec{{Kind: outbound.Socks, Tag: "s", Server: resolve.Target{Host: "192.0.2.7", Port: 1080}, Mark: 4}}
+		},
+		`outbound "d": source client: REDIRECT cannot carry`: func(o *Options) {
+			o.Inbounds[0] = inbound.Spec{Kind: inbound.Redirect, Listen: o.Inbounds[0].Listen, TCP: true}
+			o.Outbounds = []outbound.Spec{{Kind: outbound.Direct, Tag: "d", Source: source.Source{Kind: source.Client}}}
+		},
+		`outbound "s": its server 127.0.0.1:12345 is where sluice itself listens`: func(o *Options) {
+			o.Outbounds = []outbound.Spec{{Kind: outbound.Socks, Tag: "s", Server: resolve.Target{Host: "127.0.0.1", Port: 12345}}}
+		},
+		`outbound "": tag: empty`:  func(o *Options) { o.Outbounds = make([]outbound.Spec, 1) },
 		"--max-conns -5: must be ": func(o *Options) { o.MaxConns = -5 },
 	} {
 		o := testOptions()

@@ -39,6 +39,10 @@ func (s *Server) Reload(o Options) error {
 		return err
 	}
 	defer s.keepNames()
+	routes, err := s.openRoutes(&o)
+	if err != nil {
+		return err
+	}
 	diff := s.compareInbounds(&o)
 	opened, err := s.openInbounds(diff.fresh, diff.gone, o.defaults())
 	if err != nil {
@@ -50,7 +54,7 @@ func (s *Server) Reload(o Options) error {
 			return err
 		}
 	}
-	s.mark.Store(o.Path.Mark)
+	s.path.Store(&o.Path)
 	s.resolver.Refresh()
 	s.resolver.Await(resolvePatience)
 	o.Log, o.Inherited = s.opts.Log, nil
@@ -60,7 +64,8 @@ func (s *Server) Reload(o Options) error {
 	s.admission.SetMarks(o.marks())
 	s.share()
 	s.watch.Refresh()
-	s.router = s.newRouter()
+	s.useRoutes(routes, s.inbounds)
+	s.watcher.Keep(routes.outs)
 	err = s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings(s.router))

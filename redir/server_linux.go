@@ -9,34 +9,45 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/admit"
+	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
 	"sluice/redir/resolve"
+	"sluice/redir/route"
 	"sluice/redir/tcp"
 	"sluice/redir/udp"
+	"sluice/redir/upstream"
 )
 
 // Server carries the traffic of its inbounds from New to Close.
 type Server struct {
-	opts      Options
-	budget    budget
-	admission *admit.Admission
-	clients   *admit.Clients
-	watch     *admit.Watch
-	tcp       *tcp.Shared
-	udp       *udp.Shared
-	group     *loop.Group
-	workers   []*worker
-	scarcity  *scarcity
-	resolver  *resolve.Resolver
-	router    *outbound.Router
-	mark      atomic.Uint32 // of its sockets
-	started   bool
-	yielded   atomic.Bool
-	closing   sync.Once
+	opts       Options
+	budget     budget
+	admission  *admit.Admission
+	clients    *admit.Clients
+	watch      *admit.Watch
+	tcp        *tcp.Shared
+	udp        *udp.Shared
+	group      *loop.Group
+	workers    []*worker
+	scarcity   *scarcity
+	resolver   *resolve.Resolver
+	router     *outbound.Router
+	outs       atomic.Pointer[outbound.Set]
+	watcher    *outbound.Watcher
+	neighbours *neighbour.Table              // nil: no rule has asked for them
+	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
+	counters   *count.Counters               // of what no worker counts
+	log        zerolog.Logger                // for any goroutine: a reload replaces opts
+	started    bool
+	yielded    atomic.Bool
+	closing    sync.Once
 
 	reloading sync.Mutex
 	inbounds  []*inbound.Inbound // those that are open
+	sets      *route.Sets
+	findings  []string // what is amiss with the rules, as it was told
 	lastID    uint16
 
 	lanes int // of each inbound and worker, for good
@@ -49,7 +60,7 @@ func New(o Options) (*Server, error) {
 		o.Inherited.Close()
 		return nil, err
 	}
-	s := &Server{opts: o}
+	s := &Server{opts: o, counters: new(count.Counters), log: o.Log}
 	if err := s.open(); err != nil {
 		o.Inherited.Close()
 		s.Close()
@@ -120,8 +131,14 @@ func (s *Server) makeWorkers(reactors int) (err error) {
 
 // listen opens the inbounds, and gives the workers their listeners.
 func (s *Server) listen() error {
-	s.mark.Store(s.opts.Path.Mark)
+	path := s.opts.Path
+	s.path.Store(&path)
 	s.resolver = resolve.New(s.lookup(), tellResolved(s.opts.Log))
+	s.watcher = outbound.NewWatcher(s.dialer(), tellChosen(s.opts.Log))
+	routes, err := s.openRoutes(&s.opts)
+	if err != nil {
+		return err
+	}
 	opened, err := s.openInbounds(s.opts.Inbounds, nil, s.opts.defaults())
 	s.opts.Inherited.Close() // what no inbound wanted
 	if err != nil {
@@ -129,7 +146,7 @@ func (s *Server) listen() error {
 	}
 	s.resolver.Await(resolvePatience)
 	s.inbounds = opened
-	s.router = s.newRouter()
+	s.useRoutes(routes, opened)
 	for _, w := range s.workers {
 		w.tcp.Set(s.opts.tcpSettings(s.router))
 		w.udp.Set(s.opts.udpSettings(s.router))
@@ -162,6 +179,7 @@ func (s *Server) Start() {
 	s.started = true
 	s.group.Start()
 	s.scarcity.start()
+	s.watcher.Keep(s.outs.Load())
 }
 
 // Close ends everything: running connections are reset. It is idempotent.
@@ -175,12 +193,16 @@ func (s *Server) close() (err error) {
 	if s.scarcity != nil {
 		s.scarcity.close()
 	}
+	if s.watcher != nil {
+		s.watcher.Close()
+	}
 	if s.resolver != nil {
 		s.resolver.Close()
 	}
 	if s.watch != nil {
 		s.watch.Close()
 	}
+	s.neighbours.Close()
 	if s.started {
 		for _, w := range s.workers {
 			w.r.Post(w.close)

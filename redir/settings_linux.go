@@ -17,6 +17,7 @@ import (
 func (o *Options) tcpSettings(router *outbound.Router) *tcp.Settings {
 	return &tcp.Settings{
 		ConnectTimeout:   o.ConnectTimeout,
+		SniffTimeout:     o.SniffTimeout,
 		IdleTimeout:      o.IdleTimeout,
 		HalfCloseTimeout: o.HalfCloseTimeout,
 		Client:           o.KeepaliveClient,
@@ -30,7 +31,8 @@ func (o *Options) tcpSettings(router *outbound.Router) *tcp.Settings {
 }
 
 func (o *Options) udpSettings(router *outbound.Router) *udp.Settings {
-	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports(), Router: router}
+	return &udp.Settings{Mark: o.Path.Mark, ICMP: o.ICMP, RequireSource: o.RequireSource, Ports: o.ports(), Router: router,
+		SniffTimeout: o.SniffTimeout, ConnectTimeout: o.ConnectTimeout, Keepalive: o.KeepaliveUpstream}
 }
 
 // ports are those of Maps, which are valid.
@@ -49,6 +51,12 @@ func (o *Options) checkRights() error {
 		path := defaults.PathOf(&o.Inbounds[i])
 		if err := path.Check(); err != nil {
 			return err
+		}
+	}
+	for i := range o.Outbounds {
+		path := o.Outbounds[i].PathFrom(o.Path)
+		if err := path.Check(); err != nil {
+			return fmt.Errorf("outbound %q: %w", o.Outbounds[i].Tag, err)
 		}
 	}
 	for _, c := range []struct{ flag, name string }{

@@ -14,6 +14,7 @@ const statsWait = time.Second
 // moved so far, which only their reactors know. It may be called at any time,
 // also after Close.
 func (s *Server) Stats() (sum count.Stats) {
+	sum.Collect(s.counters)
 	parts := make([]chan count.Stats, len(s.workers)) // nil: nothing runs there
 	for i, w := range s.workers {
 		part := make(chan count.Stats, 1)
@@ -41,6 +42,7 @@ func (s *Server) Stats() (sum count.Stats) {
 // Counted sums the counters alone: it asks no reactor and looks at no
 // connection, so it may be called often.
 func (s *Server) Counted() (sum count.Stats) {
+	sum.Collect(s.counters)
 	for _, w := range s.workers {
 		sum.Collect(w.counters)
 	}

@@ -145,7 +145,7 @@ func TestForwardUnresolved(t *testing.T) {
 		dns = startNames(t, made, "10.77.2.9 other.test\n")
 		return nil
 	}})
-	if n := len(g.log.since(0, message("a forward's destination cannot be resolved: its clients are refused until it can, which is tried again"))); n != 1 {
+	if n := len(g.log.since(0, message("what a forward or an outbound leads to cannot be resolved: its clients are refused until it can, which is tried again"))); n != 1 {
 		t.Errorf("told %d times that the name cannot be resolved", n)
 	}
 	answer(t, g.Server, netip.MustParseAddrPort("10.77.2.2:8000"))
@@ -162,7 +162,7 @@ func TestForwardUnresolved(t *testing.T) {
 	}
 	dns.set(t, "10.77.2.2 web.test\n")
 	until(t, "the name is resolved", func() bool {
-		return len(g.log.since(0, message("a forward's destination is resolved"))) == 1
+		return len(g.log.since(0, message("what a forward or an outbound leads to is resolved"))) == 1
 	})
 	g.reach(t, g.Client, at)
 
@@ -170,7 +170,9 @@ func TestForwardUnresolved(t *testing.T) {
 	before := g.log.len()
 	until(t, "a reload looks it up again", func() bool {
 		g.signal(t, syscall.SIGHUP)
-		return eventually(time.Second, func() bool { return len(g.log.since(before, message("a forward's destination is resolved"))) > 0 })
+		return eventually(time.Second, func() bool {
+			return len(g.log.since(before, message("what a forward or an outbound leads to is resolved"))) > 0
+		})
 	})
 	g.reach(t, g.Client, at)
 }

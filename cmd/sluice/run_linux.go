@@ -39,6 +39,7 @@ type runCmd struct {
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
 	HalfCloseTimeout time.Duration `group:"tcp" default:"5m" help:"The same, once one side has ended."`
+	SniffTimeout     time.Duration `group:"tcp" default:"300ms" help:"How long a client's first bytes are waited for, TCP's or QUIC's, where a route depends on the name in them; 0: names are not looked for."`
 
 	Keepalive         keepalive `group:"tcp" default:"45s,15s,5" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"Silence after which both sides of a connection are probed, time between probes, and how many without an answer end it; what is sent and not acknowledged for as long ends it too. off: neither."`
 	KeepaliveClient   keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the client's side alone."`
@@ -137,7 +138,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 	return redir.Options{
 		Inbounds:   cmd.inbounds(),
 		UDPTimeout: cmd.UDPTimeout, UDPQueryTimeout: cmd.UDPQueryTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
-		ConnectTimeout: cmd.ConnectTimeout, IdleTimeout: cmd.IdleTimeout,
+		ConnectTimeout: cmd.ConnectTimeout, SniffTimeout: cmd.SniffTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,
 		MemoryPressure:  cmd.MemoryPressure == "on",
 		KeepaliveClient: cmd.KeepaliveClient.or(cmd.Keepalive), KeepaliveUpstream: cmd.KeepaliveUpstream.or(cmd.Keepalive),

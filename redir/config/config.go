@@ -8,15 +8,19 @@ import (
 	"strings"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/proxyproto"
+	"sluice/redir/route"
 	"sluice/redir/source"
 )
 
 // Config is all that decides how sluice runs, wherever each part of it came
 // from.
 type Config struct {
-	Inbounds []inbound.Spec
-	Settings []Setting // those of one object stand together
+	Inbounds  []inbound.Spec
+	Outbounds []outbound.Spec
+	Route     route.Spec
+	Settings  []Setting // those of one object stand together
 }
 
 // Setting is a key and its value, as the texts of File.Setting. Without a text
@@ -34,6 +38,16 @@ func (c Config) Print() []byte {
 		fmt.Fprintf(&b, "%s\n    %s", separator(i == 0), inboundJSON(in))
 	}
 	b.WriteString("\n  ]")
+	for i := range c.Outbounds {
+		if i == 0 {
+			b.WriteString(",\n  \"outbounds\": [")
+		}
+		fmt.Fprintf(&b, "%s\n    %s", separator(i == 0), outboundJSON(&c.Outbounds[i]))
+	}
+	if len(c.Outbounds) > 0 {
+		b.WriteString("\n  ]")
+	}
+	printRoute(&b, &c.Route)
 	object := ""
 	for _, s := range c.Settings {
 		if !s.List && (len(s.Texts) == 0 || s.Texts[0] == "") {
@@ -157,6 +171,8 @@ func (c Config) Changes(next Config) (phrases []string) {
 			phrases = append(phrases, "opened "+describe(in))
 		}
 	}
+	phrases = append(phrases, outboundChanges(c.Outbounds, next.Outbounds)...)
+	phrases = append(phrases, routeChanges(&c.Route, &next.Route)...)
 	for i, now := range next.Settings {
 		if before := c.Settings[i]; !slices.Equal(before.Texts, now.Texts) {
 			phrases = append(phrases, fmt.Sprintf("%s %s -> %s", now.Path(), before.brief(), now.brief()))

@@ -67,7 +67,7 @@ func TestPrintedFileGivesTheSame(t *testing.T) {
 
 // config is what the file alone says.
 func (f *File) config() Config {
-	c := Config{Inbounds: f.Inbounds}
+	c := Config{Inbounds: f.Inbounds, Outbounds: f.Outbounds, Route: f.Route}
 	for _, k := range testKeys() {
 		texts, _ := f.Setting(k)
 		c.Settings = append(c.Settings, Setting{k, texts})

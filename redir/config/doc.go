@@ -1,11 +1,15 @@
 // Package config reads and prints sluice's configuration file: JSON, the
-// inbounds in the form that sing-box documents, and beside them one key for
-// each further setting.
+// inbounds and outbounds in the form that sing-box documents, and beside them one
+// key for each further setting.
 //
 //	{
 //	  "inbounds": [
 //	    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345,
 //	     "network": ["tcp", "udp"], "udp_timeout": "5m"}
+//	  ],
+//	  "outbounds": [
+//	    {"type": "socks", "tag": "proxy", "server": "192.0.2.7", "server_port": 1080,
+//	     "username": "joe", "password": "env:PROXY_PASSWORD"}
 //	  ],
 //	  "mark": 2,
 //	  "udp_sessions": 65536,
@@ -19,7 +23,9 @@
 //
 // A file may also be one inbound alone. It is plain JSON: no comments. What is
 // not right is an *Error that says where: unknown keys and keys that come
-// twice are not right.
+// twice are not right. What an outbound has under another name in sing-box is
+// taken under both; what sluice does not have, by that name, is refused. A password
+// is never printed, and what is printed instead is not taken.
 //
 // Which settings exist is not known here: the program hands in a Key for each,
 // made from its flags, so that a flag, its environment variable and its key in

@@ -7,12 +7,16 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
+	"sluice/redir/route"
 )
 
 // File is what a configuration file says. It is never changed after Parse.
 type File struct {
-	Inbounds []inbound.Spec // none if the file names none
-	settings map[string][]string
+	Inbounds  []inbound.Spec  // none if the file names none
+	Outbounds []outbound.Spec // likewise
+	Route     route.Spec
+	settings  map[string][]string
 }
 
 // Setting is what the file says about the key, as texts that its flag takes:
@@ -80,7 +84,7 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 			objects = append(objects, k.Object)
 		}
 	}
-	own, err := d.members(top, "", append(names(keys, ""), append(objects, "inbounds")...))
+	own, err := d.members(top, "", append(names(keys, ""), append(objects, "inbounds", "outbounds", "route")...))
 	if err != nil {
 		return err
 	}
@@ -90,6 +94,16 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 			return d.errorf(list.offset, "inbounds", "want a list of objects, not %s", list)
 		}
 		if f.Inbounds, err = d.inbounds("inbounds", nodes); err != nil {
+			return err
+		}
+	}
+	if list, ok := own.find("outbounds"); ok {
+		if f.Outbounds, err = d.outbounds(list); err != nil {
+			return err
+		}
+	}
+	if n, ok := own.find("route"); ok {
+		if f.Route, err = d.route(n); err != nil {
 			return err
 		}
 	}

@@ -1,16 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"sluice/redir/inbound"
 	"sluice/redir/proxyproto"
-	"sluice/redir/source"
 )
 
 // inboundKeys are the keys of one inbound.
@@ -21,7 +19,7 @@ var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "o
 func (d *document) inbounds(path string, nodes []node) ([]inbound.Spec, error) {
 	var all []inbound.Spec
 	for i, n := range nodes {
-		r := inboundReader{document: d, node: n}
+		r := inboundReader{objectReader{document: d, node: n}}
 		if path != "" {
 			r.path = fmt.Sprintf("%s[%d]", path, i)
 		}
@@ -58,12 +56,7 @@ func collide(a, b inbound.Spec) bool {
 }
 
 // inboundReader reads one inbound.
-type inboundReader struct {
-	*document
-	node    node
-	path    string
-	members members
-}
+type inboundReader struct{ objectReader }
 
 func (r *inboundReader) read() (in inbound.Spec, err error) {
 	if r.members, err = r.document.members(r.node, r.path, inboundKeys); err != nil {
@@ -102,15 +95,6 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 	}
 	in.Tag, err = r.tag(Listen(in))
 	return in, err
-}
-
-// fault is an error about the value of a key.
-func (r *inboundReader) fault(key string, n node, format string, args ...any) error {
-	path := key
-	if r.path != "" {
-		path = r.path + "." + key
-	}
-	return r.errorf(n.offset, path, format, args...)
 }
 
 func (r *inboundReader) kind() (inbound.Kind, error) {
@@ -159,15 +143,6 @@ func (r *inboundReader) port() (uint16, error) {
 	return r.portOf("listen_port", n)
 }
 
-func (r *inboundReader) portOf(key string, n node) (uint16, error) {
-	text, isNumber := Integer.text(n)
-	port, err := strconv.ParseUint(text, 10, 16)
-	if !isNumber || err != nil || port == 0 {
-		return 0, r.fault(key, n, "want a number from 1 to 65535, not %s", n)
-	}
-	return uint16(port), nil
-}
-
 // network sets in's networks; without the key, all that its kind carries.
 func (r *inboundReader) network(in *inbound.Spec) error {
 	n, ok := r.members.find("network")
@@ -193,23 +168,6 @@ func (r *inboundReader) network(in *inbound.Spec) error {
 	return nil
 }
 
-// timeout is 0 without the key.
-func (r *inboundReader) timeout(key string) (time.Duration, error) {
-	n, ok := r.members.find(key)
-	if !ok {
-		return 0, nil
-	}
-	text, ok := Duration.text(n)
-	timeout, err := time.ParseDuration(text)
-	if !ok || err != nil {
-		return 0, r.fault(key, n, "want %s, not %s", Key{Kind: Duration}.wanted(), n)
-	}
-	if timeout <= 0 {
-		return 0, r.fault(key, n, "must be more than 0, not %s", n)
-	}
-	return timeout, nil
-}
-
 // ifaces are those by which it comes, with commas between.
 func (r *inboundReader) ifaces() (string, error) {
 	n, ok := r.members.find("iface")
@@ -231,27 +189,15 @@ func (r *inboundReader) ifaces() (string, error) {
 }
 
 // way sets how what comes by in leaves.
-func (r *inboundReader) way(in *inbound.Spec) error {
-	if n, ok := r.members.find("source"); ok {
-		text, _ := n.value.(string)
-		s, err := source.Parse(text)
-		if err != nil {
-			return r.fault("source", n, "%v", err)
-		}
-		in.Source = s
+func (r *inboundReader) way(in *inbound.Spec) (err error) {
+	if in.Source, err = r.source("source"); err != nil {
+		return err
 	}
-	if n, ok := r.members.find("mark"); ok {
-		text, isMark := Text.text(n)
-		mark, err := strconv.ParseUint(text, 0, 32)
-		if !isMark || err != nil || mark == 0 {
-			return r.fault("mark", n, `want a mark other than 0, as 18 or "0x12", not %s`, n)
-		}
-		in.Mark = uint32(mark)
+	if in.Mark, err = r.mark("mark"); err != nil {
+		return err
 	}
-	if n, ok := r.members.find("bind_iface"); ok {
-		if in.Device, ok = n.value.(string); !ok || in.Device == "" {
-			return r.fault("bind_iface", n, "want the name of an interface, not %s", n)
-		}
+	if in.Device, err = r.text("bind_iface", "the name of an interface"); err != nil {
+		return err
 	}
 	if n, ok := r.members.find("send_proxy"); ok {
 		text, _ := n.value.(string)
@@ -266,15 +212,8 @@ func (r *inboundReader) way(in *inbound.Spec) error {
 
 // tag names the inbound; without the key, by where it listens.
 func (r *inboundReader) tag(otherwise string) (string, error) {
-	n, ok := r.members.find("tag")
-	if !ok {
-		return otherwise, nil
-	}
-	tag, _ := n.value.(string)
-	if tag == "" {
-		return "", r.fault("tag", n, "want a name, not %s", n)
-	}
-	return tag, nil
+	tag, err := r.text("tag", "a name")
+	return cmp.Or(tag, otherwise), err
 }
 
 // Listen says where an inbound listens: tproxy [::]:12345.

@@ -153,7 +153,7 @@ func TestErrors(t *testing.T) {
 		{`[]`, `1:1: want an object, not a list`},
 		{`"x"`, `1:1: want an object, not "x"`},
 		{`{"udp_timeot": 5}`, `1:2: unknown key "udp_timeot"; the nearest known one is "udp_timeout"`},
-		{`{"outbounds": []}`, `1:2: unknown key "outbounds"; the nearest known one is "inbounds"`},
+		{`{"outbound": []}`, `1:2: unknown key "outbound"; the nearest known one is "outbounds"`},
 		{`{"rules":` + "\n\t" + `{"ifaces": 5}}`, `2:3: rules: unknown key "ifaces"; the nearest known one is "iface"`},
 		{`{"rules": "lan0"}`, `1:11: rules: want an object, not "lan0"`},
 		{`{"user": "ü", "usr": 1}`, `1:15: unknown key "usr"; the nearest known one is "user"`},

@@ -82,8 +82,9 @@ const (
 	DroppedNoDest
 	DroppedSend
 	DroppedNoSession
-	DroppedEcho  // of two services that answer each other
-	DroppedFlood // would have opened a session while its listener was behind
+	DroppedEcho    // of two services that answer each other
+	DroppedWaiting // waited in vain for a relay of an outbound's server, or were too many to wait
+	DroppedFlood   // would have opened a session while its listener was behind
 	DroppedWriteBack
 	DroppedReply      // to a client's own address, which has no session
 	DroppedStranger   // came to a forward's session from elsewhere than where that leads
@@ -128,7 +129,7 @@ var counterNames = [numCounters]string{
 	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
-	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedEcho: "dropped_echo",
+	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedWaiting: "dropped_waiting", DroppedEcho: "dropped_echo",
 	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
 	FlowsEvicted:  "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",

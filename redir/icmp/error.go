@@ -23,6 +23,39 @@ func Unreachable(v6 bool) Error {
 	return Error{Type: 3}
 }
 
+// PortUnreachable is the error that whoever a datagram is for sends where nobody
+// takes it (likewise).
+func PortUnreachable(v6 bool) Error {
+	if v6 {
+		return Error{Type: 1, Code: 4}
+	}
+	return Error{Type: 3, Code: 3}
+}
+
+// For is the error for a client of another path: one that is behind a tunnel, whose
+// datagrams get so many bytes more on the way on, of the same family or not. False
+// where the client's family has no word for it.
+func (e Error) For(v4, client4 bool, more int) (Error, bool) {
+	tooBig, unreachable := e.IsTooBig(v4), e.IsUnreachable()
+	if tooBig {
+		least := uint32(more) + ipv6Size
+		e.Info = max(e.Info, least) - uint32(more)
+	}
+	if v4 == client4 {
+		return e, true
+	}
+	e.Offender = netip.Addr{} // the gateway
+	switch {
+	case tooBig && client4:
+		return Error{Type: unreachable4, Code: fragmentationNeeded, Info: max(e.Info, ipv6Size) - (ipv6Size - ipv4Size)}, true
+	case tooBig:
+		return Error{Type: tooBig6, Info: e.Info + ipv6Size - ipv4Size}, true
+	case unreachable:
+		return Unreachable(!client4), true
+	}
+	return Error{}, false
+}
+
 // Types of errors; the others are answers and questions.
 const (
 	unreachable4, timeExceeded4, parameterProblem4 = 3, 11, 12

@@ -38,5 +38,5 @@ func (s *Spec) CollidesInReturns(other *Spec) bool {
 // Returns reports whether an inbound takes UDP replies to clients.
 func (d *Defaults) Returns(s *Spec) bool {
 	path := d.PathOf(s)
-	return s.UDP && path.Source.OfClients() && !d.KernelReplies
+	return s.UDP && (path.Source.OfClients() || d.Bears) && !d.KernelReplies
 }

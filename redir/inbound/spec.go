@@ -74,6 +74,7 @@ type Defaults struct {
 	UDPTimeout, UDPQueryTimeout time.Duration
 	Path                        upstream.Path
 	KernelReplies               bool // the kernel forwards UDP replies to clients whose address upstreams bear
+	Bears                       bool // what leaves by some outbound bears clients' addresses, whatever the path says
 }
 
 // PathOf is how upstreams of what comes by an inbound leave.

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"net/netip"
+	"reflect"
 	"time"
 
 	"sluice/redir/resolve"
@@ -31,20 +32,6 @@ func (k Kind) String() string {
 // HasServer reports whether flows are carried by a server.
 func (k Kind) HasServer() bool { return k == Socks || k == HTTP }
 
-// Secret is a text that shows nowhere.
-type Secret string
-
-// String hides it.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString hides it too.
-func (s Secret) GoString() string { return s.String() }
-
 // Spec is one outbound as an operator writes it.
 type Spec struct {
 	Kind Kind
@@ -59,18 +46,30 @@ type Spec struct {
 	Fallback string // tag of the outbound that is taken where the server cannot be reached; "": none
 
 	// Of Socks and HTTP.
-	Server   resolve.Target
-	User     string
-	Password Secret
+	Server       resolve.Target
+	User         string
+	Password     Secret
+	PasswordFile string // that holds the password; "": none does
+	PasswordEnv  string // name of the variable that does; likewise
 
 	Silent bool // of Block: no answer, instead of a refusal
 
 	// Of Group.
 	Members   []string // tags
-	Test      string   // what is asked of each: http://HOST[:PORT]/PATH, or HOST:PORT, which is connected to
+	Test      string   // what is asked of each, see ParseTest
 	Interval  time.Duration
 	Tolerance time.Duration // how much faster another must be to be taken instead
 }
+
+// What a Group does where nothing is said: sing-box's.
+const (
+	DefaultTest      = "https://www.gstatic.com/generate_204"
+	DefaultInterval  = 3 * time.Minute
+	DefaultTolerance = 50 * time.Millisecond
+)
+
+// Equal reports whether both say the same.
+func (s *Spec) Equal(other *Spec) bool { return reflect.DeepEqual(s, other) }
 
 // Addrs are the server's, where it is written as an address.
 func (s *Spec) Addrs() []netip.AddrPort {
@@ -78,4 +77,20 @@ func (s *Spec) Addrs() []netip.AddrPort {
 		return []netip.AddrPort{at}
 	}
 	return nil
+}
+
+// Targets are what is looked up for the outbound, as far as it has names.
+func (s *Spec) Targets() []resolve.Target {
+	if s.Kind.HasServer() {
+		return []resolve.Target{s.Server}
+	}
+	return nil
+}
+
+// String is the outbound in a line for people, without its tag and secrets.
+func (s *Spec) String() string {
+	if s.Kind.HasServer() {
+		return s.Kind.String() + " " + s.Server.String()
+	}
+	return s.Kind.String()
 }

@@ -1,6 +1,8 @@
 package outbound
 
 import (
+	"cmp"
+
 	"sluice/redir/inbound"
 	"sluice/redir/route"
 	"sluice/redir/upstream"
@@ -19,8 +21,32 @@ type Way struct {
 }
 
 // Now is the way itself or, of a group, that of the member which carries new flows
-// now.
-func (w *Way) Now() *Way { return w }
+// now. Of a group whose members are all down, that is its fallback.
+func (w *Way) Now() *Way {
+	for w.Out.members != nil {
+		i, up := w.Out.members.now()
+		if !up && w.Fallback != nil {
+			w = w.Fallback
+		} else {
+			w = w.Members[i]
+		}
+	}
+	return w
+}
+
+// Usable is the way that a flow takes which begins at now (ns of Reactor.Now): this
+// one, or a fallback where a server is down; nil where all are. Ask once for each
+// flow, see Outbound.Usable.
+func (w *Way) Usable(now int64) *Way {
+	for w != nil {
+		w = w.Now()
+		if w.Out.Usable(now) {
+			return w
+		}
+		w = w.Fallback
+	}
+	return nil
+}
 
 // Router knows the way of each inbound's flows. By a nil one everything leaves
 // directly.
@@ -29,14 +55,69 @@ type Router struct {
 	ways  map[*inbound.Inbound][]*Way // by rule, that of Final first
 }
 
-// NewRouter returns a router for inbounds that are open, by which everything leaves
-// directly.
-func NewRouter(inbounds []*inbound.Inbound) *Router {
-	r := &Router{ways: make(map[*inbound.Inbound][]*Way, len(inbounds))}
+// NewRouter returns a router for inbounds that are open. Without outbounds,
+// everything leaves directly; the table is that of the spec, whose tags name them.
+func NewRouter(inbounds []*inbound.Inbound, outs *Set, spec *route.Spec, table *route.Table) *Router {
+	r := &Router{table: table, ways: make(map[*inbound.Inbound][]*Way, len(inbounds))}
 	for _, in := range inbounds {
-		r.ways[in] = []*Way{Plain(in)}
+		if outs == nil || len(outs.All) == 0 {
+			r.ways[in] = []*Way{Plain(in)}
+			continue
+		}
+		m := wayMaker{in: in, outs: outs, rule: route.Final}
+		final := cmp.Or(spec.Final, outs.All[0].Tag)
+		ways := []*Way{m.way(final)}
+		for i, rule := range spec.Rules {
+			m.rule, m.port = i, rule.Port
+			ways = append(ways, m.way(cmp.Or(rule.Outbound, final)))
+		}
+		r.ways[in] = ways
 	}
 	return r
+}
+
+// wayMaker makes the ways of one inbound and one rule.
+type wayMaker struct {
+	in   *inbound.Inbound
+	outs *Set
+	rule int
+	port uint16
+}
+
+// way is that of a tag, with all that it leads on to; nil for none.
+func (m *wayMaker) way(tag string) *Way {
+	o := m.outs.Tagged(tag)
+	if o == nil {
+		return nil
+	}
+	w := m.alone(o)
+	w.Fallback = m.way(o.Fallback)
+	for i, member := range o.Members {
+		to := m.way(member)
+		if to.Fallback == nil {
+			to.Fallback = m.another(o, i, w.Fallback)
+		}
+		w.Members = append(w.Members, to)
+	}
+	return w
+}
+
+// another is what takes the place of member i of a group where that fails and has
+// no fallback of its own: the next member, and then the group's.
+func (m *wayMaker) another(group *Outbound, i int, fallback *Way) *Way {
+	if len(group.Members) == 1 {
+		return fallback
+	}
+	next := m.way(group.Members[(i+1)%len(group.Members)])
+	if next.Fallback == nil {
+		next.Fallback = fallback
+	}
+	return next
+}
+
+// alone is the way of an outbound, which leads on to no other yet.
+func (m *wayMaker) alone(o *Outbound) *Way {
+	return &Way{In: m.in, Out: o, Rule: m.rule, Port: m.port, Path: o.PathFrom(m.in.Path)}
 }
 
 // Plain is the way of an inbound where nothing is said of outbounds.
@@ -54,6 +135,9 @@ func (r *Router) Way(in *inbound.Inbound, rule int) *Way {
 	}
 	return Plain(in)
 }
+
+// HasRules reports whether the way of a flow depends on more than its inbound.
+func (r *Router) HasRules() bool { return r != nil && r.table != nil }
 
 // Decide finds the way of a flow that came by in. NeedsName is true where that
 // depends on the flow's name, which is not known yet; then there is no way.

@@ -4,13 +4,14 @@ import "slices"
 
 // Counters of the table.
 const (
-	countNew      = "diverted" // packets handed to a listener
-	countListened = "listened" // packets that went to a listener by themselves
-	countRunning  = "running"  // packets of TCP connections that sluice has already, and ICMP errors about what it sent
-	countRefused  = "refused"  // packets dropped because nobody listened
-	countEscaped  = "escaped"  // packets dropped because the policy rule or its route was gone
-	countReturned = "returned" // UDP packets that servers sent to clients' addresses
-	countOutput   = "output"   // packets of the gateway itself sent round to prerouting
+	countNew      = "diverted"  // packets handed to a listener
+	countListened = "listened"  // packets that went to a listener by themselves
+	countRunning  = "running"   // packets of TCP connections that sluice has already, and ICMP errors about what it sent
+	countRefused  = "refused"   // packets dropped because nobody listened
+	countEscaped  = "escaped"   // packets dropped because the policy rule or its route was gone
+	countReturned = "returned"  // UDP packets that servers sent to clients' addresses
+	countOutput   = "output"    // packets of the gateway itself sent round to prerouting
+	countLeft     = "forwarded" // first packets of flows that decisions leave to the kernel
 )
 
 // Sets of the table.
@@ -27,6 +28,9 @@ const (
 
 func countersFor(s Spec) []string {
 	counters := []string{countNew}
+	if s.decides() {
+		counters = append(counters, countLeft)
+	}
 	if s.Via == Redirect && !s.routed() {
 		return counters
 	}
@@ -50,7 +54,7 @@ func countersFor(s Spec) []string {
 // wants a chain to be there before a rule that names it.
 func chainsFor(s Spec) []chain {
 	if s.Via == Redirect { // conntrack alone remembers and translates, no mark routes
-		chains := wayChains(s)
+		chains := append(wayChains(s), deciding(s)...)
 		if s.diverts() {
 			chains = append(chains, prerouting(s))
 		}
@@ -62,16 +66,14 @@ func chainsFor(s Spec) []chain {
 	chains := []chain{owned(s, chainOwned, countIn{countRunning}), owned(s, chainAgain), remember(s)}
 	if s.diverts() {
 		chains = append(append(chains, history(s)), wayChains(s)...)
-		if s.zoned() {
-			c := chain{name: chainDeliver}
-			c.add(handOver(s)...)
-			chains = append(chains, c)
+		if s.zoned() && !s.decides() {
+			chains = append(chains, delivering(s))
 		}
 	}
 	if s.Output {
 		chains = append(chains, round(s))
 	}
-	chains = append(chains, untracking(s)...)
+	chains = append(append(chains, deciding(s)...), untracking(s)...)
 	chains = append(append(chains, zoning(s)...), returnChains(s)...)
 	return append(append(chains, prerouting(s), last(s), output(s)), escapes(s)...)
 }
@@ -91,6 +93,7 @@ func prerouting(s Spec) chain {
 		if s.zoned() && s.carries(protoUDP) && len(s.Listeners) == 0 { // most packets; what is in the zone was chosen already
 			c.add([]term{protoIs{protoUDP}, ctZoneIs{Zone}, goTo(chainDeliver)})
 		}
+		c.add(leftAlone(s)...)
 		c.add(errorsOf(chainOwned)...)
 		c.add(tooBigs(s)...)
 		c.add(listening(s)...)
@@ -113,11 +116,14 @@ func prerouting(s Spec) chain {
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	if s.zoned() {
+	switch {
+	case s.decides():
+		c.add([]term{goTo(chainDecide)})
+	case s.zoned():
 		c.add([]term{goTo(chainDeliver)})
-		return c
+	default:
+		c.add(handOver(s)...)
 	}
-	c.add(handOver(s)...)
 	return c
 }
 
@@ -157,14 +163,27 @@ func output(s Spec) chain {
 	}
 	if s.Via == Redirect {
 		c.add(targets(s)...)
+		if s.decides() {
+			c.add([]term{goTo(chainDecideOut)})
+			return c
+		}
 		c.add(deliver(s)...)
 		return c
 	}
 	c.add([]term{ctReply{}, goBack}, []term{jump(chainHistory)})
 	c.add(targets(s)...)
 	c.add([]term{sourceOfOthers{}, goBack}) // sluice to a client, where nothing is tracked
-	c.add([]term{setMark{s.Mark, s.Mask}, countIn{countOutput}, goTo(chainRemember)})
+	if s.decides() {
+		c.add([]term{goTo(chainDecideOut)})
+		return c
+	}
+	c.add(sendRound(s)...)
 	return c
+}
+
+// sendRound sends what the gateway sends itself round to prerouting.
+func sendRound(s Spec) [][]term {
+	return [][]term{{setMark{s.Mark, s.Mask}, countIn{countOutput}, goTo(chainRemember)}}
 }
 
 // targets leaves out destinations by address and port.

@@ -83,10 +83,20 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	case portNotIn:
 		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
 		return e.lookup(port, t.set, true), nil
+	case portIn:
+		port := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+		if t.source {
+			port.Offset = 0
+		}
+		return e.lookup(port, t.set, false), nil
+	case ifaceAmong:
+		return e.among(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.names, t.not)
 	case endpoint:
 		return t.encode(), nil
 	case destIn:
-		return e.destIn(t), nil
+		return e.addressIn(t.family, false, t.set, t.not), nil
+	case sourceIn:
+		return e.addressIn(t.family, true, t.set, false), nil
 	case flowIn:
 		set := e.sets[t.set]
 		return append(flow(t.family, false), &expr.Lookup{SourceRegister: reg, SetName: set.Name, SetID: set.ID}), nil

@@ -73,15 +73,20 @@ func (e *encoder) route(t term) ([]expr.Any, error) {
 			unequal(binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL))}, nil
 	case routeBy:
 		load := &expr.Fib{Register: reg, ResultOIFNAME: true, FlagDADDR: true, FlagMARK: t.mark}
-		if len(t.names) == 1 {
-			return []expr.Any{load, nameIs(t.names[0], t.not)}, nil
-		}
-		names := ifaceSet("", t.names)
-		names.interval = true // without, the library says that the keys are in network order, and nft lists them as ""
-		return e.anonymous(load, nftables.Set{KeyType: nftables.TypeIFName, Interval: true}, keysOf(names), t.not)
+		return e.among(load, t.names, t.not)
 	default: // routeElsewhere
 		return []expr.Any{&expr.Fib{Register: reg, ResultOIF: true, FlagDADDR: true, FlagIIF: true, FlagPRESENT: true}, equal(make([]byte, 4))}, nil
 	}
+}
+
+// among compares what was loaded with names or patterns.
+func (e *encoder) among(load expr.Any, names []string, not bool) ([]expr.Any, error) {
+	if len(names) == 1 {
+		return []expr.Any{load, nameIs(names[0], not)}, nil
+	}
+	set := ifaceSet("", names)
+	set.interval = true // without, the library says that the keys are in network order, and nft lists them as ""
+	return e.anonymous(load, nftables.Set{KeyType: nftables.TypeIFName, Interval: true}, keysOf(set), not)
 }
 
 // nameIs compares an interface's name, or its beginning with a pattern's.
@@ -124,13 +129,17 @@ func icmpTooBig() []expr.Any {
 	}
 }
 
-func (e *encoder) destIn(t destIn) []expr.Any {
+// addressIn looks up a family's destination, or its source.
+func (e *encoder) addressIn(family byte, source bool, set string, not bool) []expr.Any {
 	address := &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: 16, Len: 4}
-	if t.family == familyIPv6 {
+	if family == familyIPv6 {
 		address.Offset, address.Len = 24, 16
 	}
-	family := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{t.family})}
-	return append(family, e.lookup(address, t.set, t.not)...)
+	if source {
+		address.Offset -= address.Len
+	}
+	match := []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal([]byte{family})}
+	return append(match, e.lookup(address, set, not)...)
 }
 
 func (t endpoint) encode() []expr.Any {

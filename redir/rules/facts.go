@@ -27,6 +27,7 @@ type Facts struct {
 	Ifaces           []string // by which what goes there arrives; none: any but lo
 	Ways             []Way
 	Listeners        []Listener
+	Decisions        int // how many are asked
 	Rules            int // how many there are in the chains that packets visit
 	Policy           *policy
 	In               arrival // the interfaces, and whether the gateway's own traffic is diverted
@@ -64,6 +65,9 @@ func (f Facts) comments() (texts []string) {
 	}
 	for _, l := range f.Listeners {
 		fact("listener %s", l)
+	}
+	if f.Decisions > 0 {
+		fact("decisions %d", f.Decisions)
 	}
 	if f.In.output {
 		fact("output too")
@@ -134,6 +138,8 @@ func parseFacts(comments []string) (Facts, bool) {
 			if l, err := ParseListener(words[1]); err == nil {
 				facts.Listeners = append(facts.Listeners, l)
 			}
+		case len(words) == 2 && words[0] == "decisions":
+			facts.Decisions, _ = strconv.Atoi(words[1])
 		case len(words) == 3 && words[0] == "seal":
 			facts.Seal = words[1] + " " + words[2]
 		case len(words) == 2 && words[0] == "output":

@@ -71,6 +71,7 @@ func remember(s Spec) chain {
 // packet that is not tracked nothing is known.
 func history(s Spec) chain {
 	c := chain{name: chainHistory}
+	c.add(wasLeft(s)...)
 	c.add([]term{ctWithout{}, goBack})
 	c.add([]term{ctMarkIs{s.CTMark, s.CTMask}, goBack})
 	c.add([]term{ctLabelIs{rememberLabel}, goBack})

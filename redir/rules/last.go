@@ -9,6 +9,7 @@ const priorityLast = 1<<31 - 1
 // iptables' CONNMARK --restore-mark does without a mask.
 func last(s Spec) chain {
 	c := lastOfListeners(s)
+	c.rules = append(leftAlone(s), c.rules...)
 	c.add(againReturns(s)...)
 	switch {
 	case !s.diverts():

@@ -18,12 +18,12 @@ import (
 // netns is a nameless network namespace with one thread of its own. It ends
 // with the test, whatever becomes of that.
 type netns struct {
-	t     *testing.T
+	t     testing.TB
 	calls chan func()
 	fd    int
 }
 
-func newNetns(t *testing.T) *netns {
+func newNetns(t testing.TB) *netns {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
@@ -143,7 +143,7 @@ func volatile(path string) bool {
 }
 
 // wait polls for a condition.
-func wait(t *testing.T, what string, condition func() bool) {
+func wait(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.After(5 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)

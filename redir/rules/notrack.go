@@ -63,14 +63,20 @@ func untracking(s Spec) []chain {
 	if s.carries(protoTCP) {
 		in.add([]term{protoIs{protoTCP}, notOpening{}, goBack})
 	}
-	in.add([]term{noTrack{}})
+	var chains []chain
+	if s.decides() {
+		chains = decideUntracked(s)
+		in.add([]term{goTo(chainUntrackDecide)})
+	} else {
+		in.add([]term{noTrack{}})
+	}
 
 	out.add([]term{protoNotIn{s.protos()}, goBack})
 	if len(s.Ingress()) > 0 {
 		out.add([]term{outNotIn{setIfaces}, goBack})
 	}
 	out.add([]term{sourceOfOthers{}, noTrack{}})
-	return []chain{know, in, out}
+	return append(chains, know, in, out)
 }
 
 // tooBigsUntracked is tooBigs where no flow is known: all UDP of these interfaces

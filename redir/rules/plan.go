@@ -55,7 +55,9 @@ type table struct {
 }
 
 // set is a named set. Elements are disjoint and ordered. One whose members live
-// for a time is filled by packets, with so many at most.
+// for a time is filled by packets, with so many at most. One with spans is constant:
+// the kernel keeps everybody from changing it while a rule names it
+// (nf_tables_newsetelem, nf_tables_delsetelem: NFT_SET_CONSTANT, EBUSY).
 type set struct {
 	name     string
 	kind     setKind
@@ -63,6 +65,8 @@ type set struct {
 	live     time.Duration
 	most     uint32
 	elements []element
+	spans    spans  // instead, of one that never changes
+	sum      string // of spans
 }
 
 // setKind is nft's name of a set's type.
@@ -128,7 +132,7 @@ func (p *Plan) facts(owner string, changed []Changed) Facts {
 		count += len(c.rules)
 	}
 	return Facts{Owner: owner, Rules: count, TCPPort: p.Spec.TCPPort, UDPPort: p.Spec.UDPPort, Ifaces: p.Spec.Ifaces,
-		Ways: p.Spec.Ways, Listeners: p.Spec.Listeners, Policy: p.policy, In: p.Spec.arrival(), Back: p.Spec.back(), Sysctls: changed}
+		Ways: p.Spec.Ways, Listeners: p.Spec.Listeners, Decisions: len(p.Spec.Decisions), Policy: p.policy, In: p.Spec.arrival(), Back: p.Spec.back(), Sysctls: changed}
 }
 
 // mortal tells whether the table has to end with the process. REDIRECT and

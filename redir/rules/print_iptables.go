@@ -32,6 +32,8 @@ func (p *Plan) iptables() (string, error) {
 		return "", errors.New("rules: --notrack: iptables cannot ask for the mark of the socket that a packet is for: use --format nft")
 	case len(s.Oifaces) > 0:
 		return "", errors.New("rules: --oiface: iptables cannot ask before routing where a packet would leave: use --format nft")
+	case s.decides():
+		return "", errors.New("rules: routes by which the kernel forwards flows are not written for iptables, which has no sets of its own for networks: use --format nft, or leave such destinations out with --exclude")
 	case len(between(s)) > 0:
 		return "", errors.New("rules: iptables cannot ask before routing where a packet would leave, and so not leave alone what goes from one of these interfaces to another, which the forward chain may forbid: use --format nft, or divert that too with --between-ifaces")
 	}

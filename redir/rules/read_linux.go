@@ -36,7 +36,7 @@ func (s seen) whole() bool { return s.facts.Owner != "" && s.rules == s.facts.Ru
 
 // seal is the fact by which a later process knows that the table is still what
 // was made of a plan.
-func (s seen) seal(plan *Plan) string { return digest(plan.table.nft()) + " " + digest(s.body) }
+func (s seen) seal(plan *Plan) string { return digest(plan.table.outline()) + " " + digest(s.body) }
 
 // is tells whether it is what was made of the plan, by whichever process.
 func (s seen) is(plan *Plan) bool { return s.whole() && s.facts.Seal == s.seal(plan) }
@@ -123,7 +123,7 @@ func readSets(conn *nftables.Conn, t *nftables.Table) (string, error) {
 	}
 	var prints []string
 	for _, s := range sets {
-		if s.Dynamic { // packets fill it
+		if s.Dynamic || s.Constant { // packets fill it, or nobody can change it
 			prints = append(prints, fmt.Sprintln(s.Name))
 			continue
 		}

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -73,9 +74,44 @@ func (h *holder) write(name string, t table, counts map[string]Counter, flags ui
 			return err
 		}
 	}
-	err := writeTable(h.conn, name, t, counts, flags == 0)
-	h.drain()
-	return err
+	defer h.drain()
+	e := newEncoder(h.conn, name)
+	if flags == 0 {
+		h.conn.AddTable(e.table)
+	}
+	t, err := h.writeSpans(e, t)
+	if err != nil {
+		return err
+	}
+	return e.write(t, counts)
+}
+
+// writeSpans writes the sets of many elements and, before, the facts, which say
+// whose table it is, and returns the rest.
+func (h *holder) writeSpans(e *encoder, t table) (table, error) {
+	rest := t
+	rest.sets = slices.DeleteFunc(slices.Clone(t.sets), func(s set) bool { return s.spans.size > 0 })
+	if len(rest.sets) == len(t.sets) {
+		return t, nil
+	}
+	first := table{}
+	for _, s := range t.sets {
+		if s.spans.size > 0 {
+			first.sets = append(first.sets, s)
+		}
+	}
+	if t.chains[0].name == factsChain {
+		first.chains, rest.chains = t.chains[:1], t.chains[1:]
+	}
+	if err := e.write(first, nil); err != nil {
+		return rest, err
+	}
+	for _, s := range first.sets {
+		if err := h.fill(e.table.Name, s); err != nil {
+			return rest, err
+		}
+	}
+	return rest, nil
 }
 
 // writeFacts writes the facts chain anew, which no packet visits.

@@ -24,7 +24,7 @@ func setsFor(s Spec) []set {
 		sets = append(sets, ifaceSet(setOifaces, s.Oifaces))
 	}
 	if len(s.Dports) > 0 {
-		sets = append(sets, portSet(s.Dports))
+		sets = append(sets, portSet(setDports, s.Dports))
 	}
 	if len(s.Include) > 0 {
 		sets = append(sets, prefixSets(setInclude4, setInclude6, s.Include)...)
@@ -45,7 +45,7 @@ func setsFor(s Spec) []set {
 	if s.zoned() {
 		sets = append(sets, zoneSets(s)...)
 	}
-	return sets
+	return append(sets, s.decisionSets().sets...)
 }
 
 // ifaceSet holds names and patterns of which none covers another. A pattern is
@@ -79,7 +79,7 @@ func uidSet(uids []uint32) set {
 }
 
 // portSet merges ranges that touch or overlap.
-func portSet(ranges []PortRange) set {
+func portSet(name string, ranges []PortRange) set {
 	ranges = slices.Clone(ranges)
 	slices.SortFunc(ranges, func(a, b PortRange) int { return cmp.Compare(a.Lo, b.Lo) })
 	merged := ranges[:1]
@@ -90,7 +90,7 @@ func portSet(ranges []PortRange) set {
 			merged = append(merged, next)
 		}
 	}
-	result := set{name: setDports, kind: kindPort, interval: true}
+	result := set{name: name, kind: kindPort, interval: true}
 	for _, r := range merged {
 		result.elements = append(result.elements, element{
 			text:  r.String(),

@@ -94,6 +94,7 @@ type Spec struct {
 	BetweenIfaces    bool           // also what goes from one of Ifaces to another
 	Dports           []PortRange    // none: every port
 	Include, Exclude []netip.Prefix // destinations; no Include: every one
+	Decisions        []Decision     // of what is left then: which of it the kernel forwards
 
 	Output        bool     // divert the gateway's own traffic too
 	ExcludeUIDs   []uint32 // of the gateway's own traffic
@@ -111,6 +112,9 @@ type Spec struct {
 	Sources   Sources // that sluice's sockets towards destinations bear: the gateway's
 	CTOwn     uint32  // conntrack mark of sluice's own flows that bear clients' addresses: 0x20000000
 	CTOwnMask uint32  // 0x20000000
+
+	CTLeft     uint32 // conntrack mark of flows that Decisions leave to the kernel: 0x40000000
+	CTLeftMask uint32 // 0x40000000
 
 	NoTrack bool // keep conntrack from entries for diverted flows and sluice's own
 
@@ -143,8 +147,11 @@ func (s Spec) withDefaults() Spec {
 	if s.CTOwn == 0 && s.CTOwnMask == 0 {
 		s.CTOwn, s.CTOwnMask = DefaultCTOwn, DefaultCTOwnMask
 	}
+	if s.CTLeft == 0 && s.CTLeftMask == 0 {
+		s.CTLeft, s.CTLeftMask = DefaultCTLeft, DefaultCTLeftMask
+	}
 	s.Ifaces, s.Oifaces = interfaces(s.Ifaces), interfaces(s.Oifaces)
-	s = s.withWays().withListeners()
+	s = s.withWays().withListeners().withDecisions()
 	if s.Priority == nil {
 		priority := priorityMangle
 		if s.Via == Redirect {

@@ -18,6 +18,7 @@ type Status struct {
 	UDPPort   uint16     `json:"udp_port,omitempty"`
 	Ways      []Way      `json:"ways,omitempty"`
 	Listeners []Listener `json:"listeners,omitempty"`
+	Decisions int        `json:"decisions,omitempty"` // by which the kernel forwards some of it
 	Policy    string     `json:"policy,omitempty"`
 	Table     int        `json:"table,omitempty"`    // routing table
 	Missing   []string   `json:"missing,omitempty"`  // commands that would add what is not there
@@ -55,6 +56,9 @@ func (s Status) String() string {
 	}
 	for _, l := range s.Listeners {
 		line("listener: %s", l)
+	}
+	if s.Decisions > 0 {
+		line("decisions: %d, by which the kernel forwards some of it", s.Decisions)
 	}
 	if s.Policy != "" {
 		line("routing: %s", s.Policy)

@@ -15,7 +15,7 @@ func ReadStatus() (Status, error) {
 	status := Status{
 		Installed: found.ours, Foreign: found.exists && !found.ours,
 		Owner: found.facts.Owner, Counters: found.counters, Sysctls: found.facts.Sysctls,
-		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort, Ways: found.facts.Ways, Listeners: found.facts.Listeners,
+		TCPPort: found.facts.TCPPort, UDPPort: found.facts.UDPPort, Ways: found.facts.Ways, Listeners: found.facts.Listeners, Decisions: found.facts.Decisions,
 		Living: found.ours && held(),
 	}
 	if _, standIn, _, err := readFlags(StepTable); err == nil {

@@ -19,15 +19,16 @@ func kernelTable(name string) *nftables.Table {
 	return &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
 }
 
-// writeTable fills an empty table in one transaction, with create also makes
-// it. Counters start from the values given by name.
-func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Counter, create bool) error {
-	e := &encoder{conn: conn, table: kernelTable(name), sets: map[string]*nftables.Set{}}
-	if create {
-		conn.AddTable(e.table)
-	}
+// newEncoder encodes what is to be in a table of ours.
+func newEncoder(conn *nftables.Conn, name string) *encoder {
+	return &encoder{conn: conn, table: kernelTable(name), sets: map[string]*nftables.Set{}}
+}
+
+// write adds to the table in one transaction. Counters start from the values given
+// by name.
+func (e *encoder) write(t table, counts map[string]Counter) error {
 	for _, name := range t.counters {
-		conn.AddObj(&nftables.CounterObj{Table: e.table, Name: name, Packets: counts[name].Packets, Bytes: counts[name].Bytes})
+		e.conn.AddObj(&nftables.CounterObj{Table: e.table, Name: name, Packets: counts[name].Packets, Bytes: counts[name].Bytes})
 	}
 	for _, s := range t.sets {
 		if err := e.addSet(s); err != nil {
@@ -39,8 +40,8 @@ func writeTable(conn *nftables.Conn, name string, t table, counts map[string]Cou
 			return fmt.Errorf("chain %s: %w", c.name, err)
 		}
 	}
-	if err := conn.Flush(); err != nil {
-		return fmt.Errorf("table inet %s: %w", name, explain(err))
+	if err := e.conn.Flush(); err != nil {
+		return fmt.Errorf("table inet %s: %w", e.table.Name, explain(err))
 	}
 	return nil
 }
@@ -69,7 +70,7 @@ func (e *encoder) addSet(s set) error {
 	made := &nftables.Set{
 		Table: e.table, ID: e.setID(), Name: s.name, Interval: s.interval,
 		KeyType: s.kind.kernelType(), KeyByteOrder: binaryutil.BigEndian,
-		Dynamic: s.live != 0, HasTimeout: s.live != 0, Timeout: s.live, Size: s.most,
+		Constant: s.spans.size > 0, Dynamic: s.live != 0, HasTimeout: s.live != 0, Timeout: s.live, Size: s.most,
 	}
 	if s.kind == kindIface || s.kind == kindUID { // host order; nft shows them wrongly otherwise
 		made.KeyByteOrder = binaryutil.NativeEndian
@@ -110,19 +111,6 @@ func (k setKind) kernelType() nftables.SetDatatype {
 		kindFlow4: nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService, nftables.TypeIPAddr, nftables.TypeInetService),
 		kindFlow6: nftables.MustConcatSetType(nftables.TypeIP6Addr, nftables.TypeInetService, nftables.TypeIP6Addr, nftables.TypeInetService),
 	}[k]
-}
-
-// after is the key that follows, where the kernel's interval ends. The last
-// key of all has none: its interval is left open.
-func after(key []byte) ([]byte, bool) {
-	next := append([]byte(nil), key...)
-	for i := len(next) - 1; i >= 0; i-- {
-		next[i]++
-		if next[i] != 0 {
-			return next, true
-		}
-	}
-	return nil, false
 }
 
 func (e *encoder) addChain(c chain) error {

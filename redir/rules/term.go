@@ -59,7 +59,19 @@ type (
 		set    string
 		not    bool
 	}
+	sourceIn struct {
+		family byte
+		set    string
+	}
 	portNotIn struct{ set string }
+	portIn    struct {
+		set    string
+		source bool
+	}
+	ifaceAmong struct {
+		names []string // or patterns; some
+		not   bool
+	}
 	// toGateway matches the gateway's own addresses, broadcast, anycast and
 	// multicast, by the routing tables (nft_fib).
 	toGateway struct{}
@@ -127,7 +139,20 @@ func (t destIn) nft() string {
 	}
 	return fmt.Sprintf("%s daddr %s@%s", header, operator, t.set)
 }
-func (t portNotIn) nft() string    { return "th dport != @" + t.set }
+func (t sourceIn) nft() string {
+	if t.family == familyIPv6 {
+		return "ip6 saddr @" + t.set
+	}
+	return "ip saddr @" + t.set
+}
+func (t portNotIn) nft() string { return "th dport != @" + t.set }
+func (t portIn) nft() string {
+	if t.source {
+		return "th sport @" + t.set
+	}
+	return "th dport @" + t.set
+}
+func (t ifaceAmong) nft() string   { return "iifname " + amongText(t.names, t.not) }
 func (toGateway) nft() string      { return "fib daddr type { local, broadcast, anycast, multicast }" }
 func (sourceOfOthers) nft() string { return "fib saddr type != local" }
 func (t routeBy) nft() string {
@@ -135,14 +160,20 @@ func (t routeBy) nft() string {
 	if t.mark {
 		text = "fib daddr . mark oifname "
 	}
-	if t.not {
-		text += "!= "
+	return text + amongText(t.names, t.not)
+}
+
+// amongText is one of some names, or none of them.
+func amongText(names []string, not bool) string {
+	text := ""
+	if not {
+		text = "!= "
 	}
-	if len(t.names) == 1 {
-		return text + fmt.Sprintf("%q", t.names[0])
+	if len(names) == 1 {
+		return text + fmt.Sprintf("%q", names[0])
 	}
-	quoted := make([]string, len(t.names))
-	for i, name := range t.names {
+	quoted := make([]string, len(names))
+	for i, name := range names {
 		quoted[i] = fmt.Sprintf("%q", name)
 	}
 	return text + "{ " + strings.Join(quoted, ", ") + " }"

@@ -23,7 +23,7 @@ import (
 //	10.9.1.2 ---- lan 10.9.1.1 | 10.9.2.1 wan ---- 10.9.2.2, 10.9.2.3
 //	fd09:1::2     fd09:1::1      fd09:2::1          fd09:2::2, fd09:2::3
 type world struct {
-	t                       *testing.T
+	t                       testing.TB
 	client, gateway, server *netns
 	proxy                   []func() // closes what the stand-in has open
 }
@@ -39,7 +39,7 @@ var (
 	lanAddrs    = []string{"10.9.1.1", "fd09:1::1"}
 )
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	w := &world{t: t, client: newNetns(t), gateway: newNetns(t), server: newNetns(t)}
 	join(w.gateway, w.client, "lan", "eth0")
 	join(w.gateway, w.server, "wan", "eth0")

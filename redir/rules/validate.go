@@ -13,7 +13,7 @@ import (
 // be, and what to do about it.
 func (s Spec) validate() error {
 	for _, check := range []func(Spec) error{
-		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack,
+		checkModes, checkIfaces, checkWays, checkListeners, checkTargets, checkOutput, checkMarks, checkTable, checkPriority, checkRulePriority, checkSources, checkNoTrack, checkDecisions, checkLeftConntrackMark,
 	} {
 		if err := check(s); err != nil {
 			return err

@@ -49,6 +49,9 @@ func zoning(s Spec) []chain {
 	if s.carries(protoTCP) {
 		chains = append(chains, cookie())
 	}
+	if s.decides() {
+		chains = append(chains, decideZone(s)...)
+	}
 	chains = append(chains, zone(s), zoneOut(s))
 	if s.carries(protoUDP) {
 		chains = append(chains, answers())
@@ -118,11 +121,20 @@ func zone(s Spec) chain {
 	c.add(between(s)...)
 	c.add(leavingBy(s)...)
 	c.add(targets(s)...)
-	if s.Fail == Open {
-		c.add(byWay(s, zoneWay)...)
+	if s.decides() {
+		c.add([]term{goTo(chainZoneDecide)})
+		return c
 	}
-	c.add(chooseZone(s, s.TCPPort, s.UDPPort)...)
+	c.add(chooseZones(s)...)
 	return c
+}
+
+// chooseZones chooses the zone of what nothing has left alone.
+func chooseZones(s Spec) (rules [][]term) {
+	if s.Fail == Open {
+		rules = byWay(s, zoneWay)
+	}
+	return append(rules, chooseZone(s, s.TCPPort, s.UDPPort)...)
 }
 
 func zoneWay(i int) string { return fmt.Sprint(chainZone, "_", wayChain(i)) }

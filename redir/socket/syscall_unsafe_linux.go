@@ -79,6 +79,16 @@ func Receive(fd int, b []byte, flags int) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// Send is send(2) of a socket, with flags beside MSG_DONTWAIT and MSG_NOSIGNAL.
+func Send(fd int, b []byte, flags int) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)),
+		uintptr(unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL|flags), 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
 // savedSYNSize is that of the longest headers of a SYN that are of use, in bytes:
 // those of IP and of TCP, with all their options.
 const savedSYNSize = 60 + 60

@@ -110,8 +110,8 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 		return
 	}
 	c.of.Release()
-	if h.HasAddrs() && c.way.Path.SendProxy.On() {
-		c.extra = &extra{reached: socket.EndpointOf(h.Dest)}
+	if h.HasAddrs() && c.way.In.Path.SendProxy.On() {
+		c.need().reached = socket.EndpointOf(h.Dest)
 	}
 	c.of, c.port, c.active = of, client.Port(), c.w.r.Now()
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
@@ -119,7 +119,9 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	c.relay.Notify(clientSide, splice.Events(ev)|splice.In) // what follows the header brings no edge of its own
 	c.dest = socket.EndpointOf(c.suited())
 	if c.way, c.state = c.w.decide(c.way.In, client, c.wanted()); c.state == sniffing {
-		c.sniff()
+		if c.sniff(); c.state == sniffing {
+			c.sniffEdge(ev | loop.Readable)
+		}
 		return
 	}
 	c.follow()

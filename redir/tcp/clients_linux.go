@@ -61,13 +61,25 @@ func (w *Worker) settleDials(of netip.Prefix) (some bool) {
 	c := w.conns.dialing.tail
 	for looks := 0; c != nil && looks < dialLooks; looks++ {
 		next := c.prev
-		if of.Contains(c.of.Addr()) && !socket.HasNoPeer(c.upstream.fd) {
-			c.dialEdge(&c.upstream, loop.Writable)
+		if of.Contains(c.of.Addr()) && c.settle() {
 			some = true
 		}
 		c = next
 	}
 	return some
+}
+
+// settle goes on with a dial whose upstream has answered, and reports whether that
+// has ended it.
+func (c *conn) settle() bool {
+	dialed := c.state.dials()
+	if c.state == dialing && c.upstream.fd >= 0 && !socket.HasNoPeer(c.upstream.fd) {
+		c.dialEdge(&c.upstream, loop.Writable)
+	}
+	if c.state == greeting && socket.HasInput(c.upstream.fd) {
+		c.greetEdge(&c.upstream, loop.Readable)
+	}
+	return dialed && !c.state.dials()
 }
 
 // endOldDial ends the oldest dial of a client, or a network of them, if it has

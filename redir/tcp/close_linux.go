@@ -10,6 +10,9 @@ func (c *conn) fail(cause count.Counter, err error) {
 	c.w.counters.Add(cause, 1)
 	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
 		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort())
+		if c.hasServer() {
+			e.Str("outbound", c.way.Out.Tag).Stringer("server", c.dialled())
+		}
 		if source := c.source(); source != "" {
 			e.Str("source", source)
 		}
@@ -55,6 +58,7 @@ func (c *conn) close() {
 	} else {
 		c.of.Disconnect(was.dials())
 	}
+	c.spareExtra()
 	w.r.Cancel(&c.timer)
 	c.relay.Release()
 	c.closeEnd(&c.client)

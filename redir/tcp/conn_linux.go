@@ -54,20 +54,15 @@ type conn struct {
 	prev, next *conn
 }
 
-// extra is what few conns need, so that the others need no room for it.
-type extra struct {
-	linger  linger          // while lingering
-	reached socket.Endpoint // while dialing: what a front's client connected to, by the header
-}
-
 // traits are what is true of a conn: a bit each, since a conn has no byte to
 // spare in its size class.
 type traits uint8
 
 const (
-	isStream  traits = 1 << iota // the reactor knows that it is one
-	isGuarded                    // its peers are watched; see guard_linux.go
-	isFrozen                     // its buffers are; see stall_linux.go
+	isStream       traits = 1 << iota // the reactor knows that it is one
+	isGuarded                         // its peers are watched; see guard_linux.go
+	isFrozen                          // its buffers are; see stall_linux.go
+	isAwaitingMore                    // its client's next bytes alone bring no edge; see sniff_linux.go
 )
 
 func (c *conn) has(t traits) bool { return c.traits&t != 0 }
@@ -112,7 +107,7 @@ func (e *end) Ready(ev loop.Events) {
 		c.awaitEdge(ev)
 		return
 	case sniffing:
-		c.sniffEdge(e, ev)
+		c.sniffEdge(ev)
 		return
 	case greeting:
 		c.greetEdge(e, ev)

@@ -73,8 +73,9 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	upstreamFD, errno := -1, syscall.Errno(0)
-	if next == dialing && way.Out.Kind == outbound.Direct {
-		upstreamFD, errno = l.upstreamFor(at)
+	first := firstOf(way, at)
+	if next == dialing && first.IsValid() {
+		upstreamFD, errno = l.upstreamFor(first)
 	}
 	if errno != 0 {
 		w.counters.Add(count.FailedNoResource, 1)
@@ -94,6 +95,9 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	w.shared.conns.Add(1)
 	if upstreamFD >= 0 {
 		w.shared.admission.Opened(upstreamFD)
+		if c.hasServer() {
+			c.need().server.at = socket.EndpointOf(first)
+		}
 	}
 	w.counters.Add(count.ConnsAccepted, 1)
 	if err := w.r.Add(fd, interest, &c.client); err != nil {
@@ -129,10 +133,7 @@ func (c *conn) dial(dest netip.AddrPort) {
 // kept for the relay.
 func (c *conn) dialEdge(e *end, ev loop.Events) {
 	if e == &c.client {
-		c.relay.Notify(clientSide, splice.Events(ev))
-		if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(c.client.fd) {
-			c.close() // the client gave up, and left nothing to deliver
-		}
+		c.clientEdge(ev)
 		return
 	}
 	if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(e.fd) {
@@ -140,8 +141,12 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 		// asking for the error would take it away from the read that ends it.
 		switch errno := socket.TakeError(e.fd); errno {
 		case 0:
-		case unix.ECONNRESET:
-			c.abort() // it did accept, and then reset
+		case unix.ECONNRESET: // it did accept, and then reset
+			if c.hasServer() {
+				c.brokeOff(errno)
+			} else {
+				c.abort()
+			}
 			return
 		default:
 			c.dialFailed(upstream.CauseOf(errno), errno)
@@ -151,11 +156,11 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	if ev&(loop.Writable|loop.Readable|loop.ReadHangup) == 0 {
 		return
 	}
-	c.answered()
-	if c.w.shared.tight.Load() {
-		c.freeze(true)
+	if c.hasServer() {
+		c.greet()
+		return
 	}
-	c.arm(idleLimit)
+	c.answered()
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	c.introduce()
 	c.pump()
@@ -164,9 +169,21 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 	}
 }
 
+// clientEdge keeps an edge of the client for the relay.
+func (c *conn) clientEdge(ev loop.Events) {
+	c.relay.Notify(clientSide, splice.Events(ev))
+	if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(c.client.fd) {
+		c.close() // the client gave up, and left nothing to deliver
+	}
+}
+
 // answered ends the dial: the upstream is there.
 func (c *conn) answered() {
 	c.w.conns.run(c)
 	c.of.Answered()
 	c.active = c.w.r.Now()
+	if c.w.shared.tight.Load() {
+		c.freeze(true)
+	}
+	c.arm(idleLimit)
 }

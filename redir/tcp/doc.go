@@ -1,18 +1,21 @@
 // Package tcp carries diverted TCP connections: one Worker on each reactor.
 //
-//	listener ── accept ──► start: destination, admission ──► [await] ──► dial ──► relay ──► close
-//	                          │                               │         │
-//	                          └─ refused: RST          failed: RST      ├─ a side failed: linger, then RST
-//	                                                                    └─ a limit has passed: RST
+//	listener ── accept ──► start: destination, admission ──► [await] ──► [sniff] ──► dial ──► [greet] ──► relay ──► close
+//	                          │                                                       │                    │
+//	                          └─ refused: RST                                failed: RST                   ├─ a side failed: linger, then RST
+//	                                                                                                       └─ a limit has passed: RST
 //
 //	accept   takes connections from the kernel's queue, a share at a time
 //	clients  holds a conn and its dial against the bounds of its client
 //	pressure tells who may open how fast while a listener is behind
 //	await    reads the PROXY header that a front begins with
+//	sniff    looks for a name in the client's first bytes, where the way depends on it
 //	source   whose address and port the upstream bears
 //	tos      which type of service both ends have
 //	dial     decides where one goes and opens its upstream
 //	proxy    says the PROXY header to destinations that want one
+//	server   dials the server of an outbound, or takes the fallback
+//	greet    has the server carry a conn
 //	forward  finds where a forward leads, and goes on with its next address
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
@@ -30,6 +33,7 @@
 //   - listener: one worker's socket of an inbound.
 //   - front: a peer that begins its connections with a PROXY header, which says
 //     who the client is.
+//   - server: a proxy that carries a conn, as its outbound names it.
 //   - spare: a socket that the next connection's upstream will be.
 //   - give way: to be ended for the sake of others; see scarce_linux.go for the
 //     order.

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"cmp"
 	"net/netip"
 	"syscall"
 	"time"
@@ -9,10 +10,11 @@ import (
 
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/resolve"
 	"sluice/redir/socket"
 )
 
-// leastDial is how long each of a forward's addresses is given to answer, unless
+// leastDial is how long each address of a forward, or of an outbound's server, is given to answer, unless
 // the connect timeout is over before: longer than until the first SYN is sent
 // again (RFC 6298: 1 s).
 const leastDial = 1500 * time.Millisecond
@@ -54,17 +56,18 @@ func isServers(cause count.Counter) bool {
 }
 
 // dialFailed goes on with the next of the addresses to which a forward leads, or
-// ends the conn. The client's bytes wait meanwhile.
+// the server has, or ends the conn. The client's bytes wait meanwhile.
 func (c *conn) dialFailed(cause count.Counter, err error) {
-	if c.way.In.Kind != inbound.Direct || !isServers(cause) {
+	all := c.targets()
+	if !isServers(cause) || all == nil {
 		c.fail(cause, err)
 		return
 	}
-	at := c.dest.AddrPort()
-	next, _, ok := c.way.In.Dests.After(at, c.of.Addr(), c.way.Path.Source.OfClients())
-	c.way.In.Dests.Failed(at)
+	at := c.dialled()
+	next, _, ok := all.After(at, c.of.Addr(), c.way.Path.Source.OfClients())
+	all.Failed(at)
 	if !ok || c.w.shared.admission.CheckForward(next) != 0 || c.timeLeft() <= 0 {
-		c.fail(cause, err)
+		c.notReached(cause, err)
 		return
 	}
 	if errno := c.turnTo(next); errno != 0 {
@@ -75,14 +78,38 @@ func (c *conn) dialFailed(cause count.Counter, err error) {
 	c.dial(next)
 }
 
-// turnTo gives c a new upstream, for another destination.
+// targets are the addresses that c may be dialled at; nil: it has one alone.
+func (c *conn) targets() *resolve.Dests {
+	switch {
+	case c.hasServer():
+		return c.way.Out.Dests
+	case c.way.In.Kind == inbound.Direct:
+		return c.way.In.Dests
+	}
+	return nil
+}
+
+// dialled is the address that c is dialled at.
+func (c *conn) dialled() netip.AddrPort {
+	if c.hasServer() && c.extra != nil {
+		return c.extra.server.at.AddrPort()
+	}
+	return c.dest.AddrPort()
+}
+
+// turnTo gives c a new upstream, for another address.
 func (c *conn) turnTo(dest netip.AddrPort) syscall.Errno {
 	fd, errno := socket.New(socket.Family(dest.Addr()), unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
 	if errno != 0 {
 		return errno
 	}
 	c.closeEnd(&c.upstream)
-	c.upstream.fd, c.dest = fd, socket.EndpointOf(dest)
+	c.upstream.fd = fd
+	if c.hasServer() {
+		c.need().server.at = socket.EndpointOf(dest)
+	} else {
+		c.dest = socket.EndpointOf(dest)
+	}
 	c.w.shared.admission.Opened(fd)
 	c.relay.Replace(upstreamSide, fd)
 	return 0
@@ -104,15 +131,20 @@ func (c *conn) suited() netip.AddrPort {
 
 // timeLeft is how much of the connect timeout there is.
 func (c *conn) timeLeft() time.Duration {
-	return c.w.set.ConnectTimeout - time.Duration(c.w.r.Now()-c.active)
+	return c.connectTimeout() - time.Duration(c.w.r.Now()-c.active)
 }
 
-// armDial bounds the dial that has begun. Where a forward has more addresses, each
-// is given its share of the time that is left.
+// connectTimeout is that of c's way.
+func (c *conn) connectTimeout() time.Duration {
+	return cmp.Or(c.way.Out.ConnectTimeout, c.w.set.ConnectTimeout)
+}
+
+// armDial bounds the dial that has begun. Where there are more addresses, each is
+// given its share of the time that is left.
 func (c *conn) armDial() {
 	left := c.timeLeft()
-	if c.way.In.Kind == inbound.Direct {
-		_, others, _ := c.way.In.Dests.After(c.dest.AddrPort(), c.of.Addr(), c.way.Path.Source.OfClients())
+	if all := c.targets(); all != nil {
+		_, others, _ := all.After(c.dialled(), c.of.Addr(), c.way.Path.Source.OfClients())
 		left = min(left, max(left/time.Duration(1+others), leastDial))
 	}
 	c.armedFor = connectLimit

@@ -14,6 +14,7 @@ type limit uint8
 const (
 	noLimit limit = iota
 	headerLimit
+	sniffLimit
 	connectLimit
 	idleLimit
 	halfCloseLimit
@@ -38,8 +39,10 @@ func (c *conn) allowed(l limit) time.Duration {
 	switch l {
 	case headerLimit:
 		return headerPatience
+	case sniffLimit:
+		return c.w.set.SniffTimeout
 	case connectLimit:
-		return c.w.set.ConnectTimeout
+		return c.connectTimeout()
 	case halfCloseLimit:
 		return c.w.set.HalfCloseTimeout
 	case lingerLimit:
@@ -68,8 +71,15 @@ func (c *conn) Expired(now int64) {
 	case headerLimit:
 		c.refuseHeader(count.RefusedProxyLate, errHeaderLate)
 		return
+	case sniffLimit:
+		c.look(true)
+		return
 	case connectLimit:
 		if c.blocked() {
+			return
+		}
+		if c.state == greeting {
+			c.greetLate(now)
 			return
 		}
 		c.dialFailed(count.FailedUpstreamTimeout, unix.ETIMEDOUT)

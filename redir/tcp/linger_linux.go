@@ -33,7 +33,7 @@ func (c *conn) breakOff(failed *end) {
 	}
 	c.closeEnd(failed)
 	c.state = lingering
-	c.extra = &extra{linger: linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}}
+	c.need().linger = linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}
 	c.lingerLook(c.w.r.Now())
 }
 

@@ -2,6 +2,8 @@ package tcp
 
 import (
 	"net/netip"
+
+	"sluice/redir/socket"
 )
 
 // introduce tells the destination whose connection it gets, where it is to be
@@ -11,13 +13,13 @@ func (c *conn) introduce() {
 		return
 	}
 	c.relay.Preface(clientSide, c.way.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
-	c.extra = nil
+	c.spareExtra()
 }
 
 // reached is the address that the client connected to, wherever the conn goes. A
 // front's client connected to the front.
 func (c *conn) reached() netip.AddrPort {
-	if c.extra != nil {
+	if c.extra != nil && c.extra.reached != (socket.Endpoint{}) {
 		return c.extra.reached.AddrPort()
 	}
 	dest := c.dest.AddrPort()

@@ -32,6 +32,18 @@ func testWorker(t *testing.T) *Worker {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w := workerOn(t, g, &Settings{ConnectTimeout: 10e9, IdleTimeout: 3600e9, HalfCloseTimeout: 300e9})
+	t.Cleanup(func() {
+		w.Close()
+		w.self.Close()
+		g.Close()
+	})
+	return w
+}
+
+// workerOn is a worker on the only reactor of g.
+func workerOn(t *testing.T, g *loop.Group, set *Settings) *Worker {
+	t.Helper()
 	a := admit.New()
 	self, err := admit.NewSelf(a)
 	if err != nil {
@@ -39,14 +51,7 @@ func testWorker(t *testing.T) *Worker {
 	}
 	shared := NewShared(a, admit.NewClients())
 	shared.SetMaxConns(100)
-	w := NewWorker(shared, g.Reactors()[0], &Settings{ConnectTimeout: 10e9, IdleTimeout: 3600e9, HalfCloseTimeout: 300e9},
-		splice.Config{}, new(count.Counters), count.NewLog(zerolog.Nop()), self)
-	t.Cleanup(func() {
-		w.Close()
-		self.Close()
-		g.Close()
-	})
-	return w
+	return NewWorker(shared, g.Reactors()[0], set, splice.Config{}, new(count.Counters), count.NewLog(zerolog.Nop()), self)
 }
 
 // addConn adds a conn that is idle for so long (ns), and has an answer or not.

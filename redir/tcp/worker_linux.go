@@ -12,6 +12,8 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/route"
+	"sluice/redir/sniff"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -21,6 +23,7 @@ import (
 // whole, on its reactor's thread.
 type Settings struct {
 	ConnectTimeout   time.Duration
+	SniffTimeout     time.Duration // for a client's first bytes, where a rule wants a name; 0: names are not looked for
 	IdleTimeout      time.Duration // without traffic
 	HalfCloseTimeout time.Duration // the same, once one side has ended
 	Client, Upstream socket.Keepalive
@@ -104,11 +107,13 @@ type Worker struct {
 	workspace *splice.Workspace
 	listeners []*listener
 	conns     connList
+	extras    extras
 	reserve   reserve
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
 	stalled   atomic.Int64
-	header    [mostHeader]byte // where one is read or written; holds nothing between two edges
+	header    [mostHeader]byte // where one is read or written, or a client's first bytes are; holds nothing between two edges
+	sniffer   sniff.Sniffer
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -159,6 +164,11 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 			l.relabel(to)
 		}
 	}
+	w.conns.each(func(c *conn) {
+		if c.way.In == from && (c.state == awaiting || c.state == sniffing) {
+			c.way = w.set.Router.Way(to, route.Final) // it is decided yet
+		}
+	})
 }
 
 // Refuse serves what is queued and refuses what comes later: transparent listeners

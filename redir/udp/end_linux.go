@@ -69,10 +69,15 @@ func (w *Worker) retireFor(owner *Worker) {
 }
 
 func (f *flow) retire(w *Worker) {
-	if !f.closed {
-		f.closed = true
+	switch {
+	case f.closed:
+		return
+	case f.association != nil:
+		f.association.close(w)
+	default:
 		w.r.Retire(f.fd)
 	}
+	f.closed = true
 }
 
 // endingAreMany reports whether so many sockets of ended flows wait to be closed

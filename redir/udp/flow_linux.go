@@ -14,6 +14,7 @@ import (
 	"sluice/redir/admit"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -36,6 +37,9 @@ const (
 // made it receives from it; any worker may send on it in a turn in which it
 // found it in the table.
 //
+// One that a SOCKS5 server relays has a connection with that and a socket towards
+// its relay instead (association).
+//
 // One that bears its client's address has none: remotes see the client's port,
 // any worker sends by an outlet of its own, and replies come to any worker's
 // return listener.
@@ -56,13 +60,18 @@ type flow struct {
 	unseen bool                         // the kernel forwards its replies, past us
 	told   bool                         // remotes are told whose its datagrams are
 
+	association *association // of one that a SOCKS5 server relays, and that has no socket here but by it; else nil
+
+	way   *outbound.Way  // by which it began
+	first netip.AddrPort // what its client wrote to first
+
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
 	bulk   bool // receives in batches
 	closed bool
 }
 
-func (f *flow) isSourced() bool { return f.fd < 0 }
+func (f *flow) isSourced() bool { return f.fd < 0 && f.association == nil }
 
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 
@@ -73,7 +82,8 @@ var errManyEnding = errors.New("sessions end faster than their sockets can be cl
 // open makes the flow of a client that has none and writes to to, which bears its
 // address or has a socket. It returns nil when there is nothing to make it of, or
 // the client is sluice itself.
-func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort, bears bool) *nat.Entry[*flow] {
+func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip.AddrPort, bears bool) *nat.Entry[*flow] {
+	in := way.In
 	if w.self.Is(unix.SOCK_DGRAM, m.Source, m.Dest) {
 		w.refuse(count.RefusedOwnUpstream, in, m)
 		return nil
@@ -83,9 +93,11 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to net
 		return nil
 	}
 	switch {
+	case way.Out.Kind == outbound.Socks:
+		return w.openAssociated(key, way, m, to)
 	case bears:
-		return w.openSourced(key, in, m, to)
-	case in.Path.Source.OfClients():
+		return w.openSourced(key, way, m, to)
+	case way.Path.Source.OfClients():
 		if w.set.RequireSource {
 			w.refuse(count.RefusedSource, in, m)
 			return nil
@@ -101,14 +113,15 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to net
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(to.Addr(), &in.Path)
+	fd, errno := w.upstreamSocket(to.Addr(), &way.Path)
 	if errno != 0 {
 		of.End()
 		w.counters.Add(count.DroppedNoSession, 1)
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
 		return nil
 	}
-	f := &flow{owner: w, fd: fd, key: key, of: of, scope: m.SourceScope, view: viewOf(in, m, to), told: in.Path.SendProxy.Datagrams()}
+	f := w.newFlow(key, way, m, to, of)
+	f.fd = fd
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
@@ -123,6 +136,14 @@ func (w *Worker) open(key nat.Key, in *inbound.Inbound, m *loop.Received, to net
 		return nil
 	}
 	return e
+}
+
+// newFlow is the flow that m begins, without a socket yet.
+func (w *Worker) newFlow(key nat.Key, way *outbound.Way, m *loop.Received, to netip.AddrPort, of *admit.Client) *flow {
+	return &flow{
+		owner: w, fd: -1, key: key, of: of, scope: m.SourceScope, view: viewOf(way.In, m, to),
+		told: way.Path.SendProxy.Datagrams(), way: way, first: m.Dest,
+	}
 }
 
 // insert puts f into its table, where there may be another of its client's
@@ -143,6 +164,7 @@ func (w *Worker) insert(f *flow, in *inbound.Inbound, m *loop.Received) (e *nat.
 		return e, false
 	}
 	f.entry = e
+	w.shared.addTrait(w.toUpstream.last.trait)
 	w.counters.Add(count.FlowsOpened, 1)
 	w.expireBy(now + min(timeouts.Brief, timeouts.Full))
 	return e, true
@@ -213,10 +235,9 @@ func (f *flow) hasPort() bool {
 	return err != nil || local.Port() != 0
 }
 
-// becomeBulk spends two system calls on a flow that receives in batches, which
-// most flows (a question and an answer) never need.
-func (f *flow) becomeBulk() {
-	f.bulk = true
-	socket.SetInt(f.fd, unix.SOL_UDP, unix.UDP_GRO, 1)
-	socket.SetReceiveBuffer(f.fd, bulkBuffer)
+// becomeBulk spends two system calls on the socket of a flow that receives in
+// batches, which most flows (a question and an answer) never need.
+func becomeBulk(fd int) {
+	socket.SetInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
+	socket.SetReceiveBuffer(fd, bulkBuffer)
 }

@@ -83,6 +83,11 @@ func (g *gate) change(now, rate int64) {
 	g.rate, g.changed = rate, now
 }
 
+// isShut reports whether admits would refuse a session at now.
+func (g *gate) isShut(now int64) bool {
+	return g.rate > 0 && g.tokens+now-g.filled < int64(time.Second)/g.rate
+}
+
 // admits reports whether one more session may be opened at now.
 func (g *gate) admits(now int64) bool {
 	g.asked++

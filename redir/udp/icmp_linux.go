@@ -11,6 +11,7 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/count"
+	"sluice/redir/greet"
 	"sluice/redir/icmp"
 	"sluice/redir/socket"
 )
@@ -166,6 +167,47 @@ func (m *messenger) tellOf(f *flow, dest netip.AddrPort, e icmp.Error, payload [
 		payload = withoutPreface(&e, payload, client, dest)
 	}
 	m.tell(client, f.scope, dest, e, payload)
+}
+
+// passOnRelayed reads what the network has said of what a session has sent to its
+// relay, and tells its client.
+func (m *messenger) passOnRelayed(r *relay) {
+	for range errorsPerEdge {
+		n, controlled, _, _, err := unix.Recvmsg(r.fd, m.data[:], m.control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		if err != nil {
+			return
+		}
+		e, said := parseError(m.control[:controlled])
+		if !said {
+			continue
+		}
+		if m.w.set.ICMP {
+			m.tellRelayed(r, e, m.data[:n])
+		}
+		if e.IsUnreachable() && !r.closed {
+			r.a.lost()
+		}
+	}
+}
+
+// tellRelayed tells the client of a session about what was sent to its relay, with
+// as much of that as is known.
+func (m *messenger) tellRelayed(r *relay, e icmp.Error, quote []byte) {
+	f := r.a.f
+	v4 := f.client().Addr().Is4()
+	dest, size, known := greet.ParseUDPHeader(quote)
+	if !known {
+		dest, size = f.first, greet.UDPHeaderSize(f.first.Addr())
+		if f.view != nil {
+			dest = f.view.out(dest)
+		}
+	}
+	e, ok := e.For(r.at.Addr().Is4(), v4, size)
+	if !ok {
+		m.w.counters.Add(count.ICMPSuppressed, 1)
+		return
+	}
+	m.tellOf(f, dest, e, quote[min(size, len(quote)):])
 }
 
 // tell sends a client (with its scope) the error e about what it sent to dest.

@@ -37,7 +37,6 @@ func (w *Worker) Listen(fd int, in *inbound.Inbound) error {
 		return err
 	}
 	w.listeners = append(w.listeners, l)
-	w.shared.addOrigin(in)
 	return nil
 }
 
@@ -159,26 +158,38 @@ func (w *Worker) takeFromClient(in *inbound.Inbound, slot int32) {
 	case m.Source.Port() == 0:
 		w.refuse(count.RefusedPortZero, in, m)
 	default:
-		if m.Dest != q.lastDest || in != q.lastDestIn {
-			q.lastDest, q.lastDestIn = m.Dest, in
-			q.lastVerdict, q.lastVariant = w.admits(in, m.Dest), w.variant(in, m.Dest)
+		if m.Dest != q.lastDest || in != q.lastDestIn || w.routed && m.Source != q.lastDestOf {
+			q.choose(w, in, m)
 		}
-		if q.lastVerdict != 0 {
-			w.refuse(q.lastVerdict, in, m)
-		} else if e := w.entryOf(in, m); e != nil {
-			if f := e.Value; !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
-				w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
-			}
-			if e.Value.echoes(m) && !e.Value.echo.passes(w.r.Now(), m.Datagrams()) {
-				w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
-				return
-			}
-			if e.Value.isSourced() {
-				w.takeToOutlet(e.Value, slot)
-			} else {
-				q.append(e, slot)
-			}
-		}
+		w.takeChosen(in, slot)
+	}
+}
+
+// takeChosen puts what slot has received, for which a choice was made, into its
+// flow's group.
+func (w *Worker) takeChosen(in *inbound.Inbound, slot int32) {
+	q := &w.toUpstream
+	m := &q.messages[slot]
+	if q.last.refusal != 0 {
+		w.refuse(q.last.refusal, in, m)
+		return
+	}
+	e := w.entryOf(in, m)
+	if e == nil {
+		return
+	}
+	f := e.Value
+	if !f.other.Load() && !f.asks(m.Dest) && f.other.CompareAndSwap(false, true) {
+		w.shared.table(f).SetTimeouts(e, timeoutsOf(in, false))
+	}
+	if f.echoes(m) && !f.echo.passes(w.r.Now(), m.Datagrams()) {
+		w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
+		return
+	}
+	if f.isSourced() {
+		w.takeToOutlet(f, slot)
+	} else {
+		q.append(e, slot)
 	}
 }
 
@@ -193,34 +204,32 @@ func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Receiv
 // that fails, or too many are opened already.
 func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	q := &w.toUpstream
-	scope := m.SourceScope ^ q.lastVariant
+	scope := m.SourceScope ^ q.last.variant
 	if q.lastEntry != nil && m.Source == q.lastSource && in == q.lastIn && scope == q.lastScope {
 		return q.lastEntry
 	}
 	key := nat.KeyOf(m.Source, scope, in.ID)
-	e := w.lookup(key, in)
+	e := w.lookup(key, q.last.way)
+	other := e == nil
+	if other {
+		e = w.goesOn(in, m)
+	}
 	if e != nil {
 		// At once, and before it is used: an entry that expires in this turn
 		// would take the reply with it.
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
-		to, cause := w.leadsTo(in, m)
-		if cause != 0 {
-			w.refuse(cause, in, m)
+		if e = w.begin(key, in, m); e == nil {
 			return nil
 		}
-		bears := w.bears(in, m, to.Addr())
-		if !(bears && w.hasOutlet(in, m)) && !w.gate.admits(w.r.Now()) {
-			w.counters.Add(count.DroppedFlood, 1)
-			return nil
-		}
-		if e = w.open(key, in, m, to, bears); e == nil {
-			return nil
-		}
+		other = false
 	}
 	if e.Value.unseen {
 		e.TouchReply(w.r.Now())
+	}
+	if other { // another destination's may be by the way that was chosen
+		return e
 	}
 	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, scope, e
 	return e

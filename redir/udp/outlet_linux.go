@@ -9,20 +9,22 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/icmp"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/upstream"
 )
 
 // bears reports whether a session that m begins, which is to be sent to to, bears
 // its client's address.
-func (w *Worker) bears(in *inbound.Inbound, m *loop.Received, to netip.Addr) bool {
-	return in.Path.Source.OfClients() && w.shared.admission.MayBear(m.Source.Addr(), to)
+func (w *Worker) bears(way *outbound.Way, m *loop.Received, to netip.Addr) bool {
+	return way.Path.Source.OfClients() && w.shared.admission.MayBear(m.Source.Addr(), to)
 }
 
 // lookup finds the session of a client, which bears the client's address where
 // it could when its first datagram came: one that has begun keeps the mapping
-// that it has (RFC 4787, REQ-1), whatever else its client sends to.
-func (w *Worker) lookup(key nat.Key, in *inbound.Inbound) *nat.Entry[*flow] {
-	if in.Path.Source.OfClients() {
+// that it has (RFC 4787, REQ-1), whatever else its client sends to. One of a way with
+// a fallback may have taken that; a way of nil may be any.
+func (w *Worker) lookup(key nat.Key, way *outbound.Way) *nat.Entry[*flow] {
+	if way == nil || way.Path.Source.OfClients() || way.Fallback != nil {
 		if e := w.shared.sourced.Lookup(key); e != nil {
 			return e
 		}
@@ -31,13 +33,15 @@ func (w *Worker) lookup(key nat.Key, in *inbound.Inbound) *nat.Entry[*flow] {
 }
 
 // openSourced makes a flow that bears its client's address, and has no socket.
-func (w *Worker) openSourced(key nat.Key, in *inbound.Inbound, m *loop.Received, to netip.AddrPort) *nat.Entry[*flow] {
-	of := w.account(key, in, m)
+func (w *Worker) openSourced(key nat.Key, way *outbound.Way, m *loop.Received, to netip.AddrPort) *nat.Entry[*flow] {
+	of := w.account(key, way.In, m)
 	if of == nil {
 		return nil
 	}
-	f := &flow{owner: w, fd: -1, key: key, of: of, view: viewOf(in, m, to), path: unique.Make(in.Path), told: in.Path.SendProxy.Datagrams(), unseen: !in.Returns}
-	e, inserted := w.insert(f, in, m)
+	f := w.newFlow(key, way, m, to, of)
+	f.fd, f.path, f.unseen = -1, unique.Make(way.Path), !way.In.Returns
+	w.shared.addOrigin(w.originOf(way, m, to), way.In.Kind == inbound.Direct)
+	e, inserted := w.insert(f, way.In, m)
 	if !inserted {
 		of.End()
 	}
@@ -64,8 +68,8 @@ func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) s
 
 // hasOutlet reports whether the outlet that m would leave by is open, so that a
 // session more costs little.
-func (w *Worker) hasOutlet(in *inbound.Inbound, m *loop.Received) bool {
-	return w.toUpstream.outlets.all[w.outletOf(m, unique.Make(in.Path))] != nil
+func (w *Worker) hasOutlet(way *outbound.Way, m *loop.Received) bool {
+	return w.toUpstream.outlets.all[w.outletOf(m, unique.Make(way.Path))] != nil
 }
 
 // takeToOutlet puts what slot has received into the queue of this worker's

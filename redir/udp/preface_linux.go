@@ -29,11 +29,10 @@ func (q *upstreamQueue) prefaced(slot int32, told bool) []byte {
 	return q.prefaces[slot][:proxyproto.V2Size(m.Source.Addr(), m.Dest.Addr())]
 }
 
-// push is loop.SendBatch.Push of datagrams that may each have a preface: such
-// leave one by one, since a run of them would have to be copied.
+// push is loop.SendBatch.Push of datagrams that may each have a preface.
 func (w *Worker) push(e *loop.Envelope, preface, payload []byte, segment int, gso *loop.GSO) (rest []byte, whole bool) {
 	if len(preface) > 0 {
-		return w.out.PushEach(e, preface, payload, segment)
+		return w.out.PushPrefix(e, preface, payload, segment, gso)
 	}
 	return w.out.Push(e, payload, segment, gso)
 }

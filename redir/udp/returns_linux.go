@@ -9,6 +9,7 @@ import (
 	"sluice/nat"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 	// spreads replies over those of all workers by the remote alone, so all that a
 	// busy remote writes comes to one.
 	returnBuffer = 8 << 20
-	// mostOrigins bounds the inbounds whose sessions a reply is looked up for.
+	// mostOrigins bounds the kinds of sessions that a reply is looked up for.
 	mostOrigins = 32
 )
 
@@ -79,19 +80,41 @@ func (l *returnListener) close() {
 	}
 }
 
-// addOrigin notes an inbound whose sessions may bear their clients' addresses. It
-// is kept when the inbound is gone, since its sessions go on.
-func (s *Shared) addOrigin(in *inbound.Inbound) {
+// origin is what sessions that bear their clients' addresses have in common, so that
+// they are found again by what a remote writes.
+type origin struct {
+	inbound  uint16 // its ID
+	mark     uint32 // of the outbound; of a forward, the variant
+	from, to uint16 // the client's port of remotes, and their own, where the way has one; else 0
+	named    bool   // they are for one destination each
+}
+
+// originOf is that of a session which m begins, and which is sent to to.
+func (w *Worker) originOf(way *outbound.Way, m *loop.Received, to netip.AddrPort) origin {
+	if way.In.Kind == inbound.Direct {
+		return origin{inbound: way.In.ID, mark: w.toUpstream.last.variant}
+	}
+	t := w.toUpstream.last.trait
+	o := origin{inbound: way.In.ID, mark: t.mark, named: t.named}
+	if way.Port != 0 && to.Port() != m.Dest.Port() {
+		o.from, o.to = m.Dest.Port(), to.Port()
+	}
+	return o
+}
+
+// addOrigin notes one of sessions by forwards, or others. It is kept when these are
+// gone.
+func (s *Shared) addOrigin(o origin, forward bool) {
 	origins := &s.origins
-	if in.Kind == inbound.Direct {
+	if forward {
 		origins = &s.forwards
 	}
 	for {
 		known := origins.Load()
-		if !in.Path.Source.OfClients() || slices.Contains(*known, in.ID) {
+		if slices.Contains(*known, o) {
 			return
 		}
-		more := append(slices.Clone(*known), in.ID)
+		more := append(slices.Clone(*known), o)
 		more = more[max(0, len(more)-mostOrigins):]
 		if origins.CompareAndSwap(known, &more) {
 			return
@@ -168,14 +191,13 @@ func (w *Worker) sourcedOf(client, remote netip.AddrPort, first uint16) *nat.Ent
 		return e
 	}
 	origins := *w.shared.origins.Load()
-	if slices.Contains(origins, first) {
-		if e := w.sessionOf(client, remote, first); e != nil {
-			return e
-		}
-	}
-	for _, id := range origins {
-		if e := w.sessionOf(client, remote, id); e != nil {
-			return e
+	for _, mine := range [...]bool{true, false} {
+		for i := range origins {
+			if o := &origins[i]; (o.inbound == first) == mine {
+				if e := w.sessionOf(client, remote, o); e != nil {
+					return e
+				}
+			}
 		}
 	}
 	return nil
@@ -184,8 +206,8 @@ func (w *Worker) sourcedOf(client, remote netip.AddrPort, first uint16) *nat.Ent
 // forwardOf is the session by a forward that leads to remote and bears a client's
 // address.
 func (w *Worker) forwardOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
-	for _, id := range *w.shared.forwards.Load() {
-		e := w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
+	for _, o := range *w.shared.forwards.Load() {
+		e := w.shared.sourced.Lookup(nat.KeyOf(client, o.mark, o.inbound))
 		if e != nil && e.Value.view.dest == remote {
 			return e
 		}
@@ -193,13 +215,32 @@ func (w *Worker) forwardOf(client, remote netip.AddrPort) *nat.Entry[*flow] {
 	return nil
 }
 
-// sessionOf is the session by an inbound that bears a client's address, the one
+// sessionOf is the session of an origin that bears a client's address, the one
 // whose mapped port the remote's is before the one of unmapped ports.
-func (w *Worker) sessionOf(client, remote netip.AddrPort, id uint16) *nat.Entry[*flow] {
+func (w *Worker) sessionOf(client, remote netip.AddrPort, o *origin) *nat.Entry[*flow] {
+	if o.to != 0 {
+		if o.to != remote.Port() {
+			return nil
+		}
+		return w.sourcedSession(client, remote, o, o.from)
+	}
 	for _, from := range w.set.Ports.UDPFrom(remote.Port()) {
-		if e := w.shared.sourced.Lookup(nat.KeyOf(client, mapVariant(from, remote.Port()), id)); e != nil {
+		if e := w.sourcedSession(client, remote, o, from); e != nil {
 			return e
 		}
 	}
-	return w.shared.sourced.Lookup(nat.KeyOf(client, 0, id))
+	return w.sourcedSession(client, remote, o, remote.Port())
+}
+
+// sourcedSession is that of an origin whose client knows the remote by the port
+// from.
+func (w *Worker) sourcedSession(client, remote netip.AddrPort, o *origin, from uint16) *nat.Entry[*flow] {
+	variant := o.mark
+	switch {
+	case o.named:
+		variant = namedVariant(netip.AddrPortFrom(remote.Addr(), from))
+	case from != remote.Port():
+		variant ^= mapVariant(from, remote.Port())
+	}
+	return w.shared.sourced.Lookup(nat.KeyOf(client, variant, o.inbound))
 }

@@ -21,9 +21,10 @@ var errStranger = errors.New("the forward does not lead there")
 type clientQueue struct {
 	writeBacks senders
 	slots      *loop.RecvBatch
-	messages   []loop.Received // Dest is the client
+	messages   []loop.Received // of each slot, and of parts of what slots hold; Dest is the client
 	next       []int32
-	used       int
+	used       int // slots
+	parts      int
 	dirty      []*sender // those with something to send
 }
 
@@ -31,8 +32,8 @@ func (q *clientQueue) init(w *Worker) (err error) {
 	n := w.shared.batch
 	q.writeBacks.init(w, senderUse{&w.shared.writeBacks, w.flushBack, w.lostBack, count.WriteBackFallback})
 	q.slots, err = loop.NewRecvBatch(n)
-	q.messages = make([]loop.Received, n)
-	q.next = make([]int32, n)
+	q.messages = make([]loop.Received, 2*n)
+	q.next = make([]int32, 2*n)
 	q.dirty = make([]*sender, 0, n)
 	return err
 }
@@ -74,7 +75,8 @@ func (f *flow) Ready(ev loop.Events) {
 			w.takeFromUpstream(f, int32(i))
 		}
 		if n > 1 && !f.bulk {
-			f.becomeBulk()
+			f.bulk = true
+			becomeBulk(f.fd)
 		}
 		if f.bulk {
 			w.r.NotLone()
@@ -125,16 +127,31 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	}
 }
 
-// flushClient sends the replies, those of each write-back socket by one system
-// call.
+// part is the place of a message that is a part of what a slot holds, behind those
+// of slots. Where there is none left, what is queued is sent.
+func (q *clientQueue) part(w *Worker) int32 {
+	if n := q.slots.Len(); q.parts == n {
+		w.sendReplies()
+	}
+	q.parts++
+	return int32(q.slots.Len() + q.parts - 1)
+}
+
+// flushClient sends the replies, and has the slots free again.
 func (w *Worker) flushClient() {
+	w.sendReplies()
+	w.toClient.used = 0
+}
+
+// sendReplies sends those of each write-back socket by one system call.
+func (w *Worker) sendReplies() {
 	q := &w.toClient
 	for i, b := range q.dirty {
 		w.flushBack(b)
 		q.dirty[i] = nil
 	}
 	q.dirty = q.dirty[:0]
-	q.used = 0
+	q.parts = 0
 }
 
 // flushBack sends and counts the replies that wait for b.

@@ -30,21 +30,21 @@ type upstreamQueue struct {
 	groups  []flowGroup
 	groupOf []int32 // by the flow's id: the group that it probably has
 
-	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY header, where it has one
+	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY or SOCKS5 header, where it has one
 
 	outlets senders
 	dirty   []*sender // outlets with something to send
 
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
-	lastDest    netip.AddrPort
-	lastDestIn  *inbound.Inbound
-	lastVerdict count.Counter
-	lastVariant uint32
-	lastIn      *inbound.Inbound
-	lastSource  netip.AddrPort
-	lastScope   uint32
-	lastEntry   *nat.Entry[*flow]
+	lastDest   netip.AddrPort
+	lastDestIn *inbound.Inbound
+	lastDestOf netip.AddrPort // who wrote there; means nothing where there are no rules
+	last       choice
+	lastIn     *inbound.Inbound
+	lastSource netip.AddrPort
+	lastScope  uint32
+	lastEntry  *nat.Entry[*flow]
 }
 
 // flowGroup is a chain of slots that one flow's socket will send.
@@ -97,6 +97,12 @@ func (q *upstreamQueue) reset() {
 	q.lastDest, q.lastEntry = netip.AddrPort{}, nil
 }
 
+// choose finds what is to become of m, for those that follow and are like it.
+func (q *upstreamQueue) choose(w *Worker, in *inbound.Inbound, m *loop.Received) {
+	q.lastDest, q.lastDestIn, q.lastDestOf = m.Dest, in, m.Source
+	q.last = w.choose(in, m)
+}
+
 // flushUpstream sends what clients sent.
 func (w *Worker) flushUpstream() {
 	q := &w.toUpstream
@@ -126,6 +132,9 @@ func (w *Worker) sentUpstream(datagrams, bytes int) {
 // sendUpstream sends a group through its flow's socket.
 func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	q, f := &w.toUpstream, g.entry.Value
+	if f.association != nil {
+		return w.sendAssociated(g)
+	}
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]

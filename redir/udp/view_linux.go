@@ -1,13 +1,13 @@
 package udp
 
 import (
-	"encoding/binary"
 	"net/netip"
 
 	"sluice/loop"
 	"sluice/nat"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/resolve"
 )
 
@@ -59,15 +59,19 @@ func (v *view) offender(addr netip.Addr) netip.Addr {
 }
 
 // leadsTo is where what begins a flow is to be sent, and why not.
-func (w *Worker) leadsTo(in *inbound.Inbound, m *loop.Received) (to netip.AddrPort, cause count.Counter) {
+func (w *Worker) leadsTo(in *inbound.Inbound, m *loop.Received, way *outbound.Way) (to netip.AddrPort, cause count.Counter) {
 	if in.Kind != inbound.Direct {
-		return w.set.Ports.UDP(m.Dest), 0
+		return w.set.sentAt(m.Dest, way.Port), 0
 	}
-	all := in.Dests.For(m.Source.Addr(), in.Path.Source.OfClients())
+	all := in.Dests.For(m.Source.Addr(), way.Path.Source.OfClients())
 	if len(all) == 0 {
 		return to, count.RefusedUnresolved
 	}
-	return all[0], w.shared.admission.CheckForward(all[0])
+	to = all[0]
+	if way.Port != 0 {
+		to = netip.AddrPortFrom(to.Addr(), way.Port)
+	}
+	return to, w.shared.admission.CheckForward(to)
 }
 
 // viewOf is that of a new flow whose client wrote m, which is to be sent to to; nil
@@ -82,12 +86,13 @@ func viewOf(in *inbound.Inbound, m *loop.Received, to netip.AddrPort) *view {
 	return nil
 }
 
-// admits says why what a client has sent to dest by an inbound is refused.
-func (w *Worker) admits(in *inbound.Inbound, dest netip.AddrPort) count.Counter {
+// admits says why what a client has sent to dest by an inbound is refused, on a way
+// of a port; 0: of none.
+func (w *Worker) admits(in *inbound.Inbound, dest netip.AddrPort, port uint16) count.Counter {
 	if in.Kind == inbound.Direct {
 		return w.shared.admission.CheckListen(dest)
 	}
-	return w.shared.admission.Check(w.set.Ports.UDP(dest))
+	return w.shared.admission.Check(w.set.sentAt(dest, port))
 }
 
 // sentTo is where a datagram of the flow leaves for, and by which interface where
@@ -145,38 +150,4 @@ func (w *Worker) failed(e *nat.Entry[*flow]) {
 	if v.dests.Several() && w.shared.table(e.Value).Remove(e) {
 		w.end(e)
 	}
-}
-
-// variant tells the flows of one client apart that see their remotes in different
-// ways: 0 for what sees them as they are. It is part of the key of a flow, where
-// scope stands otherwise, the interface of a link-local client. Where a forward's
-// destination sees its client's address, nothing tells the replies to two flows
-// apart, and there is one.
-func (w *Worker) variant(in *inbound.Inbound, dest netip.AddrPort) uint32 {
-	switch {
-	case in.Kind == inbound.Direct && in.Path.Source.OfClients():
-		return 0
-	case in.Kind == inbound.Direct:
-		return addressHash(dest.Addr())
-	case w.set.Ports == nil:
-		return 0
-	}
-	if to := w.set.Ports.UDP(dest); to != dest {
-		return mapVariant(dest.Port(), to.Port())
-	}
-	return 0
-}
-
-func mapVariant(from, to uint16) uint32 { return uint32(from)<<16 | uint32(to) }
-
-// addressHash is FNV-1a, a word at a time. Two of the addresses that one client
-// writes to at one forward would have to share it to be taken for each other.
-func addressHash(addr netip.Addr) uint32 {
-	const offset, prime = 2166136261, 16777619
-	hash := uint32(offset)
-	bytes := addr.As16()
-	for word := bytes[:]; len(word) > 0; word = word[4:] {
-		hash = (hash ^ binary.BigEndian.Uint32(word)) * prime
-	}
-	return hash
 }

@@ -7,6 +7,7 @@ import (
 	"sluice/loop"
 	"sluice/redir/count"
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/portmap"
 	"sluice/redir/resolve"
 )
@@ -38,7 +39,7 @@ func TestViewOfMap(t *testing.T) {
 		at := func(port uint16) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(host), port) }
 		m := &loop.Received{Source: netip.MustParseAddrPort("10.0.0.2:4000"), Dest: at(80)}
 		in := &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.TProxy}}
-		to, cause := w.leadsTo(in, m)
+		to, cause := w.leadsTo(in, m, outbound.Plain(in))
 		if cause != 0 || to != at(50080) {
 			t.Fatalf("leads to %v (%v)", to, cause)
 		}
@@ -53,7 +54,7 @@ func TestViewOfMap(t *testing.T) {
 			}
 		}
 		other := &loop.Received{Dest: at(443)}
-		if to, _ := w.leadsTo(in, other); to != at(443) || viewOf(in, other, to) != nil {
+		if to, _ := w.leadsTo(in, other, outbound.Plain(in)); to != at(443) || viewOf(in, other, to) != nil {
 			t.Errorf("a port that is not mapped has a view, of %v", to)
 		}
 	}
@@ -68,7 +69,7 @@ func TestViewOfForward(t *testing.T) {
 	dest := netip.MustParseAddrPort("[2001:db8::7]:53")
 	in := &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.Direct}, Dests: resolve.Fixed(dest)}
 	m := &loop.Received{Source: netip.MustParseAddrPort("10.0.0.2:4000"), Dest: netip.MustParseAddrPort("10.0.0.1:5300")}
-	to, cause := w.leadsTo(in, m)
+	to, cause := w.leadsTo(in, m, outbound.Plain(in))
 	if cause != 0 || to != dest {
 		t.Fatalf("leads to %v (%v)", to, cause)
 	}
@@ -93,7 +94,7 @@ func TestViewOfForward(t *testing.T) {
 		t.Error("errors name the destination, or not the router")
 	}
 	in.Dests = nil
-	if _, cause := w.leadsTo(in, m); cause != count.RefusedUnresolved {
+	if _, cause := w.leadsTo(in, m, outbound.Plain(in)); cause != count.RefusedUnresolved {
 		t.Errorf("without an address: %v", cause)
 	}
 }
@@ -106,20 +107,20 @@ func TestVariants(t *testing.T) {
 	tproxy, direct := &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.TProxy}}, &inbound.Inbound{Spec: inbound.Spec{Kind: inbound.Direct}}
 	seen := map[uint32]string{}
 	for _, at := range []string{"192.0.2.7:80", "192.0.2.7:81", "192.0.2.7:50080"} {
-		v := w.variant(tproxy, netip.MustParseAddrPort(at))
+		v := w.variant(tproxy, netip.MustParseAddrPort(at), trait{})
 		if other, taken := seen[v]; taken {
 			t.Errorf("%s is taken for %s", at, other)
 		}
 		seen[v] = at
 	}
 	for _, pair := range [][2]string{{"192.0.2.7:80", "192.0.2.8:80"}, {"192.0.2.7:443", "192.0.2.7:50080"}} {
-		if w.variant(tproxy, netip.MustParseAddrPort(pair[0])) != w.variant(tproxy, netip.MustParseAddrPort(pair[1])) {
+		if w.variant(tproxy, netip.MustParseAddrPort(pair[0]), trait{}) != w.variant(tproxy, netip.MustParseAddrPort(pair[1]), trait{}) {
 			t.Errorf("%v are told apart", pair)
 		}
 	}
 	clear(seen)
 	for _, at := range []string{"10.0.0.1:53", "10.0.0.2:53", "127.0.0.1:53", "[fd00::1]:53", "[fd00::2]:53", "[fd00:1::1]:53", "[::1]:53"} {
-		v := w.variant(direct, netip.MustParseAddrPort(at))
+		v := w.variant(direct, netip.MustParseAddrPort(at), trait{})
 		if other, taken := seen[v]; taken {
 			t.Errorf("%s is taken for %s", at, other)
 		}

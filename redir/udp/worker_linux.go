@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/route"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
 )
@@ -28,6 +30,12 @@ type Settings struct {
 	// Ports are those at which diverted datagrams are sent on.
 	Ports  *portmap.Map
 	Router *outbound.Router
+	// SniffTimeout is how long what begins a session waits for its name, where a rule
+	// wants one; 0: names are not looked for.
+	SniffTimeout time.Duration
+
+	ConnectTimeout time.Duration    // for the handshake and greeting of an outbound's server
+	Keepalive      socket.Keepalive // of connections with those
 }
 
 // Shared is what all workers see.
@@ -36,14 +44,16 @@ type Shared struct {
 	clients    *admit.Clients
 	flows      *nat.Table[*flow]        // those that have a socket
 	sourced    *nat.Table[*flow]        // those that bear their client's address
-	origins    atomic.Pointer[[]uint16] // inbounds whose sessions may be among sourced, without forwards
-	forwards   atomic.Pointer[[]uint16] // the same of forwards
+	origins    atomic.Pointer[[]origin] // of what may be among sourced, without forwards
+	forwards   atomic.Pointer[[]origin] // the same of forwards
+	traits     atomic.Pointer[[]trait]  // of all sessions that there were of late
 	batch      int                      // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64             // bound of one worker's
 	outlets    atomic.Int64             // likewise
 	ending     atomic.Int64             // bound of sockets whose flow has ended
 	handed     atomic.Int64             // flows that ended and wait for their owner
 	short      atomic.Bool              // memory is
+	waiting    atomic.Int64             // bytes that wait for relays
 }
 
 // Bounds are how many sessions and sockets there may be.
@@ -59,8 +69,9 @@ type Bounds struct {
 // many datagrams.
 func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
 	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
-	s.origins.Store(new([]uint16))
-	s.forwards.Store(new([]uint16))
+	s.origins.Store(new([]origin))
+	s.forwards.Store(new([]origin))
+	s.traits.Store(new([]trait))
 	s.SetBounds(b)
 	return s
 }
@@ -108,6 +119,11 @@ type Worker struct {
 	listeners  []*listener
 	returns    []*returnListener
 	gate       gate
+	routed     bool             // there are rules to be asked
+	deciding   route.Flow       // scratch of decide
+	finalIn    *inbound.Inbound // whose way final is
+	final      *outbound.Way
+	names      names
 	toUpstream upstreamQueue
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
@@ -120,6 +136,8 @@ type Worker struct {
 	mu           sync.Mutex
 	handed       []*flow // ended by other workers; to be retired by this one
 	retireHanded func()
+	called       []*association // that have none, and are wanted
+	beginCalled  func()
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -128,8 +146,10 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
 	}
-	w.retireHanded = w.retireAllHanded
+	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
+	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
+	w.names.init(w)
 	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
 	}
@@ -144,12 +164,13 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 // Set replaces the settings.
 func (w *Worker) Set(set *Settings) {
 	w.set = set
+	w.routed, w.finalIn, w.final = set.Router.HasRules(), nil, nil
 	w.icmp.setMark(set.Mark)
 }
 
 // Relabel makes the listeners of from those of to, which has the same address.
 func (w *Worker) Relabel(from, to *inbound.Inbound) {
-	w.shared.addOrigin(to)
+	w.names.relabel(from, to)
 	var fds []int
 	for _, l := range w.listeners {
 		if l.in == from {
@@ -186,6 +207,7 @@ func kernelHasRuns() bool {
 
 // flush sends what the turn has gathered.
 func (w *Worker) flush() {
+	w.names.letGo()
 	if w.toUpstream.used > 0 {
 		w.flushUpstream()
 	}
@@ -199,6 +221,7 @@ func (w *Worker) Close() {
 	if w.closed {
 		return
 	}
+	w.names.close()
 	w.flush()
 	w.closed = true
 	for _, l := range w.listeners {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/socket"
+	"sluice/redir/source"
 )
 
 // prepare makes a new socket take the path, as far as TCP and UDP have it in
@@ -22,6 +23,18 @@ func (p *Path) prepare(fd int) (errno syscall.Errno) {
 		errno = socket.SetText(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE, p.Device)
 	}
 	return errno
+}
+
+// Apply makes a new socket of others', as net.Dialer's, take the path towards
+// addresses of a family; what it bears is bound by them.
+func (p *Path) Apply(fd int, family netip.Addr) error {
+	if errno := p.prepare(fd); errno != 0 {
+		return os.NewSyscallError("setsockopt", errno)
+	}
+	if p.Source.Kind == source.Address {
+		return bear(fd, family)
+	}
+	return nil
 }
 
 // Check finds out whether sockets may take the path, as every one that sends

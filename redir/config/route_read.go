@@ -1,0 +1,98 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// list calls take for each element of a key's list, or for the value that stands for
+// one. An empty list is an error: nobody could tell whether it means all or none.
+func (r *objectReader) list(key string, take func(n node, path string) error) error {
+	n, ok := r.members.find(key)
+	if !ok {
+		return nil
+	}
+	elements, isList := n.value.([]node)
+	switch {
+	case !isList:
+		return take(n, r.at(key))
+	case len(elements) == 0:
+		return r.fault(key, n, "an empty list: say what it holds, or leave the key out")
+	}
+	for i, element := range elements {
+		if err := take(element, fmt.Sprintf("%s[%d]", r.at(key), i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// at is the path of a key.
+func (r *objectReader) at(key string) string {
+	if r.path == "" {
+		return key
+	}
+	return r.path + "." + key
+}
+
+// texts calls take for each text of a key. What it finds fault with is an error at
+// that place.
+func (r *objectReader) texts(key, wanted string, take func(text string) error) error {
+	return r.list(key, func(n node, path string) error {
+		text, ok := n.value.(string)
+		switch {
+		case !ok || text == "":
+			return r.errorf(n.offset, path, "want %s, not %s", wanted, n)
+		case len(text) > longestText:
+			return r.errorf(n.offset, path, "%d bytes: want %d at most", len(text), longestText)
+		}
+		if err := take(text); err != nil {
+			return r.errorf(n.offset, path, "%v", err)
+		}
+		return nil
+	})
+}
+
+// choice is the text of a key, one of some; the first where there is none.
+func (r *objectReader) choice(key string, choices ...string) (string, error) {
+	n, ok := r.members.find(key)
+	if !ok {
+		return choices[0], nil
+	}
+	text, _ := n.value.(string)
+	if !slices.Contains(choices, text) {
+		return "", r.fault(key, n, "want %s, not %s", oneOf(choices), n)
+	}
+	return text, nil
+}
+
+// truth is a key's true or false.
+func (r *objectReader) truth(key string) (truth bool, err error) {
+	n, ok := r.members.find(key)
+	if !ok {
+		return false, nil
+	}
+	if truth, ok = n.value.(bool); !ok {
+		return false, r.fault(key, n, "want true or false, not %s", n)
+	}
+	return truth, nil
+}
+
+// adder is a take of texts that parses each and keeps it.
+func adder[T any](into *[]T, parse func(text string) (T, error)) func(text string) error {
+	return func(text string) error {
+		value, err := parse(text)
+		if err == nil {
+			*into = append(*into, value)
+		}
+		return err
+	}
+}
+
+// asText is the parse of texts that are kept as they are.
+func asText(text string) (string, error) { return text, nil }
+
+// checked is the parse of texts that are kept as they are, if check finds no fault.
+func checked(check func(text string) error) func(text string) (string, error) {
+	return func(text string) (string, error) { return text, check(text) }
+}

@@ -1,0 +1,200 @@
+package rules
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"testing"
+)
+
+// toServers forwards what goes to some of the servers' ports, behind a decision
+// that takes one of them out.
+func toServers() []Decision {
+	all := addrs("10.9.2.0/24", "fd09:2::/64")
+	return []Decision{
+		{Dests: all, DestPorts: []PortRange{{81, 81}}},
+		{Forward: true, Dests: all, DestPorts: []PortRange{{servicePort, 83}}},
+	}
+}
+
+// TestDecisions: what decisions say is forwarded and the rest diverted, whatever
+// else the rules have to do.
+func TestDecisions(t *testing.T) {
+	for name, spec := range map[string]Spec{
+		"lan":      {Ifaces: []string{"lan"}},
+		"anywhere": {Established: Divert},
+		"ways":     {Ways: []Way{{Ifaces: []string{"lan"}, Port: proxyPort, TCP: true, UDP: true}}},
+		"open":     {Ifaces: []string{"lan"}, Fail: Open},
+		"redirect": {Via: Redirect},
+		"output":   {Ifaces: []string{"lan"}, Output: true},
+		"round":    {Via: Redirect, Output: true},
+		"notrack":  {Ifaces: []string{"lan"}, NoTrack: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			networks := []string{"tcp", "udp"}
+			if spec.Via == Redirect {
+				networks = networks[:1]
+			}
+			if spec.TCPPort = proxyPort; spec.Via != Redirect {
+				spec.UDPPort = proxyPort
+			}
+			if len(spec.Ways) > 0 {
+				spec.TCPPort, spec.UDPPort = 0, 0
+			}
+			for _, addr := range serverAddrs {
+				w.serve(w.server, "server", addr, 81, 0)
+				w.serve(w.server, "server", addr, 83, 0)
+			}
+			spec.Decisions = toServers()
+			w.startProxy()
+			i := w.install(spec)
+			own := "server"
+			if spec.Output {
+				own = "proxy"
+			}
+			for _, network := range networks {
+				w.expect(w.client, network, serverAddrs, servicePort, "server")
+				w.expect(w.client, network, serverAddrs, 81, "proxy")
+				w.expect(w.client, network, serverAddrs, 83, "server")
+				w.expect(w.client, network, serverAddrs, 84, "proxy")
+				w.expect(w.client, network, lanAddrs, servicePort, "gateway")
+				w.expect(w.gateway, network, serverAddrs, servicePort, "server")
+				w.expect(w.gateway, network, serverAddrs, 81, own)
+			}
+			w.stopProxy()
+			for _, network := range networks {
+				w.expect(w.client, network, serverAddrs, servicePort, "server")
+			}
+			spec.Decisions[1].Invert = true
+			w.startProxy()
+			w.replace(i, spec)
+			for _, network := range networks {
+				w.expect(w.client, network, serverAddrs, 83, "proxy")
+				w.expect(w.client, network, serverAddrs, 81, "proxy")
+				w.expect(w.client, network, otherAddrs, 84, "refused")
+			}
+			w.remove(i)
+		})
+	}
+}
+
+func (w *world) replace(i *Installed, spec Spec) {
+	w.t.Helper()
+	w.gateway.do(func() {
+		if err := i.Replace(spec); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// TestDecisionsOfInlets: what arrives by one way is forwarded, what arrives by
+// another is not.
+func TestDecisionsOfInlets(t *testing.T) {
+	w := newWorld(t)
+	w.startProxy()
+	spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ways: []Way{{Ifaces: []string{"lan"}, Port: proxyPort + 1, TCP: true, UDP: true}}}
+	w.proxy = append(w.proxy, w.serve(w.gateway, "way", "", proxyPort+1, transparent))
+	for want, inlets := range map[string][]uint16{"way": {proxyPort}, "server": {proxyPort + 1}} {
+		spec.Decisions = []Decision{{Forward: true, Inlets: inlets}}
+		i := w.install(spec)
+		for _, network := range []string{"tcp", "udp"} {
+			w.expect(w.client, network, serverAddrs, servicePort, want)
+		}
+		w.remove(i)
+	}
+}
+
+// TestDecisionsLast: whatever is decided anew, a flow goes on as it began: those
+// that the kernel forwards and those that sluice has, answered or not.
+func TestDecisionsLast(t *testing.T) {
+	for _, established := range []Established{Keep, Divert} {
+		t.Run(string(established), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, addr := range serverAddrs {
+				w.serve(w.server, "server", addr, 81, 0)
+			}
+			w.startProxy()
+			spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Established: established, Decisions: toServers()}
+			i := w.install(spec)
+			type flow struct {
+				conn net.Conn
+				want string
+			}
+			var flows []flow
+			begin := func(network, addr string, port int, want string, answered bool) {
+				w.client.do(func() {
+					conn, err := net.Dial(network, net.JoinHostPort(addr, fmt.Sprint(port)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { conn.Close() })
+					if !answered {
+						_, err = conn.Write([]byte("lost"))
+					} else if got, failed := exchange(conn, patience); got != want {
+						t.Errorf("%s to %s port %d: %q, %v, want %s", network, addr, port, got, failed, want)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+					flows = append(flows, flow{conn, want})
+				})
+			}
+			for _, addr := range serverAddrs {
+				for _, network := range []string{"tcp", "udp"} {
+					begin(network, addr, servicePort, "server", true)
+					begin(network, addr, 81, "proxy", true)
+				}
+			}
+			w.server.sh("nft -f - <<'END'\ntable inet deaf { chain c {\n type filter hook input priority 0\n udp dport 80-83 drop\n }\n }\nEND")
+			for _, addr := range serverAddrs {
+				begin("udp", addr, 82, "", false)
+				begin("udp", addr, servicePort, "server", false)
+			}
+			w.server.sh("nft delete table inet deaf")
+			for round := range 3 {
+				for n := range spec.Decisions {
+					spec.Decisions[n].Forward = !spec.Decisions[n].Forward
+				}
+				spec.Decisions = slices.Clone(spec.Decisions)
+				w.replace(i, spec)
+				if round == 1 { // somebody saves a mark of his own over ours, from the next packet on
+					w.gateway.sh("nft -f - <<'END'\ntable inet wipe { chain c {\n type filter hook prerouting priority 0\n ct mark set 0\n }\n }\nEND")
+				}
+				for _, f := range flows {
+					if f.want == "" {
+						continue
+					}
+					w.client.do(func() {
+						if got, err := exchange(f.conn, patience); got != f.want {
+							t.Errorf("%s to %s: %q, %v, want %s", f.conn.LocalAddr().Network(), f.conn.RemoteAddr(), got, err, f.want)
+						}
+					})
+				}
+			}
+			for _, network := range []string{"tcp", "udp"} {
+				w.expect(w.client, network, serverAddrs, servicePort, "proxy")
+			}
+		})
+	}
+}
+
+// TestDecisionsPasted: nft loads what is printed, and status knows of it.
+func TestDecisionsPasted(t *testing.T) {
+	w := newWorld(t)
+	w.startProxy()
+	w.gateway.sh(mustText(t, Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}, Decisions: toServers(),
+		Ways: []Way{{Ifaces: []string{"a", "b*"}, Port: 7, TCP: true}}}, FormatCommands))
+	t.Cleanup(func() { w.gateway.do(func() { _, _ = Remove() }) })
+	for _, network := range []string{"tcp", "udp"} {
+		w.expect(w.client, network, serverAddrs, servicePort, "server")
+		w.expect(w.client, network, serverAddrs, 81, "proxy")
+	}
+	w.gateway.do(func() {
+		if status, err := ReadStatus(); err != nil || !status.Complete() || status.Decisions != 2 {
+			t.Errorf("%+v, %v", status, err)
+		}
+	})
+}

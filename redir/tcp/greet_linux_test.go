@@ -1,0 +1,521 @@
+package tcp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sluice/loop"
+	"sluice/redir/admit"
+	"sluice/redir/count"
+	"sluice/redir/greet"
+	"sluice/redir/inbound"
+	"sluice/redir/outbound"
+	"sluice/redir/resolve"
+	"sluice/redir/route"
+	"sluice/redir/socket"
+)
+
+// longWait bounds whatever a test waits for.
+const longWait = 10 * time.Second
+
+// turning is a worker on a reactor that turns.
+type turning struct {
+	*Worker
+	t *testing.T
+	r *loop.Reactor
+}
+
+func turningWorker(t *testing.T, set Settings) *turning {
+	t.Helper()
+	g, err := loop.NewGroup(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := workerOn(t, g, &set)
+	g.Start()
+	t.Cleanup(func() {
+		g.Stop()
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+		w.Close()
+		w.self.Close()
+		if n := w.shared.Conns(); n != 0 {
+			t.Errorf("%d conns are left", n)
+		}
+	})
+	return &turning{Worker: w, t: t, r: g.Reactors()[0]}
+}
+
+// on runs f on the reactor's thread.
+func (w *turning) on(f func()) {
+	w.t.Helper()
+	done := make(chan struct{})
+	if !w.r.Post(func() { f(); close(done) }) {
+		w.t.Fatal("the reactor has stopped")
+	}
+	<-done
+}
+
+// begin is a client whose conn goes a way to dest. It has sent early already.
+func (w *turning) begin(way *outbound.Way, dest netip.AddrPort, early string) *net.TCPConn {
+	w.t.Helper()
+	fd, peer := loopback(w.t)
+	io.WriteString(peer, early)
+	w.on(func() { w.follow(w.t, fd, way, dest) })
+	peer.SetDeadline(time.Now().Add(longWait))
+	return peer.(*net.TCPConn)
+}
+
+// follow has a new conn of the accepted client fd go a way to dest.
+func (w *Worker) follow(t *testing.T, fd int, way *outbound.Way, dest netip.AddrPort) *conn {
+	c := w.conns.add()
+	c.w, c.way, c.dest, c.active = w, way, socket.EndpointOf(dest), w.r.Now()
+	c.of, _ = w.shared.clients.Connect(someone, c.active, admit.Pace{})
+	c.client, c.upstream = end{conn: c, fd: fd}, end{conn: c, fd: -1}
+	w.shared.conns.Add(1)
+	if err := w.r.Add(fd, interest, &c.client); err != nil {
+		t.Error(err)
+	}
+	c.relay.Start(w.workspace, fd, -1)
+	c.follow()
+	return c
+}
+
+// someone is the client of conns.
+var someone = netip.MustParseAddr("192.0.2.1")
+
+// counted waits until what was counted as often.
+func (w *turning) counted(what count.Counter, times uint64) {
+	w.t.Helper()
+	var got count.Stats
+	for end := time.Now().Add(longWait); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		got = count.Stats{}
+		if got.Collect(w.counters); got[what] == times {
+			return
+		}
+	}
+	w.t.Errorf("%s: %d, want %d", what, got[what], times)
+}
+
+// through is a way through a server at some addresses.
+func through(t *testing.T, kind outbound.Kind, user string, at ...netip.AddrPort) *outbound.Way {
+	t.Helper()
+	protocol := greet.SOCKS5
+	if kind == outbound.HTTP {
+		protocol = greet.HTTP
+	}
+	p, err := greet.New(protocol, user, user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := inbound.New(inbound.Spec{Kind: inbound.TProxy, Tag: "t"}, 1, inbound.Defaults{})
+	return &outbound.Way{In: in, Rule: route.Final, Out: &outbound.Outbound{
+		Spec: outbound.Spec{Kind: kind, Tag: "proxy", User: user}, Dests: resolve.Fixed(at...), Proxy: p,
+	}}
+}
+
+// serve is a server that does f with each connection.
+func serve(t *testing.T, network string, f func(c *net.TCPConn)) netip.AddrPort {
+	t.Helper()
+	ln, err := net.Listen(network, map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0"}[network])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				c.SetDeadline(time.Now().Add(longWait))
+				f(c.(*net.TCPConn))
+			}()
+		}
+	}()
+	return ln.Addr().(*net.TCPAddr).AddrPort()
+}
+
+func echo(c *net.TCPConn) { io.Copy(c, c) }
+
+// read takes exactly what is wanted.
+func read(t *testing.T, c net.Conn, want string) {
+	t.Helper()
+	b := make([]byte, len(want))
+	if n, err := io.ReadFull(c, b); err != nil || string(b) != want {
+		t.Errorf("read %q, %v, want %q", b[:n], err, want)
+	}
+}
+
+// isReset asserts that a client is reset before it has read anything.
+func isReset(t *testing.T, c net.Conn) {
+	t.Helper()
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, unix.ECONNRESET) {
+		t.Errorf("read %d bytes, %v, want a reset", n, err)
+	}
+}
+
+const (
+	socksOK   = "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+	socksName = "\x05\x00\x00\x03\x05relay\x00\x50"
+	httpOK    = "HTTP/1.1 200 OK\r\nVia: x\r\n\r\n"
+)
+
+// told is what the server of a way is told, in all, of a conn to dest.
+func told(way *outbound.Way, dest netip.AddrPort) string {
+	return string(way.Out.Proxy.Append(nil, new(greet.State), greet.Connect(dest)))
+}
+
+// talk is a proxy that reads no more than what comes next, answers each in turn,
+// the last answer with more behind it, and returns what it was told.
+func talk(c net.Conn, kind outbound.Kind, answers []string, more string, write func(net.Conn, string)) string {
+	said := &bytes.Buffer{}
+	r := io.TeeReader(c, said)
+	take := func(n int) byte {
+		b := make([]byte, n)
+		io.ReadFull(r, b)
+		return b[n-1]
+	}
+	for i, answer := range answers {
+		switch {
+		case kind == outbound.HTTP:
+			for !bytes.HasSuffix(said.Bytes(), []byte("\r\n\r\n")) {
+				if n := said.Len(); take(1) == 0 && said.Len() == n {
+					return said.String()
+				}
+			}
+		case i == 0:
+			take(1)
+			take(int(take(1)))
+		case i == 1 && len(answers) == 3:
+			take(1)
+			take(int(take(1)))
+			take(int(take(1)))
+		default:
+			take(3)
+			take(map[byte]int{1: 4, 4: 16}[take(1)] + 2)
+		}
+		if i == len(answers)-1 {
+			answer += more
+		}
+		write(c, answer)
+	}
+	return said.String()
+}
+
+func atOnce(c net.Conn, s string) { io.WriteString(c, s) }
+
+func byteForByte(c net.Conn, s string) {
+	for i := range min(len(s), 100) {
+		io.WriteString(c, s[i:i+1])
+	}
+	io.WriteString(c, s[min(len(s), 100):])
+}
+
+func settings() Settings {
+	return Settings{ConnectTimeout: longWait, IdleTimeout: time.Hour, HalfCloseTimeout: time.Minute}
+}
+
+var (
+	far4 = netip.MustParseAddrPort("198.51.100.7:80")
+	far6 = netip.MustParseAddrPort("[2001:db8::7]:80")
+)
+
+// kinds are servers that carry what they are asked to.
+var kinds = []struct {
+	name, user string
+	kind       outbound.Kind
+	answers    []string
+}{
+	{"socks", "", outbound.Socks, []string{"\x05\x00", socksOK}},
+	{"socks that names a host", "", outbound.Socks, []string{"\x05\x00", socksName}},
+	{"socks with a user", "joe", outbound.Socks, []string{"\x05\x02", "\x01\x00", socksOK}},
+	{"http", "", outbound.HTTP, []string{httpOK}},
+	{"http with a user", "joe", outbound.HTTP, []string{httpOK}},
+}
+
+// TestThroughServers has servers of both kinds carry what clients have sent before
+// the servers were there, and destinations that speak first, in the same segment.
+func TestThroughServers(t *testing.T) {
+	w := turningWorker(t, settings())
+	for network, dest := range map[string]netip.AddrPort{"tcp4": far4, "tcp6": far6} {
+		for _, k := range kinds {
+			for _, next := range []string{"", "220 ready\r\n", strings.Repeat("much ", 4000)} {
+				for shape, write := range map[string]func(net.Conn, string){"at once": atOnce, "byte for byte": byteForByte} {
+					said := make(chan string, 3)
+					at := serve(t, network, func(c *net.TCPConn) {
+						said <- talk(c, k.kind, k.answers, next, write)
+						echo(c)
+					})
+					way := through(t, k.kind, k.user, at)
+					for i := range 3 { // the first is a trial
+						client := w.begin(way, dest, "early")
+						read(t, client, next+"early")
+						client.CloseWrite()
+						if rest, err := io.ReadAll(client); err != nil || len(rest) != 0 {
+							t.Errorf("%s, %s, %d: after the end: %q, %v", k.name, shape, i, rest, err)
+						}
+						if got, want := <-said, told(way, dest); got != want {
+							t.Errorf("%s, %s, %d: it was told %q, want %q", k.name, shape, i, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+	w.counted(count.FailedProxy, 0)
+}
+
+// TestServerEndsWithItsAnswer has the destination's last bytes and its FIN come
+// with the answer.
+func TestServerEndsWithItsAnswer(t *testing.T) {
+	w := turningWorker(t, settings())
+	for _, k := range kinds {
+		got := make(chan string, 1)
+		at := serve(t, "tcp4", func(c *net.TCPConn) {
+			talk(c, k.kind, k.answers, "bye", func(c net.Conn, s string) {
+				if strings.HasSuffix(s, "bye") {
+					unix.SetsockoptInt(rawFD(t, c), unix.SOL_TCP, unix.TCP_CORK, 1)
+				}
+				io.WriteString(c, s)
+			})
+			c.CloseWrite()
+			rest, _ := io.ReadAll(c)
+			got <- string(rest)
+		})
+		client := w.begin(through(t, k.kind, k.user, at), far4, "early")
+		if b, err := io.ReadAll(client); err != nil || string(b) != "bye" {
+			t.Errorf("%s: %q, %v", k.name, b, err)
+		}
+		io.WriteString(client, " late")
+		client.CloseWrite()
+		if s := <-got; s != "early late" {
+			t.Errorf("%s: the destination got %q", k.name, s)
+		}
+	}
+}
+
+func rawFD(t *testing.T, c net.Conn) (fd int) {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw.Control(func(f uintptr) { fd = int(f) })
+	return fd
+}
+
+// TestServerRefuses asserts that a client is reset at once where its server does
+// not carry it, why that is, and that nothing but a server that is out of reach
+// makes it take the fallback.
+func TestServerRefuses(t *testing.T) {
+	for _, c := range []struct {
+		kind    outbound.Kind
+		user    string
+		answers []string
+		want    count.Counter
+	}{
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x01\x00\x01\x00\x00\x00\x00\x00\x00"}, count.FailedProxy},
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x02"}, count.FailedProxy},
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x03"}, count.FailedUpstreamUnreachable},
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x04"}, count.FailedUpstreamUnreachable},
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x05"}, count.FailedUpstreamRefused},
+		{outbound.Socks, "", []string{"\x05\x00", "\x05\x06"}, count.FailedUpstreamTimeout},
+		{outbound.Socks, "", []string{"\x05\xff"}, count.FailedProxyAuth},
+		{outbound.Socks, "joe", []string{"\x05\x02", "\x01\x01", ""}, count.FailedProxyAuth},
+		{outbound.Socks, "", []string{"HTTP/1.0 400 what"}, count.FailedProxy},
+		{outbound.HTTP, "", []string{"HTTP/1.1 407 who\r\n\r\n"}, count.FailedProxyAuth},
+		{outbound.HTTP, "", []string{"HTTP/1.1 403 no\r\n\r\n"}, count.FailedProxy},
+		{outbound.HTTP, "", []string{"HTTP/1.1 502 gone\r\n\r\n"}, count.FailedUpstreamUnreachable},
+		{outbound.HTTP, "", []string{"HTTP/1.1 504 late\r\n\r\n"}, count.FailedUpstreamTimeout},
+		{outbound.HTTP, "", []string{"SSH-2.0-x\r\n"}, count.FailedProxy},
+	} {
+		w := turningWorker(t, settings())
+		at := serve(t, "tcp4", func(conn *net.TCPConn) {
+			talk(conn, c.kind, c.answers, "", atOnce)
+			io.Copy(io.Discard, conn)
+		})
+		way := through(t, c.kind, c.user, at)
+		way.Fallback = through(t, outbound.Direct, "")
+		isReset(t, w.begin(way, far4, "early"))
+		w.counted(c.want, 1)
+		w.counted(count.Fallbacks, 0)
+	}
+}
+
+// TestServerOutOfReach has servers that refuse, end, reset or stall before they
+// carry a conn: without a fallback its client is reset, else that carries it.
+func TestServerOutOfReach(t *testing.T) {
+	reset := func(c *net.TCPConn) { c.SetLinger(0) }
+	for name, server := range map[string]func(c *net.TCPConn){
+		"ends":                    func(c *net.TCPConn) {},
+		"resets":                  reset,
+		"ends after the method":   func(c *net.TCPConn) { talk(c, outbound.Socks, []string{"\x05\x00"}, "", atOnce) },
+		"resets after the method": func(c *net.TCPConn) { talk(c, outbound.Socks, []string{"\x05\x00"}, "", atOnce); reset(c) },
+		"ends in the middle of one": func(c *net.TCPConn) {
+			talk(c, outbound.Socks, []string{"\x05\x00", "\x05\x00\x00\x01\x00"}, "", atOnce)
+		},
+		"stalls":                     func(c *net.TCPConn) { io.Copy(io.Discard, c) },
+		"stalls in the first answer": func(c *net.TCPConn) { talk(c, outbound.Socks, []string{"\x05"}, "", atOnce); io.Copy(io.Discard, c) },
+		"is not there":               nil,
+	} {
+		set := settings()
+		if strings.HasPrefix(name, "stalls") {
+			set.ConnectTimeout = 100 * time.Millisecond
+		}
+		w := turningWorker(t, set)
+		at := serve(t, "tcp4", server)
+		if server == nil {
+			at = nobody(t)
+		}
+		way := through(t, outbound.Socks, "", at)
+		isReset(t, w.begin(way, far4, "early"))
+		other := *way
+		other.Fallback = through(t, outbound.Direct, "")
+		client := w.begin(&other, serve(t, "tcp4", echo), "early")
+		read(t, client, "early")
+		client.Close()
+		w.counted(count.Fallbacks, 1)
+		w.counted(count.ConnsClosed, 2)
+		if t.Failed() {
+			t.Fatalf("of a server that %s", name)
+		}
+	}
+}
+
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) netip.AddrPort {
+	t.Helper()
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// TestServersNextAddress asserts that a server's addresses are tried in turn.
+func TestServersNextAddress(t *testing.T) {
+	w := turningWorker(t, settings())
+	at := serve(t, "tcp6", func(c *net.TCPConn) {
+		talk(c, outbound.HTTP, []string{httpOK}, "", atOnce)
+		echo(c)
+	})
+	client := w.begin(through(t, outbound.HTTP, "", nobody(t), nobody(t), at), far4, "early")
+	read(t, client, "early")
+	client.Close()
+	w.counted(count.DialsNext, 2)
+}
+
+// TestFallbacksOfFallbacks has no server of three be there: one listens not, one
+// has no address, and one ends at once.
+func TestFallbacksOfFallbacks(t *testing.T) {
+	w := turningWorker(t, settings())
+	first, second := through(t, outbound.Socks, "", nobody(t)), through(t, outbound.HTTP, "")
+	second.Fallback = through(t, outbound.HTTP, "", serve(t, "tcp6", func(*net.TCPConn) {}))
+	first.Fallback = second
+	isReset(t, w.begin(first, far4, ""))
+	w.counted(count.Fallbacks, 2)
+	unresolved := through(t, outbound.Socks, "")
+	isReset(t, w.begin(unresolved, far4, ""))
+	w.counted(count.RefusedUnresolved, 1)
+}
+
+// TestTrial has a server throw away what comes with the greeting: one conn waits
+// for TrialPatience, and is carried; from then on nobody does.
+func TestTrial(t *testing.T) {
+	w := turningWorker(t, settings())
+	trials := atomic.Int32{}
+	at := serve(t, "tcp4", func(c *net.TCPConn) {
+		b := make([]byte, 1024)
+		n, _ := c.Read(b)
+		if n > 3 {
+			trials.Add(1)
+		}
+		io.WriteString(c, "\x05\x00")
+		if n, _ = c.Read(b); n == 0 {
+			return
+		}
+		io.WriteString(c, socksOK)
+		echo(c)
+	})
+	way := through(t, outbound.Socks, "", at)
+	for range 3 {
+		client := w.begin(way, far4, "early")
+		read(t, client, "early")
+		client.Close()
+	}
+	if n := trials.Load(); n != 1 {
+		t.Errorf("%d trials", n)
+	}
+	w.counted(count.ConnsClosed, 3)
+	w.counted(count.FailedProxy, 0)
+}
+
+// TestClientGivesUp asserts that the server learns when a client is gone within
+// the greeting.
+func TestClientGivesUp(t *testing.T) {
+	w := turningWorker(t, settings())
+	heard, gone := make(chan struct{}), make(chan error)
+	at := serve(t, "tcp4", func(c *net.TCPConn) {
+		io.ReadFull(c, make([]byte, 3))
+		close(heard)
+		_, err := io.Copy(io.Discard, c)
+		gone <- err
+	})
+	client := w.begin(through(t, outbound.Socks, "", at), far4, "")
+	<-heard
+	client.SetLinger(0)
+	client.Close()
+	<-gone
+	w.counted(count.ConnsClosed, 1)
+}
+
+// TestSettleGreetings asserts that a dial which is over counts no more against its
+// client's bound, although the reactor has not come to its edges.
+func TestSettleGreetings(t *testing.T) {
+	w := testWorker(t)
+	at := serve(t, "tcp4", func(c *net.TCPConn) {
+		talk(c, outbound.HTTP, []string{httpOK}, "", atOnce)
+		io.Copy(io.Discard, c)
+	})
+	fd, _ := loopback(t)
+	c := w.follow(t, fd, through(t, outbound.HTTP, "", at), far4)
+	for end := time.Now().Add(longWait); !w.settleDials(netip.PrefixFrom(someone, 32)) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if c.state != relaying {
+		t.Errorf("state %d", c.state)
+	}
+	if w.settleDials(netip.PrefixFrom(someone, 32)) {
+		t.Error("no dial was left, and one was settled")
+	}
+}
+
+// TestProxiedConnsShareExtras asserts that a conn needs no memory of its own for
+// its greeting.
+func TestProxiedConnsShareExtras(t *testing.T) {
+	w := testWorker(t)
+	c := conn{w: w}
+	if n := testing.AllocsPerRun(100, func() {
+		c.need().server.again = true
+		c.spareExtra()
+		if c.need().server.again {
+			t.Fatal("an extra remembers another conn")
+		}
+		c.spareExtra()
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
