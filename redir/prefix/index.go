@@ -8,9 +8,9 @@ import (
 const (
 	// perSlot is how many keys a slot is to have in the mean: few enough that
 	// looking through them costs less than the wait for the first.
-	perSlot = 4
+	perSlot = 8
 	// mostInSlot is how many keys a slot has without a node of its own.
-	mostInSlot = 16
+	mostInSlot = 32
 	// isNode marks a slot that names a node.
 	isNode = 1 << 31
 )

@@ -62,7 +62,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		}
 		way, next = w.decide(l.in, from, dest)
 	}
-	if way.Out.Kind == outbound.Block && !way.Out.Silent {
+	if next == dialing && way.Out.Kind == outbound.Block && !way.Out.Silent {
 		w.counters.Add(count.RefusedBlocked, 1)
 		socket.Reset(fd)
 		return
