@@ -19,7 +19,10 @@ func (cmd *checkCmd) Run() error {
 	if err != nil {
 		return fileError{err}
 	}
-	err = runOf(ctx).validate()
+	run := runOf(ctx)
+	if err = run.validate(); err == nil {
+		err = run.checkPasswords()
+	}
 	if errors.Is(err, redir.ErrNoInbound) {
 		err = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
 	}

@@ -116,14 +116,14 @@ func TestHandOverToNobody(t *testing.T) {
 }
 
 // TestDetach asserts that --detach returns when what it started is ready, which
-// lives on, and fails where that ends.
+// lives on without a password that others see, and fails where that ends.
 func TestDetach(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a network namespace needs root")
 	}
 	program := buildProgram(t)
 	cmd := exec.Command("sh", "-c", `ip link set lo up; "$@" --redirect :12345; echo "status $?"; "$@" --redirect :12345 --takeover off; echo "status $?"; read end`,
-		"sh", program, "run", "--log-format", "json", "--detach", "--mark", "0")
+		"sh", program, "run", "--log-format", "json", "--detach", "--mark", "0", "--upstream", secretURL)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -149,7 +149,7 @@ func TestDetach(t *testing.T) {
 			t.Fatalf("found %v, %v", i, err)
 		}
 		defer i.Close()
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.Peer().PID)); err != nil || strings.Contains(string(text), "detach") {
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.Peer().PID)); err != nil || strings.Contains(string(text), "detach") || strings.Contains(string(text), "mystery") {
 			t.Errorf("it runs as %q, %v", text, err)
 		}
 		if err := unix.Kill(i.Peer().PID, unix.SIGTERM); err != nil {

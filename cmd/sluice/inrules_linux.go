@@ -76,10 +76,15 @@ func isForeign(in inbound.Spec) bool {
 func (cmd *runCmd) sources() rules.Sources {
 	var all []source.Source
 	var port uint16 // of the listeners for UDP replies: any inbound's take those of all
+	bears := false
+	for _, o := range cmd.outbounds() {
+		all = append(all, o.Source)
+		bears = bears || o.Source.OfClients()
+	}
 	for _, in := range cmd.inbounds() {
 		own := in.Source.Or(cmd.Source)
 		all = append(all, own)
-		if in.UDP && own.OfClients() && port == 0 {
+		if in.UDP && (own.OfClients() || bears) && port == 0 {
 			port = in.Listen.Port()
 		}
 	}

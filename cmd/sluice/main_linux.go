@@ -24,7 +24,8 @@ type cli struct {
 }
 
 func main() {
-	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))))
+	found := hideArguments()
+	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"), kong.Bind(found))))
 }
 
 // exitStatus runs the command that was parsed, or says what is wrong: 0 when
@@ -66,6 +67,7 @@ func parse(args []string, more ...kong.Option) (*kong.Context, error) {
 func groups() []kong.Group {
 	return []kong.Group{
 		{Key: "listen", Title: "Listen"},
+		{Key: "route", Title: "Routes and upstreams"},
 		{Key: "tcp", Title: "TCP"},
 		{Key: "udp", Title: "UDP"},
 		{Key: "client", Title: "What one client may have"},
