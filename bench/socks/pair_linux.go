@@ -16,6 +16,7 @@ const (
 	greeting   state = iota // the client's greeting and request
 	connecting              // the destination
 	relaying
+	answering // a request, in the destination's place
 )
 
 // pair is a client's connection and that to its destination.
@@ -24,6 +25,7 @@ type pair struct {
 	state        state
 	relay        bool   // without a greeting
 	greeted      bool   // the greeting was taken
+	served       bool   // of answering: the request was answered
 	answer       []byte // to the client, not sent yet
 	asked        []byte // by the client, not understood yet
 	closed       bool
@@ -50,6 +52,8 @@ func (e *end) handle(w *worker, events uint32) {
 		p.connected(w, events)
 	case p.state == connecting && e == &p.client && events&(unix.EPOLLERR|unix.EPOLLHUP) != 0:
 		p.close(w)
+	case p.state == answering:
+		p.serve(w)
 	case p.state == relaying:
 		if events&(unix.EPOLLIN|ends) != 0 {
 			p.pump(w, e, events&ends != 0)
@@ -134,6 +138,10 @@ func (p *pair) refuse(w *worker, reply byte) {
 
 // connect begins to connect to the destination.
 func (p *pair) connect(w *worker, to netip.AddrPort) {
+	if w.isAnswered(to) {
+		p.answerIt(w)
+		return
+	}
 	p.state = connecting
 	family := unix.AF_INET
 	if to.Addr().Is6() {

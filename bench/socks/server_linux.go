@@ -17,7 +17,8 @@ import (
 type Options struct {
 	Listen  []netip.AddrPort // for SOCKS5
 	Relays  []Relay
-	Workers int // threads; 0: one for each CPU
+	Answers []netip.AddrPort // destinations whose place it takes: each request gets a page of HTTP
+	Workers int              // threads; 0: one for each CPU
 	// Enter runs what it is given inside the network namespace that the server is to
 	// be in, on a thread of its own; nil: that of the process.
 	Enter func(func() error) error

@@ -169,6 +169,33 @@ func exchange(t *testing.T, c *net.TCPConn, size int) {
 	}
 }
 
+func TestAnswers(t *testing.T) {
+	dest := netip.MustParseAddrPort("192.0.2.1:80") // which nobody has
+	way := Relay{Listen: free(t, "127.0.0.1"), Dest: dest}
+	at := free(t, "127.0.0.1")
+	s, err := Listen(Options{Listen: []netip.AddrPort{at}, Relays: []Relay{way}, Answers: []netip.AddrPort{dest}, Workers: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, by := range []netip.AddrPort{at, way.Listen} {
+		c := dial(t, by)
+		if by == at {
+			if reply, _ := ask(t, c, cmdConnect, dest, 100); reply != succeeded {
+				t.Fatalf("reply %d", reply)
+			}
+		}
+		for _, part := range []string{"GET / HTTP/1.1\r\n", "Host: x\r\n\r\n"} {
+			if _, err := io.WriteString(c, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, page()) {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
 func TestResetsArePassedOn(t *testing.T) {
 	at := start(t, "127.0.0.1")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -35,6 +35,8 @@ type worker struct {
 	epoll, bell int // bell: an eventfd that ends the worker
 	ended       bool
 	listeners   []*listener
+	answers     []netip.AddrPort
+	page        []byte
 	handlers    []handler // by fd
 	again       []*end    // ends whose turn was over before they were
 	dropped     []int     // fds to close once no event of theirs can be left
@@ -51,7 +53,7 @@ type listener struct {
 }
 
 func newWorker(o Options) (w *worker, err error) {
-	w = &worker{epoll: -1, bell: -1, buf: make([]byte, copyBuffer),
+	w = &worker{epoll: -1, bell: -1, answers: o.Answers, page: page(), buf: make([]byte, copyBuffer),
 		rx: dgram.NewReceiver(udpBatch, udpRoom), tx: dgram.NewSender(udpBatch), arena: make([]byte, 0, 4*udpRoom)}
 	defer func() {
 		if err != nil {
@@ -189,7 +191,6 @@ func (l *listener) handle(w *worker, _ uint32) {
 			continue
 		}
 		if l.dest.IsValid() {
-			p.state = connecting
 			p.relay = true
 			p.connect(w, l.dest)
 		} else {

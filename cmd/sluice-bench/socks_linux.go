@@ -13,6 +13,7 @@ import (
 type socksCmd struct {
 	Listen  []string `help:"Address and port for SOCKS5; :PORT is both families." default:":1080" placeholder:"ADDR"`
 	Relay   []string `help:"Address and port that leads to another without SOCKS5 (repeatable)." sep:"none" placeholder:"ADDR=DEST"`
+	Answer  []string `help:"Destination that the server plays itself, as a web server of one page (repeatable)." placeholder:"ADDRESS:PORT"`
 	Workers int      `help:"Threads; 0: one for each CPU." default:"0"`
 }
 
@@ -38,6 +39,13 @@ func (c *socksCmd) Run(ctx context.Context) error {
 		for _, at := range addrs {
 			o.Relays = append(o.Relays, socks.Relay{Listen: at, Dest: to})
 		}
+	}
+	for _, text := range c.Answer {
+		at, err := netip.ParseAddrPort(text)
+		if err != nil {
+			return fmt.Errorf("answer %q: want ADDRESS:PORT", text)
+		}
+		o.Answers = append(o.Answers, at)
 	}
 	s, err := socks.Listen(o)
 	if err != nil {
