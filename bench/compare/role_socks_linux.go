@@ -69,7 +69,7 @@ const prefixes = 100_000
 func (o Options) pastSluice() []func(seat) recipe {
 	all := []func(seat) recipe{func(s seat) recipe {
 		r := recipeOf(Direct, s)
-		r.Name, r.Role = Plain, Kernel
+		r.Name, r.Role, r.shows = Plain, Kernel, true
 		return r
 	}}
 	for _, v := range o.Variants {
@@ -93,7 +93,7 @@ func sluiceAside(v Variant, path string, s seat) recipe {
 		},
 	}
 	r := sluice(v, path, s)
-	r.Name, r.Role = v.Name+kernelSuffix, Kernel
+	r.Name, r.Role, r.shows = v.Name+kernelSuffix, Kernel, true
 	r.args = append([]string{"run", "--log-level=error", "--config=" + filepath.Join(s.dir, file)}, v.Flags...)
 	r.files = map[string]string{file: toJSON(config), list: manyPrefixes()}
 	return r

@@ -70,6 +70,9 @@ func (r *rig) serveIn(ctx context.Context, l *lab.Lab, name string) error {
 // relays to the ports of a peer whose clients address those.
 func relaysOf(p *peer) []string {
 	args := []string{fmt.Sprintf("--listen=0.0.0.0:%d", socksListen)}
+	if p.Role == Socks { // the web server's cost is no part of the comparison
+		args = append(args, fmt.Sprintf("--answer=%s:%d", serverAddress, p.dest()+portHTTP))
+	}
 	for port := range uint16(portsUsed) {
 		if p.relayed {
 			args = append(args, fmt.Sprintf("--relay=0.0.0.0:%d=%s:%d", p.dest()+portRelay+port, serverAddress, p.dest()+port))
