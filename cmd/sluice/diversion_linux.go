@@ -28,8 +28,11 @@ func (cmd *runCmd) validate() error {
 		return err
 	}
 	options := cmd.options(zerolog.Nop())
-	if err := options.Validate(); err != nil || !cmd.InstallRules {
+	if err := options.Validate(); err != nil {
 		return err
+	}
+	if !cmd.InstallRules {
+		return cmd.checkForwards(options)
 	}
 	spec, err := cmd.spec()
 	if err == nil {

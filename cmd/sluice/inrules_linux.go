@@ -25,6 +25,10 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 			return rules.Spec{}, fmt.Errorf("--install-rules: %w", err)
 		}
 	}
+	var err error
+	if spec.Decisions, err = cmd.decisions(kind); err != nil {
+		return rules.Spec{}, fmt.Errorf("--install-rules: %w", err)
+	}
 	spec.Sources = cmd.sources()
 	if spec.TCPPort == 0 && spec.UDPPort == 0 && len(spec.Ways)+len(spec.Listeners)+len(spec.Sources.Addrs) == 0 && !spec.Sources.Clients {
 		if !slices.ContainsFunc(cmd.inbounds(), func(in inbound.Spec) bool { return in.Kind != inbound.Direct }) {

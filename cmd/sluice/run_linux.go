@@ -16,6 +16,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/portmap"
 	"sluice/redir/proxyproto"
+	"sluice/redir/rules"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -101,6 +102,9 @@ type runCmd struct {
 	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
 
 	file *config.File // of Config; nil: none
+
+	decided  bool             // decision is made
+	decision []rules.Decision // of the routes, which the rules ask (decisions)
 }
 
 // Run carries traffic until SIGTERM or SIGINT.

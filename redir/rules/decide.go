@@ -186,13 +186,13 @@ func (s Spec) arrivesBy(d Decision, proto byte, out bool) (match []term, some bo
 	for _, w := range s.Ways {
 		switch {
 		case !w.carries(proto) || out:
-		case d.takes(w.Port):
+		case d.takes(w.Port, proto):
 			in = append(in, w.Ifaces...)
 		default:
 			others = append(others, w.Ifaces...)
 		}
 	}
-	rest := s.rest(proto) != 0 && d.takes(s.rest(proto))
+	rest := s.rest(proto) != 0 && d.takes(s.rest(proto), proto)
 	switch {
 	case rest && len(others) == 0:
 		return nil, true

@@ -15,12 +15,19 @@ type Decision struct {
 	Forward bool
 	Invert  bool // the flows that do not meet all
 
-	TCP, UDP               bool     // the networks; neither: both
-	Inlets                 []uint16 // the ports of sluice's that the flow would be diverted to; nil: any
-	Sources, Dests         *Addrs   // nil: any
+	TCP, UDP               bool    // the networks; neither: both
+	Inlets                 []Inlet // where the flow would be diverted to; nil: wherever
+	Sources, Dests         *Addrs  // nil: any
 	SourcePorts, DestPorts []PortRange
 
 	Name string `json:"-"` // what errors call it, as route.rules[2]
+}
+
+// Inlet is where sluice takes in what is diverted: the port of a Way, or of the
+// rest.
+type Inlet struct {
+	Port     uint16
+	TCP, UDP bool
 }
 
 // decides tells whether anything is to be forwarded by a decision.
@@ -68,7 +75,11 @@ func (d Decision) carries(proto byte) bool {
 }
 
 // takes tells whether a decision is about what goes to a port of sluice's.
-func (d Decision) takes(port uint16) bool { return d.Inlets == nil || slices.Contains(d.Inlets, port) }
+func (d Decision) takes(port uint16, proto byte) bool {
+	return d.Inlets == nil || slices.ContainsFunc(d.Inlets, func(in Inlet) bool {
+		return in.Port == port && (proto == protoTCP && in.TCP || proto == protoUDP && in.UDP)
+	})
+}
 
 // has tells whether a decision can hold for a family's addresses.
 func (d Decision) has(family byte) bool {

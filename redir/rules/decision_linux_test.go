@@ -96,8 +96,8 @@ func TestDecisionsOfInlets(t *testing.T) {
 	w.startProxy()
 	spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ways: []Way{{Ifaces: []string{"lan"}, Port: proxyPort + 1, TCP: true, UDP: true}}}
 	w.proxy = append(w.proxy, w.serve(w.gateway, "way", "", proxyPort+1, transparent))
-	for want, inlets := range map[string][]uint16{"way": {proxyPort}, "server": {proxyPort + 1}} {
-		spec.Decisions = []Decision{{Forward: true, Inlets: inlets}}
+	for want, port := range map[string]uint16{"way": proxyPort, "server": proxyPort + 1} {
+		spec.Decisions = []Decision{{Forward: true, Inlets: []Inlet{{port, true, true}}}}
 		i := w.install(spec)
 		for _, network := range []string{"tcp", "udp"} {
 			w.expect(w.client, network, serverAddrs, servicePort, want)
