@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,6 +50,47 @@ func TestPasswordOffTheCommandLine(t *testing.T) {
 	r.signal(syscall.SIGHUP)
 	if changes := fmt.Sprint(r.await("reloaded", "", "")["changes"]); !strings.HasPrefix(changes, "[new outbound direct: ") {
 		t.Errorf("changes %s", changes)
+	}
+}
+
+// TestPasswordsAreReadAgain asserts that a confined sluice finds what a file or the
+// environment holds, and that nothing changes where it does not.
+func TestPasswordsAreReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	put := func(text string) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(secret+".new", []byte(text), 0o600), os.Rename(secret+".new", secret)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("mystery\n")
+	t.Setenv("PROXY_PASSWORD", "mystery")
+	path := writeFile(t, `{"inbounds": [{"type": "tproxy", "listen_port": 4369}], "outbounds": [
+		{"type": "socks", "tag": "a", "server": "192.0.2.7", "server_port": 1080, "username": "joe", "password_file": "`+secret+`"},
+		{"type": "http", "tag": "b", "server": "192.0.2.7", "server_port": 1080, "username": "joe", "password": "env:PROXY_PASSWORD"}]}`)
+	r := startRun(t, buildProgram(t), "--config", path)
+	go io.Copy(io.Discard, r.bus)
+	put("puzzle")
+	r.signal(syscall.SIGHUP)
+	r.logged("reloaded, nothing is different")
+	for text, want := range map[string]string{
+		"":                        `outbound "a": password: ` + secret + ": empty: want a line with the password",
+		strings.Repeat("x", 256):  `outbound "a": SOCKS5 has users and passwords of at most 255 bytes (RFC 1929)`,
+		strings.Repeat("x", 5000): `outbound "a": password: ` + secret + ": more than 4096 bytes: no password",
+	} {
+		put(text)
+		r.signal(syscall.SIGHUP)
+		if got := r.logged("reload refused, nothing changed")["error"]; got != want {
+			t.Errorf("%v, want %s", got, want)
+		}
+	}
+	if err := os.Remove(secret); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(syscall.SIGHUP)
+	if got := fmt.Sprint(r.logged("reload refused, nothing changed")["error"]); !strings.HasSuffix(got, "no such file or directory") {
+		t.Error(got)
 	}
 }
 

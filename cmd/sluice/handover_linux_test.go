@@ -16,8 +16,8 @@ import (
 	"sluice/cmd/sluice/handover"
 )
 
-// within runs f on a thread in the network namespace of a process, which the
-// thread does not leave.
+// within runs f on a thread in the network namespace of a process. The thread goes
+// back: if it ended, programs that it started would (prctl(2), PR_SET_PDEATHSIG).
 func within(t *testing.T, pid int, f func()) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -25,11 +25,20 @@ func within(t *testing.T, pid int, f func()) {
 		var err error
 		defer func() { done <- err }() // also when f ends the test
 		runtime.LockOSThread()
-		var ns int
+		var own, ns int
+		if own, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return
+		}
+		defer unix.Close(own)
 		if ns, err = unix.Open(fmt.Sprintf("/proc/%d/ns/net", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			return
 		}
 		defer unix.Close(ns)
+		defer func() {
+			if unix.Setns(own, unix.CLONE_NEWNET) == nil {
+				runtime.UnlockOSThread()
+			}
+		}()
 		if err = unix.Setns(ns, unix.CLONE_NEWNET); err == nil {
 			f()
 		}

@@ -17,6 +17,7 @@ type cli struct {
 	Run        runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
 	Rules      RulesCmd         `cmd:"" help:"Print, install, remove and look at the rules that divert traffic."`
 	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
+	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`

@@ -92,10 +92,11 @@ func (cmd *runCmd) validateRoutes() error {
 	return nil
 }
 
-// checkPasswords finds out whether the passwords of outbounds can be read.
+// checkPasswords finds out whether the files with passwords can be read. What the
+// environment of a service holds, others do not know.
 func (cmd *runCmd) checkPasswords() error {
 	for _, o := range cmd.outbounds() {
-		if _, err := o.ReadPassword(); err != nil {
+		if _, err := o.ReadPassword(); o.PasswordFile != "" && err != nil {
 			return fmt.Errorf("outbound %q: password: %w", o.Tag, err)
 		}
 	}

@@ -32,7 +32,7 @@ func TestExplain(t *testing.T) {
 		"rule sets": {
 			[]Rule{rule(Conditions{Sets: []string{"quic"}}), rule(Conditions{Sets: []string{"quic", "ads"}, Prefixes: prefixes("10.0.0.0/8"), SourcePrivate: true})},
 			flow(TCP, "10.0.0.1:1", "192.0.2.1:443", "x.test"),
-			[]string{"route.rules[0] no: rule_set quic: network: not tcp", "route.rules[1] yes: source_ip_cidr 10.0.0.0/8 (10.0.0.1), rule_set ads: ip_cidr 192.0.2.0-192.0.2.255 (192.0.2.1)"}},
+			[]string{"route.rules[0] no: rule_set quic: network: not tcp", "route.rules[1] yes: source_ip_is_private 10.0.0.0/8 (10.0.0.1), rule_set ads: ip_cidr 192.0.2.0/24 (192.0.2.1)"}},
 		"a rule set's name": {
 			[]Rule{rule(Conditions{Sets: []string{"ads"}})}, flow(TCP, "10.0.0.1:1", "203.0.113.1:443", "www.ads.test"),
 			[]string{"route.rules[0] yes: rule_set ads: domain www.ads.test"}},
@@ -47,7 +47,7 @@ func TestExplain(t *testing.T) {
 		"the rest": {
 			[]Rule{rule(Conditions{Inbounds: []string{"two"}}), rule(Conditions{Inbounds: []string{"one"}, MACs: []MAC{mac}, Times: []Time{always}, SourcePorts: port(7), Private: true})},
 			flow(UDP, "[fd00::7]:7", "[fe80::1]:53", ""),
-			[]string{"route.rules[0] no: inbound: not one", "route.rules[1] yes: inbound one, time now, source_mac_address 02:00:00:00:00:07, source_port 7, ip_cidr fe80::/10 (fe80::1)"}},
+			[]string{"route.rules[0] no: inbound: not one", "route.rules[1] yes: inbound one, time now, source_mac_address 02:00:00:00:00:07, source_port 7, ip_is_private fe80::/10 (fe80::1)"}},
 		"a MAC address that is not known": {
 			[]Rule{rule(Conditions{MACs: []MAC{mac}})}, flow(UDP, "[fd00::8]:7", "[fe80::1]:53", ""),
 			[]string{"route.rules[0] no: source_mac_address: not known of fd00::8"}},
