@@ -51,7 +51,7 @@ const (
 // chosen a method and says nothing else may have thrown away what came behind the
 // greeting. Another begins nextTrial later than the last one did.
 const (
-	TrialPatience = time.Second
+	TrialPatience = 500 * time.Millisecond
 	nextTrial     = int64(30 * time.Second)
 )
 

@@ -58,13 +58,13 @@ func isServers(cause count.Counter) bool {
 // dialFailed goes on with the next of the addresses to which a forward leads, or
 // the server has, or ends the conn. The client's bytes wait meanwhile.
 func (c *conn) dialFailed(cause count.Counter, err error) {
-	all := c.targets()
+	all, own := c.targets()
 	if !isServers(cause) || all == nil {
 		c.fail(cause, err)
 		return
 	}
 	at := c.dialled()
-	next, _, ok := all.After(at, c.of.Addr(), c.way.Path.Source.OfClients())
+	next, _, ok := all.After(at, c.of.Addr(), own)
 	all.Failed(at)
 	if !ok || c.w.shared.admission.CheckForward(next) != 0 || c.timeLeft() <= 0 {
 		c.notReached(cause, err)
@@ -78,15 +78,34 @@ func (c *conn) dialFailed(cause count.Counter, err error) {
 	c.dial(next)
 }
 
-// targets are the addresses that c may be dialled at; nil: it has one alone.
-func (c *conn) targets() *resolve.Dests {
+// targets are the addresses that c may be dialled at, and whether those come first
+// that a client's own can reach; nil: it has one alone.
+func (c *conn) targets() (all *resolve.Dests, own bool) {
 	switch {
 	case c.hasServer():
-		return c.way.Out.Dests
+		return c.way.Out.Dests, false
 	case c.way.In.Kind == inbound.Direct:
-		return c.way.In.Dests
+		return c.way.In.Dests, c.way.In.Path.Source.OfClients()
 	}
-	return nil
+	return nil, false
+}
+
+// nextDest has c lead to the next of a forward's addresses, and reports whether
+// there is one: its server could not reach the one before.
+func (c *conn) nextDest() bool {
+	in := c.way.In
+	if in.Kind != inbound.Direct {
+		return false
+	}
+	at := c.dest.AddrPort()
+	next, _, ok := in.Dests.After(at, c.of.Addr(), in.Path.Source.OfClients())
+	in.Dests.Failed(at)
+	if !ok || c.w.shared.admission.CheckForward(next) != 0 || c.timeLeft() <= 0 {
+		return false
+	}
+	c.dest = socket.EndpointOf(next)
+	c.w.counters.Add(count.DialsNext, 1)
+	return true
 }
 
 // dialled is the address that c is dialled at.
@@ -122,7 +141,7 @@ func (c *conn) suited() netip.AddrPort {
 	if c.way.In.Kind != inbound.Direct {
 		return at
 	}
-	to := c.way.In.Dests.For(c.of.Addr(), c.way.Path.Source.OfClients())
+	to := c.way.In.Dests.For(c.of.Addr(), c.way.In.Path.Source.OfClients())
 	if len(to) == 0 || c.w.shared.admission.CheckForward(to[0]) != 0 {
 		return at
 	}
@@ -143,8 +162,8 @@ func (c *conn) connectTimeout() time.Duration {
 // given its share of the time that is left.
 func (c *conn) armDial() {
 	left := c.timeLeft()
-	if all := c.targets(); all != nil {
-		_, others, _ := all.After(c.dialled(), c.of.Addr(), c.way.Path.Source.OfClients())
+	if all, own := c.targets(); all != nil {
+		_, others, _ := all.After(c.dialled(), c.of.Addr(), own)
 		left = min(left, max(left/time.Duration(1+others), leastDial))
 	}
 	c.armedFor = connectLimit

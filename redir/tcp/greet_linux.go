@@ -118,7 +118,7 @@ func (c *conn) take(heard []byte, ev loop.Events) (more bool) {
 func (c *conn) carried(rest []byte, ev loop.Events) {
 	s := &c.extra.server
 	now := c.w.r.Now()
-	if s.again && now-s.said < int64(greet.TrialPatience) {
+	if s.again && now-s.said < int64(greet.TrialPatience/2) { // it was not for the destination's sake
 		c.way.Out.Proxy.AsksFirst()
 	}
 	c.way.Out.Reached(now)
@@ -148,6 +148,10 @@ func (c *conn) refusedBy(verdict greet.Verdict) {
 	switch {
 	case verdict != greet.Malformed:
 		out.Reached(c.w.r.Now())
+		if verdict.OfDest() && c.nextDest() {
+			c.dialAgain()
+			return
+		}
 	case s.state.IsTrial():
 		c.greetAgain()
 		return
@@ -167,8 +171,13 @@ func (c *conn) brokeOff(err error) {
 
 // greetAgain dials the server of a trial that failed a second time.
 func (c *conn) greetAgain() {
-	at := c.dialled()
 	c.extra.server.again = true
+	c.dialAgain()
+}
+
+// dialAgain begins anew with the server that c is dialled at.
+func (c *conn) dialAgain() {
+	at := c.dialled()
 	c.extra.server.state = greet.State{}
 	c.state = dialing
 	if errno := c.turnTo(at); errno != 0 {

@@ -418,6 +418,38 @@ func TestServersNextAddress(t *testing.T) {
 	w.counted(count.DialsNext, 2)
 }
 
+// TestForwardsNextAddressThroughServer asserts that a server is asked for the next
+// of a forward's addresses where it cannot reach one.
+func TestForwardsNextAddressThroughServer(t *testing.T) {
+	w := turningWorker(t, settings())
+	way := through(t, outbound.Socks, "", netip.AddrPort{})
+	way.In = inbound.New(inbound.Spec{Kind: inbound.Direct, Tag: "t"}, 1, inbound.Defaults{})
+	way.In.Dests = resolve.Fixed(far4, far6)
+	way.Out.Dests = resolve.Fixed(serve(t, "tcp4", func(c *net.TCPConn) {
+		hello := told(way, far6)
+		if said := talk(c, outbound.Socks, []string{"\x05\x00"}, "", atOnce); !strings.HasPrefix(hello, said) {
+			t.Errorf("it was told %q", said)
+		}
+		request := make([]byte, 4+4+2)
+		io.ReadFull(c, request)
+		if request[3] == 1 {
+			io.WriteString(c, "\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00")
+			return
+		}
+		io.ReadFull(c, make([]byte, 16-4))
+		io.WriteString(c, socksOK)
+		echo(c)
+	}))
+	for range 2 {
+		client := w.begin(way, far4, "early")
+		read(t, client, "early")
+		client.Close()
+	}
+	w.counted(count.DialsNext, 2)
+	w.counted(count.ConnsClosed, 2)
+	w.counted(count.FailedUpstreamUnreachable, 0)
+}
+
 // TestFallbacksOfFallbacks has no server of three be there: one listens not, one
 // has no address, and one ends at once.
 func TestFallbacksOfFallbacks(t *testing.T) {
