@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -253,6 +254,72 @@ func (r routed) wantRow(t *testing.T, row routeRow) {
 				served[server] = true
 			}
 			r.wantWay(t, network, client, to, want)
+			r.wantExplained(t, w, network, client, to, want)
 		}
+	}
+}
+
+// wantExplained asserts that `sluice route explain` says which way a flow takes.
+func (r routed) wantExplained(t *testing.T, w way, network string, client netip.Addr, to netip.AddrPort, want string) {
+	t.Helper()
+	inbound := map[bool]string{true: "tproxy-in", false: "redirect-in"}[w.tproxy]
+	out, err := exec.Command(os.Getenv(binaryEnv), "route", "explain", client.String(), to.String(), "--json",
+		"--network="+network, "--inbound="+inbound, "--config="+r.path).Output()
+	var said struct {
+		Rule, Way string
+		Unknown   bool `json:"needs_name"`
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &said)
+	}
+	phrase := map[string]string{wentReset: "refuse", wentSilent: "never answered"}[want]
+	if phrase == "" {
+		phrase = "outbound " + want
+	}
+	if err != nil || said.Unknown || !strings.Contains(said.Way, phrase) {
+		t.Errorf("explained as %+v, %v, want %q", said, err, phrase)
+	}
+}
+
+// TestCheckRoutes asserts that `sluice check` names the rule that another takes all
+// from, a list's bad line, and a key of sing-box's that there is not.
+func TestCheckRoutes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sluice.json")
+	r := routed{path: path}
+	list := filepath.Join(filepath.Dir(path), "far.list")
+	check := func(route object) string {
+		t.Helper()
+		r.write(t, object{"outbounds": []object{{"type": "direct", "tag": "direct"}, through(1, "socks", nil)}, "route": route})
+		out, _ := exec.Command(os.Getenv(binaryEnv), "check", path).CombinedOutput()
+		return string(out)
+	}
+	writeList(t, list, 0, "198.18.0.0/15")
+	sets := []object{{"type": "local", "tag": "far", "format": "list", "path": "far.list"}}
+	for _, c := range []struct {
+		route object
+		want  []string
+	}{
+		{object{"rule_set": sets, "rules": []object{{"rule_set": "far", "outbound": "p1"}, {"ip_cidr": "198.18.7.0/24", "port": 80, "outbound": "direct"}}},
+			[]string{": ok", "route.rules[1] can never match", "route.rules[0]"}},
+		{object{"rules": []object{{"ip_cidr": "198.18.7.0/24", "port": 80, "outbound": "p1"}, {"ip_cidr": "198.18.0.0/15", "outbound": "direct"}}},
+			[]string{": ok"}},
+		{object{"rules": []object{{"geoip": "private", "outbound": "p1"}}}, []string{"sluice.json:", "geoip"}},
+		{object{"rules": []object{{"ip_cidr": "198.18.7.0/33", "outbound": "p1"}}}, []string{"sluice.json:", "route.rules[0].ip_cidr"}},
+		{object{"rules": []object{{"port": 80, "outbound": "nobody"}}}, []string{"nobody"}},
+	} {
+		out := check(c.route)
+		for _, want := range c.want {
+			if !strings.Contains(out, want) {
+				t.Errorf("%v: no %q in %q", c.route, want, out)
+			}
+		}
+		if len(c.want) == 1 && c.want[0] == ": ok" && strings.Contains(out, "never") {
+			t.Errorf("%v: %q", c.route, out)
+		}
+	}
+	writeList(t, list, 0, "198.18.0.0/15", "http://example.org/")
+	if out := check(object{"rule_set": sets, "rules": []object{{"rule_set": "far", "outbound": "p1"}}}); !strings.Contains(out, "far.list:3") {
+		t.Errorf("a bad line: %q", out)
 	}
 }
