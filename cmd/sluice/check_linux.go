@@ -23,7 +23,7 @@ func (cmd *checkCmd) Run() error {
 		return fileError{err}
 	}
 	run := runOf(ctx)
-	if err = run.validate(); err == nil {
+	if err = run.validateRun(); err == nil {
 		err = run.checkPasswords()
 	}
 	var table *route.Table

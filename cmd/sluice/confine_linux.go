@@ -36,14 +36,15 @@ func (cmd *runCmd) needs() confine.Needs {
 }
 
 // needs is what the keeper goes on to use: the firewall and the routing, what
-// procfs says of them, names of routing protocols, and, on a reload, the file.
+// procfs says of them, names of routing protocols, and, on a reload, the file and rule
+// sets.
 // Who may change sysctls changes those of the network.
 func (k *keeper) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: confine.Of(unix.CAP_NET_ADMIN),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER, unix.NETLINK_SOCK_DIAG},
-		Read: append(k.cmd.configDirs(), "/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
-			"/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"),
+		Read: slices.Concat(k.cmd.configDirs(), k.cmd.routeDirs(), []string{"/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
+			"/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"}),
 		Write: []string{"/proc/sys/net"},
 	}
 	return n

@@ -167,8 +167,13 @@ func portsOf(ports ruleset.Ports) (all []rules.PortRange) {
 	return all
 }
 
-// checkForwards refuses to leave flows to the kernel without rules that do so.
-func (cmd *runCmd) checkForwards(o redir.Options) error {
+// validateRun is validate, and refuses to leave flows to the kernel without rules
+// that do so.
+func (cmd *runCmd) validateRun() error {
+	if err := cmd.validate(); err != nil || cmd.InstallRules {
+		return err
+	}
+	o := cmd.options(zerolog.Nop())
 	d := newDecider(o, inbound.TProxy)
 	if !d.some() {
 		return nil

@@ -28,11 +28,8 @@ func (cmd *runCmd) validate() error {
 		return err
 	}
 	options := cmd.options(zerolog.Nop())
-	if err := options.Validate(); err != nil {
+	if err := options.Validate(); err != nil || !cmd.InstallRules {
 		return err
-	}
-	if !cmd.InstallRules {
-		return cmd.checkForwards(options)
 	}
 	spec, err := cmd.spec()
 	if err == nil {

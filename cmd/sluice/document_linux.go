@@ -64,6 +64,20 @@ Outbounds stand in a list too, each with type (direct, block, socks, http, forwa
     ]
   }
 
+A route has rules, of which the first that a flow meets decides, rule_set and final, the tag of the outbound for flows that meet none; without it, the first outbound. A rule has an outbound, an override_port or both, or action "reject" (with method "drop": no answer). It asks for inbound (tags), network, source_ip_cidr or source_ip_is_private, source_port or source_port_range ("1000:2000", ":3000", "4000:"), port or port_range, source_mac_address (of neighbours), time (local, as "mon-fri 08:00-17:00", "22:00-06:00") and, of the destination, one of ip_cidr, ip_is_private, domain, domain_suffix ("example.com" with the names below it, ".example.com" these alone), domain_keyword and rule_set; each takes one or a list, and invert turns the rule round. A rule of type "logical" joins its rules by mode "and" or "or". A rule set has tag, path and format: list (a network, an address or a name a line) or source (sing-box's JSON). Names are those in a flow's first bytes (TLS, HTTP, QUIC), which are looked at only where a rule needs them. route explain says what becomes of a flow.
+
+  {
+    "route": {
+      "rule_set": [{"tag": "list", "format": "list", "path": "list.txt"}],
+      "rules": [
+        {"ip_is_private": true, "outbound": "direct"},
+        {"rule_set": "list", "outbound": "proxy"},
+        {"network": "udp", "port": 443, "action": "reject"}
+      ],
+      "final": "direct"
+    }
+  }
+
 Every other flag of run, but for --detach, those that name inbounds and routes, and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
 
 A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`},

@@ -27,7 +27,7 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 	}
 	var err error
 	if spec.Decisions, err = cmd.decisions(kind); err != nil {
-		return rules.Spec{}, fmt.Errorf("--install-rules: %w", err)
+		return rules.Spec{}, err
 	}
 	spec.Sources = cmd.sources()
 	if spec.TCPPort == 0 && spec.UDPPort == 0 && len(spec.Ways)+len(spec.Listeners)+len(spec.Sources.Addrs) == 0 && !spec.Sources.Clients {

@@ -120,7 +120,7 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.validate(); err != nil {
+	if err := cmd.validateRun(); err != nil {
 		return err
 	}
 	if isKeeper() {

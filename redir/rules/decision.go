@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Decision is one of the operator's rules of routes: what a flow's first packet
@@ -92,13 +93,14 @@ const (
 	setDests       = "to"
 	setSourcePorts = "from_ports"
 	setDestPorts   = "to_ports"
+	setBy          = "by"
 )
 
 // decisionSets names what decisions ask for. Addresses that more than one asks for
 // are one set.
 type decisionSets struct {
 	sets  []set
-	known map[string]string // name by digest and family
+	known map[string]string // name by digest and family, or by the interfaces
 }
 
 func (s Spec) decisionSets() *decisionSets {
@@ -112,6 +114,10 @@ func (s Spec) decisionSets() *decisionSets {
 				d.addrs(setSources, i, family, decision.Sources)
 				d.addrs(setDests, i, family, decision.Dests)
 			}
+		}
+		for _, proto := range s.protos() {
+			ifaces, _, _ := s.arrivesBy(decision, proto, false)
+			d.ifaces(i, ifaces)
 		}
 		d.ports(setSourcePorts, i, decision.SourcePorts)
 		d.ports(setDestPorts, i, decision.DestPorts)
@@ -145,6 +151,31 @@ func familyDigit(family byte) string {
 		return "6"
 	}
 	return "4"
+}
+
+// ifaces adds a set of some interfaces, where there are several.
+func (d *decisionSets) ifaces(i int, names []string) {
+	key := strings.Join(names, ",")
+	if _, known := d.known[key]; known || len(names) < 2 {
+		return
+	}
+	made := ifaceSet(fmt.Sprint(setBy, i+1, "_", len(d.sets)), names)
+	d.known[key] = made.name
+	d.sets = append(d.sets, made)
+}
+
+// among matches what arrives by one of some interfaces or, with not, by none of
+// them.
+func (d *decisionSets) among(names []string, not bool) []term {
+	switch {
+	case len(names) == 0:
+		return nil
+	case len(names) == 1:
+		return []term{ifaceIs{names[0], not}}
+	case not:
+		return []term{ifaceNotIn{d.known[strings.Join(names, ",")]}}
+	}
+	return []term{ifaceIn{d.known[strings.Join(names, ",")]}}
 }
 
 func (d *decisionSets) ports(name string, i int, ranges []PortRange) {

@@ -158,8 +158,12 @@ rules:
 			switch t := t.(type) {
 			case protoIs:
 				matches = t.proto == p.proto
-			case ifaceAmong:
-				matches = slices.ContainsFunc(t.names, func(name string) bool { return covers(name, p.iface) }) != t.not
+			case ifaceIs:
+				matches = covers(t.name, p.iface) != t.not
+			case ifaceIn:
+				matches = sets[t.set].has(ifaceKey(p.iface))
+			case ifaceNotIn:
+				matches = !sets[t.set].has(ifaceKey(p.iface))
 			case sourceIn:
 				matches = t.family == p.family() && sets[t.set].has(p.source.Addr().AsSlice())
 			case destIn:
@@ -188,6 +192,8 @@ rules:
 	}
 	return ""
 }
+
+func ifaceKey(name string) []byte { return append([]byte(name), make([]byte, 16-len(name))...) }
 
 func (s set) has(key []byte) bool {
 	within := func(first, last []byte) bool { return bytes.Compare(first, key) <= 0 && bytes.Compare(key, last) <= 0 }
