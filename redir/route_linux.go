@@ -34,14 +34,15 @@ func (s *Server) openRoutes(o *Options) (r routes, err error) {
 	return r, err
 }
 
-// useRoutes has what begins from now on take them; warn tells of sources that the
-// machine does not have.
+// useRoutes has what begins from now on take them.
 func (s *Server) useRoutes(r routes, inbounds []*inbound.Inbound) {
 	s.useTable(r.table, r.sets)
-	s.outs.Store(r.outs)
+	before := s.outs.Swap(r.outs)
 	s.router = outbound.NewRouter(inbounds, r.outs, &r.spec, r.table)
 	for _, o := range r.outs.All {
-		s.warnSource("outbound", o.Tag, o.Source)
+		if before.Tagged(o.Tag) != o {
+			s.warnSource("outbound", o.Tag, o.Source)
+		}
 	}
 }
 

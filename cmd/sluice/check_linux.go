@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"sluice/redir"
+	"sluice/redir/route"
 )
 
 // checkCmd is `sluice check`.
@@ -19,7 +22,15 @@ func (cmd *checkCmd) Run() error {
 	if err != nil {
 		return fileError{err}
 	}
-	err = runOf(ctx).validate()
+	run := runOf(ctx)
+	if err = run.validateRun(); err == nil {
+		err = run.checkPasswords()
+	}
+	var table *route.Table
+	if err == nil {
+		options := run.options(zerolog.Nop())
+		table, _, err = options.Table(nil, nil)
+	}
 	if errors.Is(err, redir.ErrNoInbound) {
 		err = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
 	}
@@ -27,5 +38,8 @@ func (cmd *checkCmd) Run() error {
 		return fmt.Errorf("%s: %w", cmd.File, err)
 	}
 	fmt.Println(cmd.File + ": ok")
+	for _, f := range table.Unreachable() {
+		fmt.Printf("%s: warning: %v\n", cmd.File, f)
+	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -22,12 +21,12 @@ func relayCapabilities() confine.Set {
 
 // needs is what sluice run goes on to use once it is ready: its capabilities,
 // news of addresses, questions about sockets, what names are resolved by, and on a
-// reload the file and how many ports there are.
+// reload the file, passwords, rule sets, and how many ports there are.
 func (cmd *runCmd) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: relayCapabilities(),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
-		Read: slices.Concat(cmd.configDirs(), cmd.resolverFiles(), []string{
+		Read: slices.Concat(cmd.configDirs(), cmd.routeDirs(), cmd.resolverFiles(), []string{
 			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"}),
 	}
 	if !n.Capabilities.Suffices(cmd.tryOptions) {
@@ -37,30 +36,26 @@ func (cmd *runCmd) needs() confine.Needs {
 }
 
 // needs is what the keeper goes on to use: the firewall and the routing, what
-// procfs says of them, names of routing protocols, and, on a reload, the file.
+// procfs says of them, names of routing protocols, and, on a reload, the file and rule
+// sets.
 // Who may change sysctls changes those of the network.
 func (k *keeper) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: confine.Of(unix.CAP_NET_ADMIN),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER, unix.NETLINK_SOCK_DIAG},
-		Read: append(k.cmd.configDirs(), "/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
-			"/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"),
+		Read: slices.Concat(k.cmd.configDirs(), k.cmd.routeDirs(), []string{"/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
+			"/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"}),
 		Write: []string{"/proc/sys/net"},
 	}
 	return n
 }
 
-// configDirs are the directory of the file, which may be replaced by another of
-// its name, and that of what it links to.
+// configDirs are where the file is.
 func (cmd *runCmd) configDirs() []string {
 	if cmd.Config == "" {
 		return nil
 	}
-	dirs := []string{filepath.Dir(cmd.Config)}
-	if target, err := filepath.EvalSymlinks(cmd.Config); err == nil {
-		dirs = append(dirs, filepath.Dir(target))
-	}
-	return slices.Compact(dirs)
+	return dirsOf(cmd.Config)
 }
 
 // confine gives up what is not needed, as far as --confine says, and returns

@@ -24,6 +24,9 @@ var errNoMark = errors.New("--output needs a --mark other than 0: without, sluic
 
 // validate finds fault with what is in effect, before anything is opened.
 func (cmd *runCmd) validate() error {
+	if err := cmd.validateRoutes(); err != nil {
+		return err
+	}
 	options := cmd.options(zerolog.Nop())
 	if err := options.Validate(); err != nil || !cmd.InstallRules {
 		return err

@@ -54,9 +54,33 @@ The file is plain JSON, without comments. Inbounds stand in a list; an inbound a
 
 An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout, iface (a name, a pattern as ppp*, or a list: with install_rules, what arrives there is diverted to this inbound), and for what it dials source, mark, bind_iface and send_proxy. A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
 
-Every other flag of run, but for --detach and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
+Outbounds stand in a list too, each with type (direct, block, socks, http, forward, urltest) and tag. One that dials may have source (or inet4_bind_address, inet6_bind_address), mark (routing_mark), bind_iface (bind_interface) and connect_timeout; socks and http have server, server_port, username, and password or password_file. A password of "env:NAME" is that variable's. fallback is the tag of the outbound that is taken while the server is out of reach. block has method: reset or drop. urltest has outbounds, url (http://HOST/PATH, of which the first byte is awaited, or HOST:PORT or https://HOST, which are connected to), interval, tolerance (milliseconds) and fallback, and takes the fastest.
 
-A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. run --print-config prints what comes of it.`},
+  {
+    "outbounds": [
+      {"type": "socks", "tag": "proxy", "server": "192.0.2.7", "server_port": 1080,
+       "username": "joe", "password_file": "/etc/sluice/proxy.password", "fallback": "direct"},
+      {"type": "direct", "tag": "direct"}
+    ]
+  }
+
+A route has rules, of which the first that a flow meets decides, rule_set and final, the tag of the outbound for flows that meet none; without it, the first outbound. A rule has an outbound, an override_port or both, or action "reject" (with method "drop": no answer). It asks for inbound (tags), network, source_ip_cidr or source_ip_is_private, source_port or source_port_range ("1000:2000", ":3000", "4000:"), port or port_range, source_mac_address (of neighbours), time (local, as "mon-fri 08:00-17:00", "22:00-06:00") and, of the destination, one of ip_cidr, ip_is_private, domain, domain_suffix ("example.com" with the names below it, ".example.com" these alone), domain_keyword and rule_set; each takes one or a list, and invert turns the rule round. A rule of type "logical" joins its rules by mode "and" or "or". A rule set has tag, path and format: list (a network, an address or a name a line) or source (sing-box's JSON). Names are those in a flow's first bytes (TLS, HTTP, QUIC), which are looked at only where a rule needs them. route explain says what becomes of a flow.
+
+  {
+    "route": {
+      "rule_set": [{"tag": "list", "format": "list", "path": "list.txt"}],
+      "rules": [
+        {"ip_is_private": true, "outbound": "direct"},
+        {"rule_set": "list", "outbound": "proxy"},
+        {"network": "udp", "port": 443, "action": "reject"}
+      ],
+      "final": "direct"
+    }
+  }
+
+Every other flag of run, but for --detach, those that name inbounds and routes, and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
+
+A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`},
 		{Title: "Environment", Text: `
 Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT.
 

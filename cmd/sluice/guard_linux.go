@@ -28,8 +28,9 @@ type guard struct {
 	holds  bool // rules of ours are in place; guarded by asking
 }
 
-// keeperPatience is how long the keeper may take for what it is asked to do.
-const keeperPatience = 25 * time.Second
+// keeperPatience is how long the keeper may take for what it is asked to do: rules
+// with a million networks take a quarter of it.
+const keeperPatience = time.Minute
 
 var errKeeperGone = errors.New("the keeper of the rules has ended")
 

@@ -16,8 +16,8 @@ import (
 	"sluice/cmd/sluice/handover"
 )
 
-// within runs f on a thread in the network namespace of a process, which the
-// thread does not leave.
+// within runs f on a thread in the network namespace of a process. The thread goes
+// back: if it ended, programs that it started would (prctl(2), PR_SET_PDEATHSIG).
 func within(t *testing.T, pid int, f func()) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -25,11 +25,20 @@ func within(t *testing.T, pid int, f func()) {
 		var err error
 		defer func() { done <- err }() // also when f ends the test
 		runtime.LockOSThread()
-		var ns int
+		var own, ns int
+		if own, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+			return
+		}
+		defer unix.Close(own)
 		if ns, err = unix.Open(fmt.Sprintf("/proc/%d/ns/net", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 			return
 		}
 		defer unix.Close(ns)
+		defer func() {
+			if unix.Setns(own, unix.CLONE_NEWNET) == nil {
+				runtime.UnlockOSThread()
+			}
+		}()
 		if err = unix.Setns(ns, unix.CLONE_NEWNET); err == nil {
 			f()
 		}
@@ -116,14 +125,14 @@ func TestHandOverToNobody(t *testing.T) {
 }
 
 // TestDetach asserts that --detach returns when what it started is ready, which
-// lives on, and fails where that ends.
+// lives on without a password that others see, and fails where that ends.
 func TestDetach(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a network namespace needs root")
 	}
 	program := buildProgram(t)
 	cmd := exec.Command("sh", "-c", `ip link set lo up; "$@" --redirect :12345; echo "status $?"; "$@" --redirect :12345 --takeover off; echo "status $?"; read end`,
-		"sh", program, "run", "--log-format", "json", "--detach", "--mark", "0")
+		"sh", program, "run", "--log-format", "json", "--detach", "--mark", "0", "--upstream", secretURL)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -149,7 +158,7 @@ func TestDetach(t *testing.T) {
 			t.Fatalf("found %v, %v", i, err)
 		}
 		defer i.Close()
-		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.Peer().PID)); err != nil || strings.Contains(string(text), "detach") {
+		if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", i.Peer().PID)); err != nil || strings.Contains(string(text), "detach") || strings.Contains(string(text), "mystery") {
 			t.Errorf("it runs as %q, %v", text, err)
 		}
 		if err := unix.Kill(i.Peer().PID, unix.SIGTERM); err != nil {

@@ -25,6 +25,10 @@ func (cmd *runCmd) spec() (rules.Spec, error) {
 			return rules.Spec{}, fmt.Errorf("--install-rules: %w", err)
 		}
 	}
+	var err error
+	if spec.Decisions, err = cmd.decisions(kind); err != nil {
+		return rules.Spec{}, err
+	}
 	spec.Sources = cmd.sources()
 	if spec.TCPPort == 0 && spec.UDPPort == 0 && len(spec.Ways)+len(spec.Listeners)+len(spec.Sources.Addrs) == 0 && !spec.Sources.Clients {
 		if !slices.ContainsFunc(cmd.inbounds(), func(in inbound.Spec) bool { return in.Kind != inbound.Direct }) {
@@ -76,10 +80,15 @@ func isForeign(in inbound.Spec) bool {
 func (cmd *runCmd) sources() rules.Sources {
 	var all []source.Source
 	var port uint16 // of the listeners for UDP replies: any inbound's take those of all
+	bears := false
+	for _, o := range cmd.outbounds() {
+		all = append(all, o.Source)
+		bears = bears || o.Source.OfClients()
+	}
 	for _, in := range cmd.inbounds() {
 		own := in.Source.Or(cmd.Source)
 		all = append(all, own)
-		if in.UDP && own.OfClients() && port == 0 {
+		if in.UDP && (own.OfClients() || bears) && port == 0 {
 			port = in.Listen.Port()
 		}
 	}

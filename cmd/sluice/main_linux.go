@@ -17,6 +17,7 @@ type cli struct {
 	Run        runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
 	Rules      RulesCmd         `cmd:"" help:"Print, install, remove and look at the rules that divert traffic."`
 	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
+	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
@@ -24,7 +25,8 @@ type cli struct {
 }
 
 func main() {
-	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))))
+	found := hideArguments()
+	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"), kong.Bind(found))))
 }
 
 // exitStatus runs the command that was parsed, or says what is wrong: 0 when
@@ -66,6 +68,7 @@ func parse(args []string, more ...kong.Option) (*kong.Context, error) {
 func groups() []kong.Group {
 	return []kong.Group{
 		{Key: "listen", Title: "Listen"},
+		{Key: "route", Title: "Routes and upstreams"},
 		{Key: "tcp", Title: "TCP"},
 		{Key: "udp", Title: "UDP"},
 		{Key: "client", Title: "What one client may have"},

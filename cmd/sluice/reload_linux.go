@@ -104,7 +104,7 @@ func (p *process) reread() (changes []string, err error) {
 	if next.InstallRules && p.guard == nil {
 		return nil, errNoKeeper
 	}
-	if err := next.validate(); err != nil {
+	if err := next.validateRun(); err != nil {
 		return nil, err
 	}
 	// What the old rules lead to stays open until the new ones are in place:

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
+	"sluice/redir/resolve"
 )
 
 // resolvConf names the DNS servers (resolv.conf(5)).
@@ -18,7 +20,7 @@ const resolvConf = "/etc/resolv.conf"
 // file, unless it is replaced.
 func (cmd *runCmd) resolverFiles() []string {
 	files := []string{"/etc/hosts", "/etc/nsswitch.conf", resolvConf}
-	if !slices.ContainsFunc(cmd.inbounds(), leadsToName) {
+	if !slices.ContainsFunc(cmd.inbounds(), leadsToName) && !slices.ContainsFunc(cmd.outbounds(), needsName) {
 		return files
 	}
 	target, err := filepath.EvalSymlinks(resolvConf)
@@ -32,3 +34,9 @@ func (cmd *runCmd) resolverFiles() []string {
 }
 
 func leadsToName(in inbound.Spec) bool { return in.Kind == inbound.Direct && in.Dest.IsName() }
+
+// needsName tells whether an outbound has names looked up: of its server, or of what
+// its members are asked.
+func needsName(o outbound.Spec) bool {
+	return o.Kind == outbound.Group || slices.ContainsFunc(o.Targets(), resolve.Target.IsName)
+}

@@ -31,6 +31,7 @@ type RuleFlags struct {
 	FWMark       fwmark `name:"fwmark" group:"rules" default:"0x1/0x1" placeholder:"MARK/MASK" help:"Mark of diverted packets (${default})."`
 	CTMark       fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
 	CTOwnMark    fwmark `name:"ct-own-mark" group:"rules" default:"0x20000000/0x20000000" placeholder:"MARK/MASK" help:"Conntrack mark of sluice's own flows that bear clients' addresses (${default}), see --source."`
+	CTLeftMark   fwmark `name:"ct-left-mark" group:"rules" default:"0x40000000/0x40000000" placeholder:"MARK/MASK" help:"Conntrack mark of flows that routes leave to the kernel (${default})."`
 	Table        int    `group:"rules" default:"100" help:"Routing table of the local route (${default}); the next free one where others use it."`
 	Priority     *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
 	RulePriority *int   `group:"rules" placeholder:"N" help:"Priority of the policy rule (90), which moves before rules of others that would take diverted packets."`
@@ -45,7 +46,7 @@ func (f RuleFlags) Spec(tcpPort, udpPort uint16, ownMark uint32) rules.Spec {
 		TCPPort: tcpPort, UDPPort: udpPort, OwnMark: ownMark,
 		Via: rules.Via(f.Via), Fail: rules.Fail(f.Fail), Established: rules.Established(f.Established),
 		Ifaces: f.Iface, Oifaces: f.Oiface, BetweenIfaces: f.BetweenIfaces, Output: f.Output, ExcludeUIDs: f.ExcludeUID, ExcludeCgroup: f.ExcludeCgroup,
-		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, CTOwn: f.CTOwnMark.mark, CTOwnMask: f.CTOwnMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, NoTrack: f.NoTrack, Sysctl: f.Sysctl,
+		Mark: f.FWMark.mark, Mask: f.FWMark.mask, CTMark: f.CTMark.mark, CTMask: f.CTMark.mask, CTOwn: f.CTOwnMark.mark, CTOwnMask: f.CTOwnMark.mask, CTLeft: f.CTLeftMark.mark, CTLeftMask: f.CTLeftMark.mask, Table: f.Table, Priority: f.Priority, RulePriority: f.RulePriority, NoTrack: f.NoTrack, Sysctl: f.Sysctl,
 	}
 	for _, ports := range f.Dport {
 		spec.Dports = append(spec.Dports, ports.PortRange)

@@ -28,6 +28,8 @@ type rulesTarget struct {
 	Proto    []string       `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
 	Mark     uint32         `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
 
+	Config string `placeholder:"FILE" help:"In place of all other flags, what sluice run --config FILE --install-rules would have."`
+
 	Source        []source.Source `sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
 	SourceReplies string          `enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
 }
@@ -39,6 +41,9 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 		if flags.Via == string(rules.Redirect) {
 			protos = protos[:1]
 		}
+	}
+	if t.Config != "" {
+		return specOfFile(t.Config)
 	}
 	var tcp, udp uint16
 	for _, proto := range protos {
@@ -66,6 +71,19 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 	spec.Sources = sourcesOf(t.Source)
 	spec.Sources.KernelReplies = t.SourceReplies == "kernel"
 	return spec, nil
+}
+
+// specOfFile is what a configuration file asks for.
+func specOfFile(path string) (rules.Spec, error) {
+	ctx, err := parse([]string{"run", "--config=" + path, "--install-rules"})
+	if err != nil {
+		return rules.Spec{}, fileError{err}
+	}
+	run := runOf(ctx)
+	if err := run.validate(); err != nil {
+		return rules.Spec{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return run.spec()
 }
 
 // wayFlag is interfaces and a port, as lan1=12346.

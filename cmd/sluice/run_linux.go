@@ -16,6 +16,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/portmap"
 	"sluice/redir/proxyproto"
+	"sluice/redir/rules"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -26,15 +27,21 @@ import (
 
 // runCmd is `sluice run`.
 type runCmd struct {
-	Redirect        []listenAddr   `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
-	TProxy          []listenAddr   `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
-	TProxyNetwork   []string       `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
-	Forward         []forward      `file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
-	Map             []portmap.Rule `group:"listen" placeholder:"PORT=PORT" help:"Carry diverted traffic of the first port to the second of the same address, as 80=50080, tcp:80=50080, udp:53=5353 (repeatable); replies bear the first."`
-	UDPTimeout      time.Duration  `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
-	UDPQueryTimeout time.Duration  `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
-	UDPSessions     int            `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
-	ICMP            string         `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
+	Redirect      []listenAddr   `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
+	TProxy        []listenAddr   `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
+	TProxyNetwork []string       `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
+	Forward       []forward      `file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
+	Map           []portmap.Rule `group:"listen" placeholder:"PORT=PORT" help:"Carry diverted traffic of the first port to the second of the same address, as 80=50080, tcp:80=50080, udp:53=5353 (repeatable); replies bear the first."`
+
+	Upstream             upstreamURL `file:"-" group:"route" placeholder:"URL" help:"Where everything goes that no rule is for: socks5://[USER[:PASSWORD]@]HOST[:PORT], http://[USER[:PASSWORD]@]HOST:PORT, direct: or block:. A password is better in a file or in SLUICE_UPSTREAM: it is taken off the command line, but late."`
+	UpstreamPasswordFile string      `file:"-" group:"route" placeholder:"FILE" help:"File with the password of --upstream's user."`
+	Block                []network   `file:"-" group:"route" placeholder:"CIDR" help:"Refuse what goes to these addresses, before the rules of the file (repeatable). Of two networks with an address, --block or --direct, the longer decides."`
+	Direct               []network   `file:"-" group:"route" placeholder:"CIDR" help:"Reach these addresses directly, before the rules of the file (repeatable)."`
+
+	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
+	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
+	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
+	ICMP            string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
 
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
@@ -95,10 +102,13 @@ type runCmd struct {
 	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
 
 	file *config.File // of Config; nil: none
+
+	decided  bool             // decision is made
+	decision []rules.Decision // of the routes, which the rules ask (decisions)
 }
 
 // Run carries traffic until SIGTERM or SIGINT.
-func (cmd *runCmd) Run(ctx *kong.Context) error {
+func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.PrintConfig {
 		if err := cmd.validate(); err != nil {
 			return err
@@ -110,11 +120,14 @@ func (cmd *runCmd) Run(ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := cmd.validate(); err != nil {
+	if err := cmd.validateRun(); err != nil {
 		return err
 	}
 	if isKeeper() {
 		return cmd.runKeeper(log)
+	}
+	if found {
+		log.Warn().Msg("--upstream: a password on the command line may have been seen before it was taken off: name a --upstream-password-file, or set SLUICE_UPSTREAM instead")
 	}
 	if cmd.Detach {
 		return detach()
@@ -136,7 +149,8 @@ const takeoverOff = "off"
 
 func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 	return redir.Options{
-		Inbounds:   cmd.inbounds(),
+		Inbounds:  cmd.inbounds(),
+		Outbounds: cmd.outbounds(), Route: cmd.route(),
 		UDPTimeout: cmd.UDPTimeout, UDPQueryTimeout: cmd.UDPQueryTimeout, UDPSessions: cmd.UDPSessions, ICMP: cmd.ICMP == "on",
 		ConnectTimeout: cmd.ConnectTimeout, SniffTimeout: cmd.SniffTimeout, IdleTimeout: cmd.IdleTimeout,
 		HalfCloseTimeout: cmd.HalfCloseTimeout, DrainTimeout: cmd.DrainTimeout, MaxConns: cmd.MaxConns,

@@ -129,7 +129,7 @@ func texts(v reflect.Value) []string {
 
 // config is what is in effect.
 func (cmd *runCmd) config(ctx *kong.Context) config.Config {
-	c := config.Config{Inbounds: cmd.inbounds()}
+	c := config.Config{Inbounds: cmd.inbounds(), Outbounds: cmd.outbounds(), Route: cmd.route()}
 	for _, s := range settings(ctx.Selected()) {
 		c.Settings = append(c.Settings, config.Setting{Key: s.Key, Texts: texts(s.flag.Target)})
 	}

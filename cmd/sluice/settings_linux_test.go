@@ -115,7 +115,7 @@ func TestEveryFlagIsASetting(t *testing.T) {
 		keys[s.flag.Name] = s.Path()
 	}
 	for _, flag := range ctx.Selected().Flags {
-		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "forward", "config", "print-config", "detach"}, flag.Name)
+		onlyFlag := slices.Contains([]string{"redirect", "tproxy", "tproxy-network", "forward", "upstream", "upstream-password-file", "block", "direct", "config", "print-config", "detach"}, flag.Name)
 		if (keys[flag.Name] != "") == onlyFlag {
 			t.Errorf("--%s has the key %q", flag.Name, keys[flag.Name])
 		}

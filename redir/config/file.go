@@ -103,7 +103,7 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 		}
 	}
 	if n, ok := own.find("route"); ok {
-		if f.Route, err = d.route(n); err != nil {
+		if f.Route, err = d.route(n, f.Outbounds); err != nil {
 			return err
 		}
 	}

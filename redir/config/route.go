@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"sluice/redir/domain"
+	"sluice/redir/outbound"
 	"sluice/redir/route"
 	"sluice/redir/ruleset"
 )
 
 // route reads the object of that name.
-func (d *document) route(n node) (s route.Spec, err error) {
+func (d *document) route(n node, outbounds []outbound.Spec) (s route.Spec, err error) {
 	r := objectReader{document: d, node: n, path: "route"}
 	if err := r.only(routeKeys, nil); err != nil {
 		return s, err
@@ -22,6 +23,11 @@ func (d *document) route(n node) (s route.Spec, err error) {
 	if s.Final, err = r.text("final", "the tag of an outbound"); err != nil {
 		return s, err
 	}
+	if n, ok := r.members.find("final"); ok {
+		if err := r.knownOutbound("final", n, s.Final, outbounds); err != nil {
+			return s, err
+		}
+	}
 	rules, ok := r.members.find("rules")
 	if !ok {
 		return s, nil
@@ -31,7 +37,7 @@ func (d *document) route(n node) (s route.Spec, err error) {
 		return s, r.fault("rules", rules, "want a list of objects, not %s", rules)
 	}
 	for i, n := range nodes {
-		rr := ruleReader{objectReader: objectReader{document: d, node: n, path: fmt.Sprintf("route.rules[%d]", i)}, sets: s.Sets}
+		rr := ruleReader{objectReader: objectReader{document: d, node: n, path: fmt.Sprintf("route.rules[%d]", i)}, sets: s.Sets, outbounds: outbounds}
 		rule, err := rr.rule()
 		if err != nil {
 			return s, err
@@ -102,8 +108,9 @@ func (r *objectReader) ruleSet() (s route.SetSpec, err error) {
 // ruleReader reads one rule, or a part of a logical one.
 type ruleReader struct {
 	objectReader
-	sets  []route.SetSpec
-	depth int // of the logical rules around it
+	sets      []route.SetSpec
+	outbounds []outbound.Spec
+	depth     int // of the logical rules around it
 }
 
 // maxDepth bounds how deep logical rules stand in others, since reactors ask them on
@@ -117,12 +124,33 @@ func (r *ruleReader) rule() (rule route.Rule, err error) {
 	if rule.Outbound, err = r.text("outbound", "the tag of an outbound"); err != nil {
 		return rule, err
 	}
+	if n, ok := r.members.find("outbound"); ok {
+		if err := r.knownOutbound("outbound", n, rule.Outbound, r.outbounds); err != nil {
+			return rule, err
+		}
+	}
 	if n, ok := r.members.find("override_port"); ok {
 		if rule.Port, err = r.portOf("override_port", n); err != nil {
 			return rule, err
 		}
 	}
 	return rule, r.action(&rule)
+}
+
+// tagsOfFlags are those of outbounds that are there although the file does not say
+// so: flags make them, or, where there are none, everything leaves by the first.
+var tagsOfFlags = []string{"direct", "upstream"}
+
+// knownOutbound finds fault with a tag that no outbound has.
+func (r *objectReader) knownOutbound(key string, n node, tag string, outbounds []outbound.Spec) error {
+	known := slices.Clone(tagsOfFlags)
+	for _, o := range outbounds {
+		known = append(known, o.Tag)
+	}
+	if slices.Contains(known, tag) {
+		return nil
+	}
+	return r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, nearest(tag, known))
 }
 
 // action reads what becomes of flows.

@@ -11,7 +11,7 @@ import (
 )
 
 // routeFile has each key of routes once.
-const routeFile = `{"route": {
+const routeFile = `{"outbounds": [{"type": "direct", "tag": "proxy"}], "route": {
 	"rules": [
 		{"inbound": "lan", "network": ["tcp", "udp"], "source_ip_cidr": ["10.0.0.0/8", "2001:db8::7"], "source_ip_is_private": true,
 		 "source_port": 1024, "source_port_range": ":1023", "port": [80, 443], "port_range": ["1000:2000", "4000:"],
@@ -142,10 +142,14 @@ func TestRouteErrors(t *testing.T) {
 		// actions
 		{rule(`"action": "hijack-dns"`), `1:33: route.rules[0].action: want "route" or "reject", not "hijack-dns"`},
 		{rule(`"action": "sniff"`), `1:33: route.rules[0].action: names are found where a rule needs one: leave this rule out`},
-		{rule(`"action": "reject", "outbound": "a"`), `1:55: route.rules[0].outbound: what is rejected goes nowhere: leave this out, or "action"`},
+		{rule(`"action": "reject", "outbound": "direct"`), `1:55: route.rules[0].outbound: what is rejected goes nowhere: leave this out, or "action"`},
 		{rule(`"action": "reject", "method": "reset"`), `1:53: route.rules[0].method: want "default" or "drop", not "reset"`},
-		{rule(`"outbound": "a", "method": "drop"`), `1:50: route.rules[0].method: only the action "reject" has one`},
-		{rule(`"outbound": "a", "override_port": 0`), `1:57: route.rules[0].override_port: want a number from 1 to 65535, not 0`},
+		{rule(`"outbound": "direct", "method": "drop"`), `1:55: route.rules[0].method: only the action "reject" has one`},
+		{rule(`"outbound": "direct", "override_port": 0`), `1:62: route.rules[0].override_port: want a number from 1 to 65535, not 0`},
+
+		{rule(`"outbound": "proxi"`), `1:35: route.rules[0].outbound: there is no outbound "proxi"; the nearest is "direct"`},
+		{`{"outbounds": [{"type": "direct", "tag": "proxy"}], "route": {"rules": [{"outbound": "proxi"}]}}`, `1:86: route.rules[0].outbound: there is no outbound "proxi"; the nearest is "proxy"`},
+		{`{"route": {"final": "proxy"}}`, `1:21: route.final: there is no outbound "proxy"; the nearest is "direct"`},
 
 		// rule sets
 		{set(`"tag": "a"`), `1:25: route.rule_set[0]: has no "path": want the path of a file`},

@@ -69,6 +69,7 @@ const (
 	SniffedTLS    // names that were found in a first TLS record
 	SniffedHTTP   // in a first HTTP request
 	SniffedQUIC   // in QUIC Initials
+	SniffedECH    // among those of TLS and QUIC: the outer names of hellos with ECH, or what looks like it (GREASE)
 	SniffedNone   // times that none was found though a rule wanted one
 	DialsNext     // times that a dial went on with the next address of a forward
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
@@ -125,7 +126,7 @@ var counterNames = [numCounters]string{
 	FailedNoResource: "no_resource", FailedSource: "failed_source", FailedProxy: "failed_proxy", FailedProxyAuth: "failed_proxy_auth", FailedRelay: "relay_failed", AcceptPaused: "accept_paused",
 	TimedOutIdle: "timed_out_idle", TimedOutHalfClosed: "timed_out_half_closed",
 	Fallbacks: "fallbacks", OutboundsDown: "outbounds_down", OutboundsUp: "outbounds_up",
-	SniffedTLS: "sniffed_tls", SniffedHTTP: "sniffed_http", SniffedQUIC: "sniffed_quic", SniffedNone: "sniffed_none",
+	SniffedTLS: "sniffed_tls", SniffedHTTP: "sniffed_http", SniffedQUIC: "sniffed_quic", SniffedECH: "sniffed_ech", SniffedNone: "sniffed_none",
 	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",

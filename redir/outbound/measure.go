@@ -55,25 +55,32 @@ func (d *Dialer) connect(ctx context.Context, o *Outbound, to resolve.Target) (n
 	}
 	conn, err := d.dialOne(ctx, o, o.Dests.For(netip.Addr{}, false))
 	if err != nil {
-		o.Failed(d.Now(), err)
+		d.tell(ctx, o, err)
 		return nil, err
 	}
-	err = d.greet(conn, o.Proxy, to)
-	if err == nil || errors.As(err, new(greet.Failure)) {
-		o.Reached(d.Now())
-	} else {
-		o.Failed(d.Now(), err)
-	}
-	if err != nil {
+	if err = d.greet(conn, o.Proxy, to); err != nil {
 		conn.Close()
-		return nil, err
+		conn = nil
 	}
-	return conn, nil
+	d.tell(ctx, o, err)
+	return conn, err
+}
+
+// tell tells the health of an outbound what became of its server, which is there
+// where it refuses. A test that was broken off says nothing.
+func (d *Dialer) tell(ctx context.Context, o *Outbound, err error) {
+	switch {
+	case err == nil || errors.As(err, new(greet.Failure)):
+		o.Reached(d.Now())
+	case !errors.Is(ctx.Err(), context.Canceled):
+		o.Failed(d.Now(), err)
+	}
 }
 
 var errUnresolved = errors.New("its name is not resolved")
 
-// dialOne connects to the first of the addresses that answers, until ctx is done.
+// dialOne connects to the first of the addresses that answers. The connection is of
+// no use when ctx is done.
 func (d *Dialer) dialOne(ctx context.Context, o *Outbound, addrs []netip.AddrPort) (net.Conn, error) {
 	err := errUnresolved
 	for i, at := range addrs {
@@ -84,6 +91,7 @@ func (d *Dialer) dialOne(ctx context.Context, o *Outbound, addrs []netip.AddrPor
 		cancel()
 		if err == nil {
 			_ = conn.SetDeadline(end) // fails where it was closed meanwhile, as all else will
+			context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
 			return conn, nil
 		}
 	}

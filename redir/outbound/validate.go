@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/redir/greet"
+	"sluice/redir/route"
 	"sluice/redir/upstream"
 )
 
@@ -65,8 +66,11 @@ func (v *validation) fault(i int, key, format string, args ...any) error {
 }
 
 func (v *validation) tag(i int, s *Spec) error {
-	if s.Tag == "" {
+	switch s.Tag {
+	case "":
 		return v.fault(i, "tag", "empty: want a name, by which rules and others call it")
+	case route.Reset, route.Drop:
+		return v.fault(i, "tag", "%q is what rules that reject lead to: give it another", s.Tag)
 	}
 	return nil
 }

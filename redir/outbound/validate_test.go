@@ -36,6 +36,7 @@ func TestValidate(t *testing.T) {
 		{[]Spec{plain, block, forward, proxy("s", fallback("d")), group("g", "s", "d")}, ""},
 		{[]Spec{group("outer", "inner", "s"), group("inner", "s", "d"), proxy("s"), plain}, ""},
 		{[]Spec{{Kind: Direct}}, "tag: empty"},
+		{[]Spec{{Kind: Direct, Tag: "(reject)"}}, "rules that reject lead to"},
 		{[]Spec{plain, proxy("d")}, `outbound "d": tag: it is that of the outbound before, direct`},
 		{[]Spec{{Kind: Socks, Tag: "s"}}, "server: none: want the address"},
 		{[]Spec{{Kind: HTTP, Tag: "h", Server: resolve.Target{Host: "p.example"}}}, "server_port: none"},

@@ -33,9 +33,9 @@ func (x *explainer) groups(m *matcher, c *Conditions, in *matcher, tag string) (
 	}
 	both(m.port(f), in.port(f), "port", portText(m.ports, f.Dest.Port()))
 	both(m.sourcePort(f), in.sourcePort(f), "source_port", portText(m.sourcePorts, f.Client.Port()))
-	client := f.Client.Addr()
-	both(m.source(f), in.source(f), "source_ip_cidr", addrText(client, c.Sources, c.SourcePrivate, in.sources))
-	key, value := x.dest(m, c, in, tag)
+	key, value := addrText("source_", f.Client.Addr(), c.Sources, c.SourcePrivate, in.sources)
+	both(m.source(f), in.source(f), key, value)
+	key, value = x.dest(m, c, in, tag)
 	both(m.dest(f), in.dest(f), key, value)
 	return all
 }
@@ -54,7 +54,7 @@ func portText(ranges ruleset.Ports, port uint16) string {
 func (x *explainer) dest(m *matcher, c *Conditions, in *matcher, tag string) (key, value string) {
 	f := x.flow
 	if m.prefixes.Contains(f.Dest.Addr()) || in.prefixes.Contains(f.Dest.Addr()) {
-		return "ip_cidr", addrText(f.Dest.Addr(), c.Prefixes, c.Private, in.prefixes)
+		return addrText("", f.Dest.Addr(), c.Prefixes, c.Private, in.prefixes)
 	}
 	if m.names.Match(f.Name) || in.names.Match(f.Name) {
 		if key, of := c.named(f.Name); key != "" {
@@ -97,23 +97,40 @@ func (c *Conditions) named(name string) (key, element string) {
 	return "", ""
 }
 
-// addrText is the prefix in which an address is, as it was written or as the rule
-// set's set has it, or the address.
-func addrText(addr netip.Addr, prefixes []netip.Prefix, private bool, set *prefix.Set) string {
-	if private {
-		prefixes = append(prefixes[:len(prefixes):len(prefixes)], privatePrefixes()...)
-	}
-	for _, p := range prefixes {
+// addrText is the key that an address meets, behind before, and the prefix in which it
+// is: as it is written, or as the rule set's set has it.
+func addrText(before string, addr netip.Addr, written []netip.Prefix, private bool, set *prefix.Set) (key, value string) {
+	key = before + "ip_cidr"
+	for _, p := range written {
 		if p.Contains(addr) {
-			return fmt.Sprintf("%v (%v)", p, addr)
+			return key, fmt.Sprintf("%v (%v)", p, addr)
 		}
 	}
-	text := addr.String()
-	set.Ranges(func(low, high netip.Addr) bool {
-		if low.Compare(addr) <= 0 && addr.Compare(high) <= 0 {
-			text = fmt.Sprintf("%v-%v (%v)", low, high, addr)
+	for _, p := range privatePrefixes() {
+		if private && p.Contains(addr) {
+			return before + "ip_is_private", fmt.Sprintf("%v (%v)", p, addr)
 		}
-		return low.Compare(addr) <= 0
-	})
-	return text
+	}
+	if private && len(written) == 0 {
+		key = before + "ip_is_private"
+	}
+	value = addr.String()
+	for low, high := range set.Ranges {
+		if low.Compare(addr) <= 0 && addr.Compare(high) <= 0 {
+			value = fmt.Sprintf("%s (%v)", rangeText(low, high), addr)
+			key = before + "ip_cidr"
+		}
+	}
+	return key, value
+}
+
+// rangeText is a range as a prefix, where it is one.
+func rangeText(low, high netip.Addr) string {
+	for bits := range low.BitLen() + 1 {
+		p := netip.PrefixFrom(low, bits)
+		if p.Masked().Addr() == low && p.Contains(high) && (!high.Next().IsValid() || !p.Contains(high.Next())) {
+			return p.String()
+		}
+	}
+	return fmt.Sprintf("%v-%v", low, high)
 }

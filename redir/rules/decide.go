@@ -125,7 +125,7 @@ func (s Spec) decide(c chain, at decider) []chain {
 			verdict = at.forward
 		}
 		var holds [][]term
-		for _, arrives := range s.arrives(d, at.out) {
+		for _, arrives := range s.arrives(d, at.out, sets) {
 			for _, rest := range sets.holds(i, d) {
 				holds = append(holds, slices.Concat(arrives, rest))
 			}
@@ -153,7 +153,7 @@ func each(rules [][]term, end term) (all [][]term) {
 
 // arrives are the matches, a rule's each, of the networks and interfaces that a
 // decision is about; none: nothing that is diverted.
-func (s Spec) arrives(d Decision, out bool) (rules [][]term) {
+func (s Spec) arrives(d Decision, out bool, sets *decisionSets) (rules [][]term) {
 	protos := s.protos()
 	if out {
 		protos = s.restProtos()
@@ -161,8 +161,8 @@ func (s Spec) arrives(d Decision, out bool) (rules [][]term) {
 	byProto := map[byte][]term{}
 	var about []byte
 	for _, proto := range protos {
-		if ifaces, some := s.arrivesBy(d, proto, out); some && d.carries(proto) {
-			byProto[proto] = ifaces
+		if ifaces, not, some := s.arrivesBy(d, proto, out); some && d.carries(proto) {
+			byProto[proto] = sets.among(ifaces, not)
 			about = append(about, proto)
 		}
 	}
@@ -177,31 +177,27 @@ func (s Spec) arrives(d Decision, out bool) (rules [][]term) {
 
 func sameTerm(a, b term) bool { return a.nft() == b.nft() }
 
-// arrivesBy matches the interfaces of a protocol's inlets; false: it has none.
-func (s Spec) arrivesBy(d Decision, proto byte, out bool) (match []term, some bool) {
+// arrivesBy are the interfaces by which comes what goes to a protocol's inlets, or
+// by which it does not; none: it comes by any. It reports false where there are no
+// such inlets.
+func (s Spec) arrivesBy(d Decision, proto byte, out bool) (ifaces []string, not, some bool) {
 	if d.Inlets == nil {
-		return nil, true
+		return nil, false, true
 	}
 	var in, others []string
 	for _, w := range s.Ways {
 		switch {
 		case !w.carries(proto) || out:
-		case d.takes(w.Port):
+		case d.takes(w.Port, proto):
 			in = append(in, w.Ifaces...)
 		default:
 			others = append(others, w.Ifaces...)
 		}
 	}
-	rest := s.rest(proto) != 0 && d.takes(s.rest(proto))
-	switch {
-	case rest && len(others) == 0:
-		return nil, true
-	case rest:
-		return []term{ifaceAmong{interfaces(others), true}}, true
-	case len(in) == 0:
-		return nil, false
+	if s.rest(proto) != 0 && d.takes(s.rest(proto), proto) {
+		return interfaces(others), true, true
 	}
-	return []term{ifaceAmong{interfaces(in), false}}, true
+	return interfaces(in), false, len(in) > 0
 }
 
 // decideZone and decideUntracked are asked before the connection tracker, of which

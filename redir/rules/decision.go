@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Decision is one of the operator's rules of routes: what a flow's first packet
@@ -15,12 +16,19 @@ type Decision struct {
 	Forward bool
 	Invert  bool // the flows that do not meet all
 
-	TCP, UDP               bool     // the networks; neither: both
-	Inlets                 []uint16 // the ports of sluice's that the flow would be diverted to; nil: any
-	Sources, Dests         *Addrs   // nil: any
+	TCP, UDP               bool    // the networks; neither: both
+	Inlets                 []Inlet // where the flow would be diverted to; nil: wherever
+	Sources, Dests         *Addrs  // nil: any
 	SourcePorts, DestPorts []PortRange
 
 	Name string `json:"-"` // what errors call it, as route.rules[2]
+}
+
+// Inlet is where sluice takes in what is diverted: the port of a Way, or of the
+// rest.
+type Inlet struct {
+	Port     uint16
+	TCP, UDP bool
 }
 
 // decides tells whether anything is to be forwarded by a decision.
@@ -68,7 +76,11 @@ func (d Decision) carries(proto byte) bool {
 }
 
 // takes tells whether a decision is about what goes to a port of sluice's.
-func (d Decision) takes(port uint16) bool { return d.Inlets == nil || slices.Contains(d.Inlets, port) }
+func (d Decision) takes(port uint16, proto byte) bool {
+	return d.Inlets == nil || slices.ContainsFunc(d.Inlets, func(in Inlet) bool {
+		return in.Port == port && (proto == protoTCP && in.TCP || proto == protoUDP && in.UDP)
+	})
+}
 
 // has tells whether a decision can hold for a family's addresses.
 func (d Decision) has(family byte) bool {
@@ -81,13 +93,14 @@ const (
 	setDests       = "to"
 	setSourcePorts = "from_ports"
 	setDestPorts   = "to_ports"
+	setBy          = "by"
 )
 
 // decisionSets names what decisions ask for. Addresses that more than one asks for
 // are one set.
 type decisionSets struct {
 	sets  []set
-	known map[string]string // name by digest and family
+	known map[string]string // name by digest and family, or by the interfaces
 }
 
 func (s Spec) decisionSets() *decisionSets {
@@ -101,6 +114,10 @@ func (s Spec) decisionSets() *decisionSets {
 				d.addrs(setSources, i, family, decision.Sources)
 				d.addrs(setDests, i, family, decision.Dests)
 			}
+		}
+		for _, proto := range s.protos() {
+			ifaces, _, _ := s.arrivesBy(decision, proto, false)
+			d.ifaces(i, ifaces)
 		}
 		d.ports(setSourcePorts, i, decision.SourcePorts)
 		d.ports(setDestPorts, i, decision.DestPorts)
@@ -134,6 +151,31 @@ func familyDigit(family byte) string {
 		return "6"
 	}
 	return "4"
+}
+
+// ifaces adds a set of some interfaces, where there are several.
+func (d *decisionSets) ifaces(i int, names []string) {
+	key := strings.Join(names, ",")
+	if _, known := d.known[key]; known || len(names) < 2 {
+		return
+	}
+	made := ifaceSet(fmt.Sprint(setBy, i+1, "_", len(d.sets)), names)
+	d.known[key] = made.name
+	d.sets = append(d.sets, made)
+}
+
+// among matches what arrives by one of some interfaces or, with not, by none of
+// them.
+func (d *decisionSets) among(names []string, not bool) []term {
+	switch {
+	case len(names) == 0:
+		return nil
+	case len(names) == 1:
+		return []term{ifaceIs{names[0], not}}
+	case not:
+		return []term{ifaceNotIn{d.known[strings.Join(names, ",")]}}
+	}
+	return []term{ifaceIn{d.known[strings.Join(names, ",")]}}
 }
 
 func (d *decisionSets) ports(name string, i int, ranges []PortRange) {

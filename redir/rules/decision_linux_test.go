@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -96,8 +98,8 @@ func TestDecisionsOfInlets(t *testing.T) {
 	w.startProxy()
 	spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ways: []Way{{Ifaces: []string{"lan"}, Port: proxyPort + 1, TCP: true, UDP: true}}}
 	w.proxy = append(w.proxy, w.serve(w.gateway, "way", "", proxyPort+1, transparent))
-	for want, inlets := range map[string][]uint16{"way": {proxyPort}, "server": {proxyPort + 1}} {
-		spec.Decisions = []Decision{{Forward: true, Inlets: inlets}}
+	for want, port := range map[string]uint16{"way": proxyPort, "server": proxyPort + 1} {
+		spec.Decisions = []Decision{{Forward: true, Inlets: []Inlet{{port, true, true}}}}
 		i := w.install(spec)
 		for _, network := range []string{"tcp", "udp"} {
 			w.expect(w.client, network, serverAddrs, servicePort, want)
@@ -197,4 +199,92 @@ func TestDecisionsPasted(t *testing.T) {
 			t.Errorf("%+v, %v", status, err)
 		}
 	})
+}
+
+// TestReplaceMany swaps thousands of networks under load: no datagram is lost and
+// no connection broken, of flows that are forwarded and of those that are not, and
+// nothing that is for sluice gets past it.
+func TestReplaceMany(t *testing.T) {
+	const networks, swaps = 20_000, 4
+	w := newWorld(t)
+	w.startProxy()
+	seen := w.witness()
+	spec := Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}}
+	several := func(n int) []Decision {
+		all := append(toServers(), amongMany(networks+2*n)...)
+		all[len(all)-1].DestPorts = []PortRange{{1, 1}}
+		return all
+	}
+	spec.Decisions = several(0)
+	i := w.install(spec)
+	var stops []func()
+	stop := func() {
+		for _, stop := range stops {
+			stop()
+		}
+		stops = nil
+	}
+	defer stop()
+	for want, port := range map[string]int{"server": servicePort, "proxy": 90} {
+		for _, network := range []string{"tcp", "udp"} {
+			for _, addr := range serverAddrs {
+				stops = append(stops, w.keepAsking(network, addr, port, want))
+			}
+		}
+	}
+	stops = append(stops, w.load())
+	for n := range swaps {
+		spec.Decisions = several(n + 1)
+		w.replace(i, spec)
+	}
+	stop()
+	if n := seen.direct.Load(); n != 0 {
+		t.Errorf("%d passed by", n)
+	}
+}
+
+// keepAsking has exchanges go on until they are stopped, one after the other: over
+// one flow, and over a new one each time. (Not over one of UDP with the stand-in,
+// whose answering socket may take in the next datagram.)
+func (w *world) keepAsking(network, addr string, port int, want string) (stop func()) {
+	var stopped atomic.Bool
+	var running sync.WaitGroup
+	at := net.JoinHostPort(addr, fmt.Sprint(port))
+	again := func(ask func() (string, error)) {
+		defer running.Done()
+		for n := 0; !stopped.Load(); n++ {
+			if got, err := ask(); got != want {
+				w.t.Errorf("%s to %s, exchange %d: %q, %v, want %s", network, at, n, got, err, want)
+				return
+			}
+		}
+	}
+	var conn net.Conn
+	w.client.do(func() {
+		var err error
+		if conn, err = net.Dial(network, at); err != nil {
+			w.t.Fatal(err)
+		}
+	})
+	w.t.Cleanup(func() { conn.Close() })
+	if network == "tcp" || want != "proxy" {
+		running.Add(1)
+		go again(func() (string, error) { return exchange(conn, patience) })
+	}
+	running.Add(1)
+	from := w.client.thread()
+	go again(func() (got string, err error) {
+		from.calls <- func() { // no do: this is no goroutine of the test's
+			fresh, dialed := net.Dial(network, at)
+			if err = dialed; err == nil {
+				defer fresh.Close()
+				got, err = exchange(fresh, patience)
+			}
+		}
+		done := make(chan struct{})
+		from.calls <- func() { close(done) }
+		<-done
+		return got, err
+	})
+	return func() { stopped.Store(true); running.Wait() }
 }

@@ -133,7 +133,9 @@ func oracle(s Spec, p packet) (forward bool) {
 	}
 	for _, d := range s.Decisions {
 		all := (d.TCP == d.UDP || d.TCP == (p.proto == protoTCP)) &&
-			(d.Inlets == nil || slices.Contains(d.Inlets, inlet)) &&
+			(d.Inlets == nil || slices.ContainsFunc(d.Inlets, func(in Inlet) bool {
+				return in.Port == inlet && (p.proto == protoTCP && in.TCP || p.proto == protoUDP && in.UDP)
+			})) &&
 			(d.Sources == nil || d.Sources.contains(p.source.Addr())) && (d.Dests == nil || d.Dests.contains(p.dest.Addr())) &&
 			in(d.SourcePorts, p.source.Port()) && in(d.DestPorts, p.dest.Port())
 		if all != d.Invert {
@@ -156,8 +158,12 @@ rules:
 			switch t := t.(type) {
 			case protoIs:
 				matches = t.proto == p.proto
-			case ifaceAmong:
-				matches = slices.ContainsFunc(t.names, func(name string) bool { return covers(name, p.iface) }) != t.not
+			case ifaceIs:
+				matches = covers(t.name, p.iface) != t.not
+			case ifaceIn:
+				matches = sets[t.set].has(ifaceKey(p.iface))
+			case ifaceNotIn:
+				matches = !sets[t.set].has(ifaceKey(p.iface))
 			case sourceIn:
 				matches = t.family == p.family() && sets[t.set].has(p.source.Addr().AsSlice())
 			case destIn:
@@ -186,6 +192,8 @@ rules:
 	}
 	return ""
 }
+
+func ifaceKey(name string) []byte { return append([]byte(name), make([]byte, 16-len(name))...) }
 
 func (s set) has(key []byte) bool {
 	within := func(first, last []byte) bool { return bytes.Compare(first, key) <= 0 && bytes.Compare(key, last) <= 0 }
@@ -224,7 +232,7 @@ func TestDecisionsOracle(t *testing.T) {
 		for range 1 + random.IntN(4) {
 			d := Decision{Forward: maybe(), Invert: maybe(), TCP: maybe(), UDP: maybe(), Sources: some(), Dests: some(), SourcePorts: ports(), DestPorts: ports()}
 			if maybe() {
-				d.Inlets = [][]uint16{{1}, {3}, {2, 4}, {4}, {}, {1, 2, 3}}[random.IntN(6)]
+				d.Inlets = [][]Inlet{{{1, true, true}}, {{3, true, false}}, {{2, true, true}, {4, true, true}}, {{4, false, true}}, {}, {{1, true, true}, {2, true, true}, {3, true, true}}}[random.IntN(6)]
 			}
 			s.Decisions = append(s.Decisions, d)
 		}

@@ -53,6 +53,8 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	switch t := t.(type) {
 	case ifaceIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, nameIs(t.name, t.not)}, nil
+	case ifaceIn:
+		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, false), nil
 	case ifaceNotIn:
 		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, true), nil
 	case outNotIn:
@@ -89,8 +91,6 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 			port.Offset = 0
 		}
 		return e.lookup(port, t.set, false), nil
-	case ifaceAmong:
-		return e.among(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.names, t.not)
 	case endpoint:
 		return t.encode(), nil
 	case destIn:

@@ -73,20 +73,15 @@ func (e *encoder) route(t term) ([]expr.Any, error) {
 			unequal(binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL))}, nil
 	case routeBy:
 		load := &expr.Fib{Register: reg, ResultOIFNAME: true, FlagDADDR: true, FlagMARK: t.mark}
-		return e.among(load, t.names, t.not)
+		if len(t.names) == 1 {
+			return []expr.Any{load, nameIs(t.names[0], t.not)}, nil
+		}
+		names := ifaceSet("", t.names)
+		names.interval = true // without, the library says that the keys are in network order, and nft lists them as ""
+		return e.anonymous(load, nftables.Set{KeyType: nftables.TypeIFName, Interval: true}, keysOf(names), t.not)
 	default: // routeElsewhere
 		return []expr.Any{&expr.Fib{Register: reg, ResultOIF: true, FlagDADDR: true, FlagIIF: true, FlagPRESENT: true}, equal(make([]byte, 4))}, nil
 	}
-}
-
-// among compares what was loaded with names or patterns.
-func (e *encoder) among(load expr.Any, names []string, not bool) ([]expr.Any, error) {
-	if len(names) == 1 {
-		return []expr.Any{load, nameIs(names[0], not)}, nil
-	}
-	set := ifaceSet("", names)
-	set.interval = true // without, the library says that the keys are in network order, and nft lists them as ""
-	return e.anonymous(load, nftables.Set{KeyType: nftables.TypeIFName, Interval: true}, keysOf(set), not)
 }
 
 // nameIs compares an interface's name, or its beginning with a pattern's.

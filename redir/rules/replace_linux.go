@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -79,34 +78,27 @@ func (h *holder) write(name string, t table, counts map[string]Counter, flags ui
 	if flags == 0 {
 		h.conn.AddTable(e.table)
 	}
-	t, err := h.writeSpans(e, t)
+	rest, err := h.writeSets(e, t)
 	if err != nil {
 		return err
 	}
-	return e.write(t, counts)
+	return e.write(rest, counts)
 }
 
-// writeSpans writes the sets of many elements and, before, the facts, which say
-// whose table it is, and returns the rest.
-func (h *holder) writeSpans(e *encoder, t table) (table, error) {
-	rest := t
-	rest.sets = slices.DeleteFunc(slices.Clone(t.sets), func(s set) bool { return s.spans.size > 0 })
-	if len(rest.sets) == len(t.sets) {
-		return t, nil
-	}
-	first := table{}
-	for _, s := range t.sets {
-		if s.spans.size > 0 {
-			first.sets = append(first.sets, s)
-		}
-	}
+// writeSets writes the sets and, before, the facts, which say whose table it is, and
+// returns the rest. A set that comes in one transaction with the rules that ask it
+// may be empty for them at first: what looks an interval up is put in place after
+// the rules are (nf_tables_commit, nft_set_commit_update).
+func (h *holder) writeSets(e *encoder, t table) (rest table, err error) {
+	first := table{sets: t.sets}
+	rest = table{counters: t.counters, chains: t.chains}
 	if t.chains[0].name == factsChain {
 		first.chains, rest.chains = t.chains[:1], t.chains[1:]
 	}
 	if err := e.write(first, nil); err != nil {
 		return rest, err
 	}
-	for _, s := range first.sets {
+	for _, s := range t.sets {
 		if err := h.fill(e.table.Name, s); err != nil {
 			return rest, err
 		}

@@ -68,10 +68,7 @@ type (
 		set    string
 		source bool
 	}
-	ifaceAmong struct {
-		names []string // or patterns; some
-		not   bool
-	}
+	ifaceIn struct{ set string }
 	// toGateway matches the gateway's own addresses, broadcast, anycast and
 	// multicast, by the routing tables (nft_fib).
 	toGateway struct{}
@@ -152,7 +149,7 @@ func (t portIn) nft() string {
 	}
 	return "th dport @" + t.set
 }
-func (t ifaceAmong) nft() string   { return "iifname " + amongText(t.names, t.not) }
+func (t ifaceIn) nft() string      { return "iifname @" + t.set }
 func (toGateway) nft() string      { return "fib daddr type { local, broadcast, anycast, multicast }" }
 func (sourceOfOthers) nft() string { return "fib saddr type != local" }
 func (t routeBy) nft() string {
@@ -160,20 +157,14 @@ func (t routeBy) nft() string {
 	if t.mark {
 		text = "fib daddr . mark oifname "
 	}
-	return text + amongText(t.names, t.not)
-}
-
-// amongText is one of some names, or none of them.
-func amongText(names []string, not bool) string {
-	text := ""
-	if not {
-		text = "!= "
+	if t.not {
+		text += "!= "
 	}
-	if len(names) == 1 {
-		return text + fmt.Sprintf("%q", names[0])
+	if len(t.names) == 1 {
+		return text + fmt.Sprintf("%q", t.names[0])
 	}
-	quoted := make([]string, len(names))
-	for i, name := range names {
+	quoted := make([]string, len(t.names))
+	for i, name := range t.names {
 		quoted[i] = fmt.Sprintf("%q", name)
 	}
 	return text + "{ " + strings.Join(quoted, ", ") + " }"

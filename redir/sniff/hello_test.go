@@ -235,6 +235,7 @@ func FuzzTLS(f *testing.F) {
 		var s, other Sniffer
 		whole := s.TLS(b)
 		agreeOnPrefixes(t, b, other.TLS, whole)
+		checkName(t, whole.Name)
 		name, ok := oracleHello(b)
 		if !ok || whole.Protocol != TLS || len(b) > Most {
 			return

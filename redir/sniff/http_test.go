@@ -118,6 +118,7 @@ func FuzzHTTP(f *testing.F) {
 		var s, other Sniffer
 		whole := s.HTTP(b)
 		agreeOnPrefixes(t, b, other.HTTP, whole)
+		checkName(t, whole.Name)
 		host, ok := oracleHost(b)
 		if !ok || whole.Protocol != HTTP || whole.Verdict == More || isOdd(b) {
 			return

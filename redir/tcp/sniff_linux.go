@@ -89,14 +89,17 @@ func (c *conn) sniffed(f sniff.Finding) {
 	if c.has(isAwaitingMore) {
 		c.awaitBytes(1)
 	}
-	c.w.counters.Add(sniffedAs(f), 1)
+	c.w.counters.Add(sniffedAs(&f), 1)
+	if f.Name != "" && f.Encrypted {
+		c.w.counters.Add(count.SniffedECH, 1)
+	}
 	c.w.r.Cancel(&c.timer) // it would fire before the dial's time is over
 	c.active = c.w.r.Now()
 	c.named(f.Name)
 }
 
 // sniffedAs is what counts a name that was found, or none.
-func sniffedAs(f sniff.Finding) count.Counter {
+func sniffedAs(f *sniff.Finding) count.Counter {
 	switch {
 	case f.Name == "":
 		return count.SniffedNone

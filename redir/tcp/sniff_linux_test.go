@@ -3,6 +3,7 @@ package tcp
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"io"
 	"net"
 	"net/netip"
@@ -10,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"sluice/loop"
@@ -18,14 +18,12 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
+	"sluice/redir/route"
 	"sluice/redir/sniff"
 	"sluice/redir/socket"
-	"sluice/splice"
 )
-
-// patience bounds every wait for something that must come.
-const patience = 10 * time.Second
 
 // helloFor is what a client of crypto/tls begins with.
 func helloFor(t *testing.T, name string) []byte {
@@ -44,6 +42,23 @@ func helloFor(t *testing.T, name string) []byte {
 	return hello[:n]
 }
 
+// withGREASE is a hello with an extension more, that of ECH, as browsers have it
+// where they know no key.
+func withGREASE(hello []byte) []byte {
+	grown := bytes.Clone(hello)
+	const record, message, session = 3, 6, 5 + 4 + 2 + 32 // where lengths are
+	grow := func(at int) {
+		binary.BigEndian.PutUint16(grown[at:], binary.BigEndian.Uint16(grown[at:])+5)
+	}
+	at := session + 1 + int(grown[session])
+	at += 2 + int(binary.BigEndian.Uint16(grown[at:])) // suites
+	at += 1 + int(grown[at])                           // compressions
+	for _, length := range []int{record, message + 1, at} {
+		grow(length)
+	}
+	return append(grown, 0xfe, 0x0d, 0, 1, 1)
+}
+
 // sniffingConn is a conn whose client's first bytes are waited for, which is to go
 // to dest by a forward; and its client.
 func sniffingConn(t *testing.T, w *Worker, dest netip.AddrPort) (*conn, *net.TCPConn) {
@@ -54,7 +69,7 @@ func sniffingConn(t *testing.T, w *Worker, dest netip.AddrPort) (*conn, *net.TCP
 	c := w.conns.add()
 	c.w, c.way, c.state, c.dest = w, outbound.Plain(in), sniffing, socket.EndpointOf(dest)
 	c.active = w.r.Now()
-	c.of, _ = w.shared.clients.Connect(netip.MustParseAddr("192.0.2.1"), c.active, admit.Pace{})
+	c.of, _ = w.shared.clients.Connect(someone, c.active, admit.Pace{})
 	c.client, c.upstream = end{conn: c, fd: fd}, end{conn: c, fd: -1}
 	w.shared.conns.Add(1)
 	w.counters.Add(count.ConnsAccepted, 1)
@@ -68,7 +83,7 @@ func arrive(t *testing.T, c *conn, client net.Conn, b []byte, n int) {
 	if _, err := client.Write(b); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); ; unix.Poll(nil, 0) {
+	for deadline := time.Now().Add(longWait); ; unix.Poll(nil, 0) {
 		if got, _ := unix.IoctlGetInt(c.client.fd, unix.TIOCINQ); got == n {
 			return
 		}
@@ -85,18 +100,18 @@ func (c *conn) isReadable() bool {
 	return n > 0
 }
 
-func (c *counted) took(what count.Counter) uint64 {
-	var s count.Stats
-	s.Collect(c.Counters)
-	n := s[what] - c.before[what]
-	c.before[what] = s[what]
-	return n
-}
-
 // counted tells what was counted since it was asked last.
 type counted struct {
 	*count.Counters
 	before count.Stats
+}
+
+func (c *counted) took(what count.Counter) uint64 {
+	var now count.Stats
+	now.Collect(c.Counters)
+	n := now[what] - c.before[what]
+	c.before = now
+	return n
 }
 
 // TestSniffSettles asserts what is found in what has come, that it is looked at no
@@ -105,6 +120,7 @@ func TestSniffSettles(t *testing.T) {
 	w := testWorker(t)
 	w.set.SniffTimeout = 300e6
 	hello := helloFor(t, "www.example.com")
+	greased := withGREASE(hello)
 	counters := counted{Counters: w.counters}
 	late := "GET / HTTP/1.1\r\nCookie: " + strings.Repeat("c", 4000) + "\r\nHost: a.example\r\n"
 	for name, c := range map[string]struct {
@@ -115,6 +131,7 @@ func TestSniffSettles(t *testing.T) {
 		"TLS in two":             {[]string{string(hello[:1400]), string(hello[1400:])}, count.SniffedTLS},
 		"TLS, the last byte":     {[]string{string(hello[:len(hello)-1]), string(hello[len(hello)-1:])}, count.SniffedTLS},
 		"TLS, and more":          {[]string{string(hello) + "more"}, count.SniffedTLS},
+		"TLS, GREASE":            {[]string{string(greased)}, count.SniffedECH},
 		"HTTP":                   {[]string{"GET / HTTP/1.1\r\nHost: a.example\r\n"}, count.SniffedHTTP},
 		"HTTP line by line":      {[]string{"GET / HTTP/1.1\r\n", "Host: a.example\r\n"}, count.SniffedHTTP},
 		"HTTP, host late":        {[]string{late[:3000], late[3000:]}, count.SniffedHTTP},
@@ -261,41 +278,10 @@ func TestSniffEnds(t *testing.T) {
 	}
 }
 
-// runningWorker is a worker on a reactor that turns; do runs a function on it.
-func runningWorker(t *testing.T) (w *Worker, do func(func())) {
-	t.Helper()
-	g, err := loop.NewGroup(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := admit.New()
-	self, err := admit.NewSelf(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shared := NewShared(a, admit.NewClients())
-	shared.SetMaxConns(100)
-	r := g.Reactors()[0]
-	w = NewWorker(shared, r, &Settings{ConnectTimeout: 10e9, IdleTimeout: 3600e9, HalfCloseTimeout: 300e9, SniffTimeout: 50e6},
-		splice.Config{}, new(count.Counters), count.NewLog(zerolog.Nop()), self)
-	do = func(f func()) {
-		done := make(chan struct{})
-		r.Post(func() { f(); close(done) })
-		<-done
-	}
-	g.Start()
-	t.Cleanup(func() {
-		do(w.Close)
-		self.Close()
-		g.Close()
-	})
-	return w, do
-}
-
 // TestSniffedBytesPassUnchanged has a reactor carry conns whose clients send in
 // pieces, end early, or wait for the server.
 func TestSniffedBytesPassUnchanged(t *testing.T) {
-	w, do := runningWorker(t)
+	w := turningWorker(t, Settings{ConnectTimeout: longWait, IdleTimeout: time.Hour, HalfCloseTimeout: time.Hour, SniffTimeout: 50 * time.Millisecond})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -313,15 +299,15 @@ func TestSniffedBytesPassUnchanged(t *testing.T) {
 		"too long a header": {"GET / HTTP/1.1\r\nCookie: ", strings.Repeat("c", 30000), "\r\n\r\n"},
 	} {
 		var client net.Conn
-		do(func() {
+		w.on(func() {
 			var c *conn
-			c, client = sniffingConn(t, w, dest)
+			c, client = sniffingConn(t, w.Worker, dest)
 			if err := w.r.Add(c.client.fd, interest, &c.client); err != nil {
 				t.Error(err)
 			}
 			c.sniff()
 		})
-		client.SetDeadline(time.Now().Add(patience))
+		client.SetDeadline(time.Now().Add(longWait))
 		for _, piece := range pieces {
 			if _, err := client.Write([]byte(piece)); err != nil {
 				t.Fatal(err)
@@ -335,7 +321,7 @@ func TestSniffedBytesPassUnchanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server.SetDeadline(time.Now().Add(patience))
+		server.SetDeadline(time.Now().Add(longWait))
 		server.Write([]byte("220 hello"))
 		if pieces == nil { // the server speaks first
 			if _, err := io.ReadFull(client, make([]byte, len("220 hello"))); err != nil {
@@ -353,7 +339,7 @@ func TestSniffedBytesPassUnchanged(t *testing.T) {
 		}
 		client.Close()
 	}
-	for deadline := time.Now().Add(patience); w.shared.Conns() > 0; unix.Poll(nil, 1) {
+	for deadline := time.Now().Add(longWait); w.shared.Conns() > 0; unix.Poll(nil, 1) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d conns are left", w.shared.Conns())
 		}
@@ -371,6 +357,91 @@ func TestSniffDoesNotAllocate(t *testing.T) {
 	arrive(t, c, client, hello[:len(hello)-1], len(hello)-1)
 	if n := testing.AllocsPerRun(100, func() { c.sniffEdge(loop.Readable) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	c.abort()
+}
+
+// heed has w ask rules about what comes by in: names under blocked.example are
+// refused, moved.example is dialled at port 10.
+func (w *Worker) heed(t *testing.T, in *inbound.Inbound) {
+	t.Helper()
+	blocked, moved := route.Rule{Outbound: "block"}, route.Rule{Outbound: "direct", Port: 10}
+	blocked.Suffixes, moved.Domains = []string{"blocked.example"}, []string{"moved.example"}
+	spec := route.Spec{Rules: []route.Rule{blocked, moved}}
+	table, err := route.New(spec, nil, route.Known{Outbounds: []string{"direct", "block"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	outs, err := outbound.Open([]outbound.Spec{{Tag: "direct"}, {Kind: outbound.Block, Tag: "block"}}, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.set.Router = outbound.NewRouter([]*inbound.Inbound{in}, outs, &spec, table)
+}
+
+// TestNameChoosesTheWay has rules decide by what TLS and HTTP clients ask for, also
+// of those that come by a front.
+func TestNameChoosesTheWay(t *testing.T) {
+	w := testWorker(t)
+	w.set.SniffTimeout = 300e6
+	counters := counted{Counters: w.counters}
+	header := proxyproto.AppendV2(nil, proxyproto.TCP, netip.AddrPortFrom(someone, 1), netip.MustParseAddrPort("192.0.2.9:80"))
+	for name, want := range map[string]uint16{"www.example.com": 9, "moved.example": 10, "a.blocked.example": 0} {
+		for how, b := range map[string][]byte{
+			"TLS":           helloFor(t, name),
+			"HTTP":          []byte("GET / HTTP/1.1\r\nHost: " + name + "\r\n\r\n"),
+			"HTTP, a front": append(bytes.Clone(header), "GET / HTTP/1.1\r\nHost: "+name+"\r\n\r\n"...),
+		} {
+			c, client := sniffingConn(t, w, netip.MustParseAddrPort("127.0.0.1:9"))
+			in := c.way.In
+			w.heed(t, in)
+			if strings.HasSuffix(how, "front") {
+				c.of.Disconnect(true)
+				c.of = w.shared.clients.Hold(someone)
+				c.await()
+				arrive(t, c, client, b, len(b))
+				c.awaitEdge(loop.Readable)
+			} else {
+				way, next := w.decide(in, c.from(), c.dest.AddrPort())
+				if next != sniffing {
+					t.Fatalf("no name is wanted: %v", next)
+				}
+				c.way = way
+				c.sniff()
+				arrive(t, c, client, b, len(b))
+				c.sniffEdge(loop.Readable)
+			}
+			if blocked := counters.took(count.RefusedBlocked); blocked > 0 != (want == 0) || (c.state == closed) != (want == 0) {
+				t.Errorf("%s, %s: state %d", name, how, c.state)
+			}
+			if got := c.dest.AddrPort(); want > 0 && got.Port() != want {
+				t.Errorf("%s, %s: dialled at %v", name, how, got)
+			}
+			c.abort()
+		}
+	}
+	if n := w.shared.clients.Len(); n != 0 || w.shared.Conns() != 0 {
+		t.Errorf("%d clients are remembered, %d conns", n, w.shared.Conns())
+	}
+}
+
+// TestSniffingGoesOnAfterAReload asserts that the rules of a reload hold for a conn
+// whose inbound is another since.
+func TestSniffingGoesOnAfterAReload(t *testing.T) {
+	w := testWorker(t)
+	w.set.SniffTimeout = 300e6
+	c, client := sniffingConn(t, w, netip.MustParseAddrPort("127.0.0.1:9"))
+	from := c.way.In
+	to := inbound.New(inbound.Spec{Kind: inbound.Direct, Tag: "new"}, 1, inbound.Defaults{})
+	to.Dests = from.Dests
+	c.sniff()
+	w.heed(t, to)
+	w.Relabel(from, to)
+	b := "GET / HTTP/1.1\r\nHost: a.blocked.example\r\n\r\n"
+	arrive(t, c, client, []byte(b), len(b))
+	c.sniffEdge(loop.Readable)
+	if c.state != closed || c.way.In != to {
+		t.Errorf("state %d, by %q", c.state, c.way.In.Tag)
 	}
 	c.abort()
 }

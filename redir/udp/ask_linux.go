@@ -102,11 +102,12 @@ func (a *association) greet() {
 
 // say tells the server what is its turn, and reports whether it was taken. The
 // address that datagrams will come from is left open, since a NAT on the way may
-// change it (RFC 1928 section 7).
+// change it (RFC 1928 section 7). Its family is that of where they go: Dante 1.4.2
+// relays them to no other.
 func (a *association) say() bool {
 	var b [greet.MostAppended]byte
 	anywhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	if a.server.Addr().Is6() {
+	if !a.f.client().Addr().Is4() {
 		anywhere = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
 	said := a.way.Out.Proxy.Append(b[:0], &a.state, greet.Associate(anywhere))
@@ -133,6 +134,8 @@ func (a *association) hear() {
 			return
 		case a.phase == greeting && !a.take(b[:n]):
 			return
+		case a.phase == greeting:
+			upstream.AckNow(a.control) // Nagle's algorithm may hold the rest of the answer back until then
 		}
 	}
 }

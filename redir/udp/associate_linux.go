@@ -69,7 +69,7 @@ func (w *Worker) openAssociated(key nat.Key, way *outbound.Way, m *loop.Received
 	}
 	f := w.newFlow(key, way, m, to, of)
 	f.told = false
-	f.association = &association{f: f, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
+	f.there = &association{f: f, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
 	e, inserted := w.insert(f, way.In, m)
 	if !inserted {
 		of.End()

@@ -103,7 +103,7 @@ func (n *names) begin(p pair, m *loop.Received) (name string, taken bool) {
 	}
 	h := n.take()
 	if h.look(&n.sniffer, m); h.found.Verdict != sniff.More || !n.hasRoom(p, m) {
-		w.counters.Add(sniffedAs(&h.found), 1)
+		h.count(w.counters)
 		n.giveBack(h)
 		return h.found.Name, false
 	}
@@ -166,14 +166,19 @@ func (n *names) settle(h *hold) {
 	i := slices.Index(n.waiting, h)
 	n.waiting = slices.Delete(n.waiting, i, i+1)
 	n.settled = append(n.settled, h)
-	n.w.counters.Add(sniffedAs(&h.found), 1)
+	h.count(n.w.counters)
 }
 
-func sniffedAs(f *sniff.Finding) count.Counter {
-	if f.Name == "" {
-		return count.SniffedNone
+// count counts what was found.
+func (h *hold) count(c *count.Counters) {
+	if h.found.Name == "" {
+		c.Add(count.SniffedNone, 1)
+		return
 	}
-	return count.SniffedQUIC
+	c.Add(count.SniffedQUIC, 1)
+	if h.found.Encrypted {
+		c.Add(count.SniffedECH, 1)
+	}
 }
 
 // Expired settles those that have waited for long enough.

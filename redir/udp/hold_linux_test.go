@@ -16,6 +16,8 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/count"
+	"sluice/redir/outbound"
+	"sluice/redir/route"
 )
 
 // flightOf is what a client of quic-go begins with, as long as nobody answers: a
@@ -128,6 +130,44 @@ func TestHoldLetsGoInOrder(t *testing.T) {
 		if st := s.stats(); st[count.SniffedQUIC] != 2 || st[count.SniffedNone] != 0 || st[count.FlowsOpened] != 1 {
 			t.Errorf("counted %v", st)
 		}
+	}
+}
+
+// TestNameChoosesTheSession has rules decide by hellos of two datagrams, of whole
+// sessions: what comes later goes where they went.
+func TestNameChoosesTheSession(t *testing.T) {
+	byName := func(outbound, name string) route.Rule {
+		r := route.Rule{Outbound: outbound}
+		r.Suffixes = []string{name}
+		return r
+	}
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	s.follow([]outbound.Spec{{Tag: "direct"}, from("a", "127.0.0.11"), {Kind: outbound.Block, Tag: "b"}},
+		byName("a", "a.example"), byName("b", "b.example"))
+	s.on(0, func() { s.workers[0].set.SniffTimeout = time.Minute })
+	client := newPeer(t, "127.0.0.1:0")
+	for name, want := range map[string]string{"www.a.example": "127.0.0.11", "www.example.com": "127.0.0.1", "www.b.example": ""} {
+		remote := newPeer(t, "127.0.0.2:0")
+		flight := flightOf(t, name, 2)
+		for _, b := range flight {
+			s.inject(0, client.addr, remote.addr, b)
+		}
+		if want == "" {
+			if st := s.stats(); st[count.RefusedBlocked] == 0 {
+				t.Errorf("%s: counted %v", name, st)
+			}
+			continue
+		}
+		s.inject(0, client.addr, remote.addr, []byte("\x40more"))
+		for i, b := range append(flight, []byte("\x40more")) {
+			got, port := remote.take()
+			if !bytes.Equal(got, b) || port.Addr() != netip.MustParseAddr(want) {
+				t.Errorf("%s: datagram %d has %d bytes of %d, from %s", name, i, len(got), len(b), port)
+			}
+		}
+	}
+	if st := s.stats(); st[count.SniffedQUIC] != 3 || st[count.FlowsOpened] != 2 {
+		t.Errorf("counted %v", st)
 	}
 }
 

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"sluice/redir"
+	"sluice/redir/domain"
+	"sluice/redir/inbound"
+	"sluice/redir/neighbour"
+	"sluice/redir/outbound"
+	"sluice/redir/route"
+)
+
+// routeCmd is `sluice route`.
+type routeCmd struct {
+	Explain explainCmd `cmd:"" help:"Say which rule of a configuration file decides where a flow goes, and why."`
+}
+
+// explainCmd is `sluice route explain`.
+type explainCmd struct {
+	Client  flowAddr `arg:"" help:"The client, as 10.0.0.7, 10.0.0.7:40000 or [fd00::7]:40000; without a port, one from 49152 on."`
+	Dest    flowAddr `arg:"" help:"Where it wants to go, as 203.0.113.5:443 or [2001:db8::5]:443; without a port, 443."`
+	Domain  string   `placeholder:"NAME" help:"The name that the flow's first bytes tell (TLS, HTTP, QUIC)."`
+	Network string   `default:"tcp" enum:"tcp,udp" help:"tcp or udp."`
+	Inbound string   `placeholder:"TAG" help:"The inbound by which it comes; else the first that carries the network."`
+	Config  string   `required:"" env:"SLUICE_CONFIG" placeholder:"FILE" help:"The configuration file."`
+	JSON    bool     `name:"json" help:"Say it in JSON."`
+}
+
+// flowAddr is an address, and a port that may be left out.
+type flowAddr struct {
+	addr netip.Addr
+	port uint16 // 0: none
+}
+
+func (a *flowAddr) UnmarshalText(text []byte) error {
+	if ap, err := netip.ParseAddrPort(string(text)); err == nil && ap.Addr().Zone() == "" {
+		*a = flowAddr{ap.Addr().Unmap(), ap.Port()}
+		return nil
+	}
+	addr, err := netip.ParseAddr(strings.Trim(string(text), "[]"))
+	if err != nil || addr.Zone() != "" {
+		return fmt.Errorf("%q: want an address, or one and a port, as 203.0.113.5:443 or [2001:db8::5]:443; a name goes into --domain", text)
+	}
+	*a = flowAddr{addr: addr.Unmap()}
+	return nil
+}
+
+// Ports that are taken where none is given: the first dynamic one (RFC 6335 section
+// 6) and that of HTTPS.
+const clientsPort, destsPort = 49152, 443
+
+// Run explains as `sluice run --config FILE` would decide, without other flags and
+// without the environment.
+func (cmd *explainCmd) Run() error {
+	ctx, err := parse([]string{"run", "--config=" + cmd.Config})
+	if err != nil {
+		return fileError{err}
+	}
+	run := runOf(ctx)
+	if err := run.validate(); err != nil {
+		return fmt.Errorf("%s: %w", cmd.Config, err)
+	}
+	options := run.options(zerolog.Nop())
+	f, err := cmd.flow(&options)
+	if err != nil {
+		return err
+	}
+	var neighbours *neighbour.Table // as this machine has them now
+	if options.Route.NeedsNeighbours() {
+		if neighbours, err = neighbour.New(func(error) {}); err != nil {
+			return err
+		}
+		defer neighbours.Close()
+	}
+	table, _, err := options.Table(nil, neighbours)
+	if err != nil {
+		return fmt.Errorf("%s: %w", cmd.Config, err)
+	}
+	e := explained{flow: f, options: &options, Explanation: table.Explain(f)}
+	if nameless := *f; e.NeedsName {
+		nameless.Named = true
+		e.nameless = table.Decide(&nameless).Rule
+	}
+	if cmd.JSON {
+		return e.writeJSON(os.Stdout)
+	}
+	return e.write(os.Stdout)
+}
+
+// flow is what is asked about.
+func (cmd *explainCmd) flow(o *redir.Options) (*route.Flow, error) {
+	if cmd.Client.addr.Is4() != cmd.Dest.addr.Is4() {
+		return nil, fmt.Errorf("client %v and destination %v: want two of one family", cmd.Client.addr, cmd.Dest.addr)
+	}
+	f := &route.Flow{
+		Network: route.TCP, Name: strings.ToLower(strings.TrimSuffix(cmd.Domain, ".")), Named: cmd.Domain != "",
+		Client: netip.AddrPortFrom(cmd.Client.addr, cmp.Or(cmd.Client.port, clientsPort)),
+		Dest:   netip.AddrPortFrom(cmd.Dest.addr, cmp.Or(cmd.Dest.port, destsPort)),
+	}
+	if cmd.Network == "udp" {
+		f.Network = route.UDP
+	}
+	if cmd.Domain != "" {
+		if err := new(domain.Builder).AddExact(cmd.Domain); err != nil {
+			return nil, fmt.Errorf("--domain: %w", err)
+		}
+	}
+	i := slices.IndexFunc(o.Inbounds, func(in inbound.Spec) bool {
+		carries := f.Network == route.TCP && in.TCP || f.Network == route.UDP && in.UDP
+		return carries && (cmd.Inbound == "" || in.Tag == cmd.Inbound)
+	})
+	if i < 0 && cmd.Inbound != "" {
+		return nil, fmt.Errorf("--inbound %s: no inbound of the file has this tag and carries %s", cmd.Inbound, cmd.Network)
+	} else if i < 0 {
+		return nil, errors.New("no inbound of the file carries " + cmd.Network)
+	}
+	f.Inbound = o.Inbounds[i].Tag
+	return f, nil
+}
+
+// explained is what is said of a flow.
+type explained struct {
+	route.Explanation
+	flow     *route.Flow
+	options  *redir.Options
+	nameless int // the rule, where the flow turns out to have no name
+}
+
+func (e *explained) write(w io.Writer) error {
+	var b strings.Builder
+	f := e.flow
+	fmt.Fprintf(&b, "%s %v -> %v", f.Network, f.Client, f.Dest)
+	if f.Name != "" {
+		fmt.Fprintf(&b, " (%s)", f.Name)
+	}
+	fmt.Fprintf(&b, ", inbound %s\n", f.Inbound)
+	for _, s := range e.Steps {
+		fmt.Fprintf(&b, "%s: %s: %s\n", s.Name, s.Answer, s.Why)
+	}
+	if e.NeedsName {
+		fmt.Fprintf(&b, "=> the name in the flow's first bytes decides, which --domain says; without one it is %s\n", e.ruleName(e.nameless))
+		for _, rule := range e.possible() {
+			fmt.Fprintf(&b, "%s: %s\n", e.ruleName(rule), e.way(rule))
+		}
+	} else {
+		fmt.Fprintf(&b, "=> %s: %s\n", e.ruleName(e.Rule), e.way(e.Rule))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// possible are the rules of which one decides when the name is known.
+func (e *explained) possible() (rules []int) {
+	for _, s := range e.Steps {
+		switch s.Answer {
+		case "unknown":
+			rules = append(rules, s.Rule)
+		case "yes":
+			return append(rules, s.Rule)
+		}
+	}
+	return append(rules, route.Final)
+}
+
+func (e *explained) ruleName(rule int) string {
+	if rule == route.Final {
+		return "route.final"
+	}
+	return e.options.Route.Name(rule)
+}
+
+// way says where flows go that meet a rule.
+func (e *explained) way(rule int) string {
+	tag, at := e.options.Route.Final, ""
+	if rule != route.Final {
+		r := &e.options.Route.Rules[rule]
+		tag = cmp.Or(r.Outbound, tag)
+		if r.Port != 0 {
+			at = fmt.Sprintf("at port %d, by ", r.Port)
+		}
+	}
+	outs := outbound.Implied(e.options.Outbounds, &e.options.Route)
+	if tag == "" && len(outs) == 0 {
+		return at + "direct"
+	}
+	if tag == "" {
+		tag = outs[0].Tag
+	}
+	return at + e.outbound(outs, tag)
+}
+
+// outbound describes one, and what takes its place where it cannot be reached.
+func (e *explained) outbound(outs []outbound.Spec, tag string) string {
+	i := slices.IndexFunc(outs, func(o outbound.Spec) bool { return o.Tag == tag })
+	if i < 0 {
+		return fmt.Sprintf("outbound %q", tag)
+	}
+	switch tag {
+	case route.Reset:
+		return "rejected: refused at once"
+	case route.Drop:
+		return "rejected: never answered"
+	}
+	o := &outs[i]
+	text := fmt.Sprintf("outbound %s", tag)
+	if tag != o.Kind.String() {
+		text += " (" + o.String() + ")"
+	}
+	switch {
+	case o.Kind == outbound.Block && o.Silent:
+		text += ", which does not answer"
+	case o.Kind == outbound.Block:
+		text += ", which refuses"
+	case o.Kind == outbound.Forward:
+		text += ", which is the kernel's: with --install-rules sluice does not see such flows"
+	case o.Kind == outbound.Group:
+		text += ": the fastest of " + strings.Join(o.Members, ", ")
+	case o.Kind == outbound.HTTP && e.flow.Network == route.UDP && o.Fallback == "":
+		text += ", which carries no UDP and refuses it"
+	case o.Kind == outbound.HTTP && e.flow.Network == route.UDP:
+		text += ", which carries no UDP"
+	}
+	if o.Fallback != "" {
+		text += "; else " + e.outbound(outs, o.Fallback)
+	}
+	return text
+}
+
+// writeJSON writes one object.
+func (e *explained) writeJSON(w io.Writer) error {
+	type step struct {
+		Rule   string `json:"rule"`
+		Answer string `json:"answer"`
+		Why    string `json:"why"`
+	}
+	object := struct {
+		Network   string `json:"network"`
+		Client    string `json:"client"`
+		Dest      string `json:"dest"`
+		Domain    string `json:"domain,omitempty"`
+		Inbound   string `json:"inbound"`
+		Steps     []step `json:"steps"`
+		NeedsName bool   `json:"needs_name"`
+		Rule      string `json:"rule,omitempty"`
+		Way       string `json:"way,omitempty"`
+	}{
+		Network: e.flow.Network.String(), Client: e.flow.Client.String(), Dest: e.flow.Dest.String(), Domain: e.flow.Name,
+		Inbound: e.flow.Inbound, Steps: []step{}, NeedsName: e.NeedsName,
+	}
+	for _, s := range e.Steps {
+		object.Steps = append(object.Steps, step{s.Name, s.Answer, s.Why})
+	}
+	if !e.NeedsName {
+		object.Rule, object.Way = e.ruleName(e.Rule), e.way(e.Rule)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(object)
+}
