@@ -13,6 +13,7 @@ const (
 	methodRefused = 0xff
 
 	unknownCommand = 7 // of replies
+	unknownAddress = 8
 
 	commandConnect   = 1
 	commandAssociate = 3

@@ -42,6 +42,12 @@ func (f Failure) IsUnknownCommand() bool {
 	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
 }
 
+// IsUnknownAddress reports whether the proxy does not know addresses of the family
+// that it was asked for.
+func (f Failure) IsUnknownAddress() bool {
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownAddress
+}
+
 // Error says it in a line.
 func (f Failure) Error() string {
 	switch {

@@ -83,6 +83,24 @@ func TestSOCKSRelayAddress(t *testing.T) {
 	}
 }
 
+// TestSOCKSFamilies has servers that know addresses of one family alone, which is
+// not that of the destination.
+func TestSOCKSFamilies(t *testing.T) {
+	for i, only := range []byte{4, 1} {
+		server := newSOCKSServer(t, "127.0.0.1:0", func(s *socksServer) { s.only = only })
+		client, remote := newPeer(t, families[i].client), newPeer(t, families[i].remote)
+		s := newRelays(t, 1, 10, 8, time.Minute)
+		s.takeSOCKS(server.at())
+		s.inject(0, client.addr, remote.addr, []byte("x"))
+		if got, _ := remote.take(); string(got) != "x" {
+			t.Errorf("%q arrives", got)
+		}
+		if st := s.stats(); st[count.FailedProxy] != 0 {
+			t.Errorf("counted %v", st)
+		}
+	}
+}
+
 // TestSOCKSWaiting has a server take its time: as many datagrams as may wait leave
 // then, in their order.
 func TestSOCKSWaiting(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 // brokeOff is when the server ended the connection before it answered.
 func (a *association) brokeOff() {
 	if a.state.IsTrial() {
-		a.askAgain()
+		a.askWaiting()
 		return
 	}
 	a.next(count.FailedProxy, errEnded)
@@ -56,7 +56,10 @@ func (a *association) refused(failure greet.Failure) {
 	cause := count.FailedProxy
 	switch {
 	case failure.Verdict == greet.Malformed && a.state.IsTrial():
-		a.askAgain()
+		a.askWaiting()
+		return
+	case failure.IsUnknownAddress() && !a.other:
+		a.askOther()
 		return
 	case failure.Verdict == greet.AuthFailed:
 		cause = count.FailedProxyAuth
