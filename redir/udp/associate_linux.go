@@ -31,9 +31,9 @@ const (
 )
 
 // association is what a session has at a SOCKS5 server: a connection that nothing
-// is said on after the greeting, and a relay. The session's owner makes both; when
-// the connection has ended, that is when the session's client writes again, since
-// remotes know the old relay alone.
+// is said on after the greeting, and a relay. The session's owner makes both. Where
+// the connection has ended, it does so again when the session's client writes again:
+// remotes know the old place alone, and nothing would come by a new one before.
 type association struct {
 	f     *flow
 	relay atomic.Pointer[relay] // nil: there is none
@@ -69,7 +69,6 @@ func (w *Worker) openAssociated(key nat.Key, way *outbound.Way, m *loop.Received
 		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.told = false
 	f.there = &association{f: f, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
 	e, inserted := w.insert(f, way.In, m)
 	if !inserted {

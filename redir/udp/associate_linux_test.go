@@ -10,7 +10,9 @@ import (
 
 	"sluice/nat"
 	"sluice/redir/count"
+	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/resolve"
 )
 
 // TestSOCKSRoundTrip has datagrams of all sizes go through a server, and replies
@@ -98,6 +100,27 @@ func TestSOCKSFamilies(t *testing.T) {
 		if st := s.stats(); st[count.FailedProxy] != 0 {
 			t.Errorf("counted %v", st)
 		}
+	}
+}
+
+// TestSOCKSForward has a forward lead through a server: its client knows the address
+// that it wrote to alone, and hears nobody else.
+func TestSOCKSForward(t *testing.T) {
+	server := newSOCKSServer(t, "127.0.0.1:0")
+	client, remote, other := newPeer(t, "127.0.0.1:0"), newPeer(t, "127.0.0.2:0"), newPeer(t, "127.0.0.3:0")
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	listen := netip.MustParseAddrPort("127.0.0.9:5300")
+	s.in.Kind, s.in.Dests = inbound.Direct, resolve.Fixed(remote.addr)
+	s.shared.admission.SetAllowLocal(true)
+	s.shared.admission.SetListeners([]inbound.Spec{{Listen: listen}})
+	s.takeSOCKS(server.at())
+	s.inject(0, client.addr, listen, []byte("x"))
+	got, port := remote.take()
+	other.give(port, []byte("stranger"))
+	s.counted(count.DroppedStranger, 1)
+	remote.give(port, got)
+	if got, from := client.take(); string(got) != "x" || from != listen {
+		t.Errorf("%q from %s", got, from)
 	}
 }
 
