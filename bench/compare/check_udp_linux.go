@@ -10,8 +10,14 @@ import (
 )
 
 // checkSizesOf are the datagram sizes tried: the least, around one packet of MTU
-// 1500, several packets, the greatest.
-func checkSizesOf() []int { return []int{0, 1, 512, 1472, 1473, 9000, 65507} }
+// 1500, several packets, the greatest; through SOCKS5 what leaves room for a header.
+func checkSizesOf(socks bool) []int {
+	greatest := 65507
+	if socks {
+		greatest -= 10 // RFC 1928, 7: with an IPv4 address
+	}
+	return []int{0, 1, 512, 1472, 1473, 9000, greatest}
+}
 
 // checkUDP asks the UDP questions with one client socket and two servers.
 func (p *peer) checkUDP() []Check {
@@ -43,12 +49,15 @@ func (p *peer) checkUDP() []Check {
 	first := netip.AddrPortFrom(dest[0], p.dest()+portCheck)
 	second := netip.AddrPortFrom(dest[1], p.dest()+portCheck)
 	var sizes error
-	for _, size := range checkSizesOf() {
+	for _, size := range checkSizesOf(p.socks) {
 		sizes = errors.Join(sizes, checkSize(client, first, size))
 	}
 	seen, source := askSeen(client, first)
 	seenToo, sourceToo := askSeen(client, second)
 	mapping := errors.Join(source, sourceToo)
+	if p.socks && seenToo.IsValid() { // the server's machine has the destinations' addresses, and takes each to itself
+		seenToo = netip.AddrPortFrom(seen.Addr(), seenToo.Port())
+	}
 	if mapping == nil && seen != seenToo {
 		mapping = fmt.Errorf("one server saw %s, another %s", seen, seenToo)
 	}

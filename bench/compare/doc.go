@@ -29,7 +29,10 @@
 //   - role: what the peers of a work are where they are no transparent proxies:
 //     reverse (a reverse proxy that shows the client to the server) or source (a
 //     sluice whose datagrams bear the client's address and port). The same sluice with
-//     the gateway's address takes part in both, as a yardstick.
+//     the gateway's address takes part in both, as a yardstick. Or socks (what comes
+//     goes on through one SOCKS5 server, in the server's namespace; the yardstick is a
+//     sluice without SOCKS5 whose clients address relays of that server), or kernel (a
+//     sluice whose rules leave all of this traffic to the kernel).
 //   - work: one load with its sizes: a row of the comparison. A sweep is a work at
 //     several values of one size.
 //   - unit: what a work counts: a request, a connection, a datagram, a session or
@@ -54,7 +57,8 @@
 //	rounds        rounds asked for; a row has fewer samples where time ran out
 //	round_seconds length of one load
 //	peers         [{name, kind, way, role, version, command, note, left_out, checks}]
-//	              kind: direct, sluice, haproxy, nginx, redsocks, sing-box, xray
+//	              kind: direct, sluice, haproxy, nginx, redsocks, sing-box, xray,
+//	              hev-socks5-tproxy
 //	              role: of the works that it takes part in; absent: transparent proxy
 //	              left_out: why it was not measured; absent where it was
 //	              checks: [{name, verdict, detail}], verdict: ok, wrong, none
@@ -70,7 +74,8 @@
 //	              left_out: [{peer, why}], who could take no part
 //	targets       [{work, metric, yardstick, at_least, aim, aim_yardstick, peer,
 //	              ratio, aim_ratio, verdict}], verdict: aim, enough, below, unknown
-//	              yardstick "--source gateway": that peer's like with this source
+//	              yardstick "--source gateway": that peer's like with this source;
+//	              "by a relay": the same without SOCKS5
 //
 // Metrics; one that a work does not measure, or that has too few events, is absent:
 //

@@ -22,13 +22,13 @@ type iperfReport struct {
 // runIperf sends streams through the target port to a server of its own, so that
 // a load that was cut off cannot keep the next one out.
 func (r *rig) runIperf(ctx context.Context, w Work, p *peer, d time.Duration) (outcome, error) {
-	target := p.at(portIperf)
-	server, err := start(p.lab.Server, "iperf3 (server)", "iperf3", "--server", "--one-off", "--port", strconv.Itoa(int(target.Port())))
+	target, port := p.at(portIperf), p.dest()+portIperf
+	server, err := start(p.lab.Server, "iperf3 (server)", "iperf3", "--server", "--one-off", "--port", strconv.Itoa(int(port)))
 	if err != nil {
 		return outcome{}, err
 	}
 	defer server.stop()
-	if err := server.listens(ctx, []uint16{target.Port()}, nil); err != nil {
+	if err := server.listens(ctx, []uint16{port}, nil); err != nil {
 		return outcome{}, err
 	}
 	args := []string{"--client", target.Addr().String(), "--port", strconv.Itoa(int(target.Port())),

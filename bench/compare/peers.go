@@ -91,11 +91,38 @@ redsocks {
 }
 `
 	return recipe{
-		Peer: Peer{Name: "redsocks", Kind: "redsocks", Way: Redirect,
+		Peer: Peer{Name: redsocksKind, Kind: redsocksKind, Way: Redirect,
 			Note: "TCP only; through a SOCKS5 server beside the servers, whose cost counts only in the machine's CPU"},
-		program: "redsocks", args: []string{"-c", filepath.Join(s.dir, "redsocks.conf")},
+		program: redsocksKind, args: []string{"-c", filepath.Join(s.dir, "redsocks.conf")},
 		files:   map[string]string{"redsocks.conf": fmt.Sprintf(text, s.fileLimit, s.listen(), serverAddress, socksListen)},
 		version: []string{"-v"}, conns: int(s.fileLimit) / 8, // and a pipe each way
+		socks: true,
+	}
+}
+
+// hev hands everything to a SOCKS server, as redsocks does, UDP too.
+func hev(s seat) recipe {
+	const text = `socks5:
+  address: %s
+  port: %d
+  udp: udp
+tcp:
+  address: '0.0.0.0'
+  port: %[3]d
+udp:
+  address: '0.0.0.0'
+  port: %[3]d
+misc:
+  log-level: error
+  udp-read-write-timeout: %[4]d
+  limit-nofile: %[5]d
+`
+	return recipe{
+		Peer: Peer{Name: hevKind, Kind: hevKind, Way: TProxy,
+			Note: "through a SOCKS5 server beside the servers, whose cost counts only in the machine's CPU"},
+		program: hevKind, args: []string{filepath.Join(s.dir, "hev.yml")},
+		files: map[string]string{"hev.yml": fmt.Sprintf(text, serverAddress, socksListen, s.listen(), udpTimeout.Milliseconds(), s.fileLimit)},
+		udp:   true, socks: true,
 	}
 }
 
@@ -103,16 +130,20 @@ redsocks {
 type object = map[string]any
 
 func singBox(s seat) recipe {
-	config := object{
-		"log": object{"level": "error"},
-		"inbounds": []object{{"type": "tproxy", "tag": "in", "listen": "0.0.0.0", "listen_port": s.listen(),
-			"udp_timeout": udpTimeout.String()}},
-		"outbounds": []object{{"type": "direct", "tag": "out"}},
-	}
 	return recipe{
 		Peer:    Peer{Name: SingBox, Kind: SingBox, Way: TProxy, Note: "tproxy inbound, direct outbound"},
 		program: SingBox, args: []string{"run", "-c", filepath.Join(s.dir, "sing-box.json")},
-		files: map[string]string{"sing-box.json": toJSON(config)}, udp: true,
+		files: map[string]string{"sing-box.json": toJSON(singBoxConfig(s, object{"type": "direct", "tag": "out"}))}, udp: true,
+	}
+}
+
+// singBoxConfig has one inbound and one outbound.
+func singBoxConfig(s seat, out object) object {
+	return object{
+		"log": object{"level": "error"},
+		"inbounds": []object{{"type": "tproxy", "tag": "in", "listen": "0.0.0.0", "listen_port": s.listen(),
+			"udp_timeout": udpTimeout.String()}},
+		"outbounds": []object{out},
 	}
 }
 

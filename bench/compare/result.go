@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -177,11 +176,16 @@ func (r *Result) Work(key string) *WorkResult {
 // in a role its own.
 func (w *WorkResult) bases(asked []string) []string {
 	all := slices.Clone(asked)
-	if w.Role == Reverse {
+	switch w.Role {
+	case Reverse:
 		all = append(all, ReverseHAProxy)
+	case Socks:
+		all = append(all, SocksSingBox)
+	case Kernel:
+		all = append(all, Plain)
 	}
 	for _, row := range w.Rows {
-		if w.Role != "" && strings.HasSuffix(row.Peer, gatewaySource) {
+		if w.Role != "" && isYardstick(row.Peer) {
 			all = append(all, row.Peer)
 		}
 	}

@@ -22,7 +22,6 @@ type rig struct {
 	program string     // sluice-bench
 	peers   []*peer
 	servers []*process
-	socks   *socksServer
 }
 
 // peer is a recipe in its seat, running if it could be started.
@@ -37,6 +36,9 @@ type peer struct {
 func (p *peer) at(port uint16) netip.AddrPort {
 	if p.front {
 		return netip.AddrPortFrom(netip.MustParseAddr(lab.GatewayLAN4), p.listen()+port)
+	}
+	if p.relayed {
+		port += portRelay
 	}
 	return netip.AddrPortFrom(netip.MustParseAddr(serverAddress), p.dest()+port)
 }
@@ -133,7 +135,7 @@ func (r *rig) seatPeers(o Options) {
 			return p
 		})
 	}
-	for _, role := range []Role{Reverse, Source} {
+	for _, role := range []Role{Reverse, Source, Socks, Kernel} {
 		for _, make := range o.inRole(role) {
 			if roles[role] {
 				take(make)
@@ -277,9 +279,6 @@ func (r *rig) close() error {
 	}
 	for _, s := range r.servers {
 		errs = append(errs, s.stop())
-	}
-	if r.socks != nil {
-		errs = append(errs, r.socks.close())
 	}
 	for _, l := range r.labs {
 		errs = append(errs, l.Close())

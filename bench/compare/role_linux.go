@@ -42,7 +42,7 @@ func (p *peer) checkRole() []Check {
 		answer(checkHalf, p.checkHalfClose()),
 		answer(checkReset, p.checkServerReset()),
 	}
-	if p.Role == Source {
+	if p.udp {
 		checks = append(checks, p.checkUDP()...)
 	}
 	if p.shows {
@@ -65,7 +65,7 @@ func (p *peer) checkShown() error {
 	if seen, err := netip.ParseAddrPort(string(text)); err != nil || seen.Addr().Unmap().String() != lab.Client4 {
 		return fmt.Errorf("by TCP the server sees %q, not %s", text, lab.Client4)
 	}
-	if p.Role != Source {
+	if !p.udp {
 		return nil
 	}
 	return p.checkShownUDP()

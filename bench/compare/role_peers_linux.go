@@ -21,6 +21,12 @@ func (o Options) roles() map[Role]bool {
 
 // inRole are the peers of a role.
 func (o Options) inRole(role Role) []func(seat) recipe {
+	switch role {
+	case Socks:
+		return o.throughSocks()
+	case Kernel:
+		return o.pastSluice()
+	}
 	var all []func(seat) recipe
 	variants := []string{clientSource, gatewaySource}
 	if role == Reverse {
@@ -92,15 +98,18 @@ func replyRules() string {
 	return b.String()
 }
 
-// guardRules let nothing of the client's past a peer. Sluices that are held against
-// each other both have their connections tracked, as at most gateways, since one of
-// them needs it.
+// guardRules let nothing of the client's past a peer, but what is left to the kernel.
+// Peers that are held against each other all have their connections tracked, as at
+// most gateways, where one of them needs it.
 func guardRules(role Role) string {
 	var b strings.Builder
 	b.WriteString("table inet guard {\n")
 	rules := []string{fmt.Sprintf("iifname %q drop", lab.LAN)}
-	if role == Source {
+	switch role {
+	case Source:
 		rules = append([]string{"ct state invalid drop"}, rules...)
+	case Kernel:
+		rules = []string{"ct state invalid drop"}
 	}
 	chain(&b, "forward", "filter hook forward priority 0", rules...)
 	b.WriteString("}\n")

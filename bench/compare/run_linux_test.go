@@ -124,6 +124,40 @@ func TestRolesShowTheClient(t *testing.T) {
 	}
 }
 
+// What goes through SOCKS5 and what a sluice leaves to the kernel is right, and each is
+// held against its like.
+func TestRolesOfRoutes(t *testing.T) {
+	o := options(t)
+	o.Kinds, o.Base = nil, nil
+	o.Works = []string{"socks-crr-50", "socks-udp-16", "kernel-udp-16"}
+	res, err := compare.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range res.Peers {
+		if p.LeftOut != "" {
+			t.Errorf("%s: left out: %s", p.Name, p.LeftOut)
+		}
+		for _, c := range p.Checks {
+			if c.Verdict != compare.Right {
+				t.Errorf("%s: %s is %s: %s", p.Name, c.Name, c.Verdict, c.Detail)
+			}
+		}
+	}
+	for key, peers := range map[string]int{"socks-crr-50": 2, "socks-udp-16": 1, "kernel-udp-16": 2} {
+		w := res.Work(key)
+		if w == nil || len(w.Rows) != peers {
+			t.Errorf("%s: %+v, want %d peers", key, w, peers)
+			continue
+		}
+		for _, row := range w.Rows {
+			if row.Faults() != "" || row.Summary[compare.Rate].Median <= 0 {
+				t.Errorf("%s, %s: %s %v", key, row.Peer, row.Faults(), row.Summary)
+			}
+		}
+	}
+}
+
 func TestInterruptKeepsWhatWasDone(t *testing.T) {
 	o := options(t)
 	o.Works = []string{"http-1", "udp-1"}

@@ -25,6 +25,7 @@ const (
 	portIperf        // iperf3
 	portCheck        // the checks' own listeners
 	portsUsed
+	portRelay  = portsUsed     // the same by way of relays, from here on
 	portNobody = blockSize - 1 // nobody listens
 )
 
@@ -61,6 +62,8 @@ type recipe struct {
 	conns   int               // connections that it can hold; 0: half of the file limit
 	front   bool              // clients address it, not the server
 	shows   bool              // servers see the client's address
+	socks   bool              // goes through the SOCKS server
+	relayed bool              // its clients address the relays
 	rules   string            // of its own, for nft; empty: its own program's, or the common ones
 	only    string            // the one sweep that it is for; empty: all but those of others
 	x       float64           // of that sweep
@@ -76,7 +79,7 @@ type Variant struct {
 
 // Kinds lists the kinds of peers beside sluice, in the order of tables and figures.
 func Kinds() []string {
-	return []string{Direct, HAProxy, "nginx", "redsocks", SingBox, "xray"}
+	return []string{Direct, HAProxy, "nginx", redsocksKind, SingBox, "xray", hevKind}
 }
 
 // recipeOf makes the recipe of a kind other than sluice.
@@ -86,8 +89,10 @@ func recipeOf(kind string, s seat) recipe {
 		return haproxy(s)
 	case "nginx":
 		return nginxStream(s)
-	case "redsocks":
+	case redsocksKind:
 		return redsocks(s)
+	case hevKind:
+		return hev(s)
 	case SingBox:
 		return singBox(s)
 	case "xray":

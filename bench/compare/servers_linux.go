@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluice/bench/lab"
@@ -25,6 +26,7 @@ func (r *rig) serve(ctx context.Context) error {
 // needs one. iperf3's server is started for each load.
 func (r *rig) serveIn(ctx context.Context, l *lab.Lab, name string) error {
 	var http, echo []uint16
+	var proxy []string // arguments of the SOCKS server; none: it is not needed
 	args := []string{"serve"}
 	for _, p := range r.peers {
 		if p.lab != l {
@@ -34,15 +36,17 @@ func (r *rig) serveIn(ctx context.Context, l *lab.Lab, name string) error {
 			http, echo = append(http, p.dest()+portHTTP), append(echo, p.dest()+portServe)
 			args = append(args, fmt.Sprintf("--listen=0.0.0.0:%d", p.dest()+portServe))
 		}
-		if p.Kind == "redsocks" && p.LeftOut == "" && r.socks == nil {
-			var err error
-			if r.socks, err = newSocksServer(l.Server, socksListen); err != nil {
-				return err
-			}
+		if p.LeftOut == "" && (p.Role == Socks || p.socks) {
+			proxy = append(proxy, relaysOf(p)...)
 		}
 	}
 	if len(http) == 0 {
 		return nil
+	}
+	if len(proxy) > 0 {
+		if err := r.serveSocks(ctx, l, proxy); err != nil {
+			return err
+		}
 	}
 	file := filepath.Join(r.dir, name+".conf")
 	if err := os.WriteFile(file, []byte(r.httpConfig(name, http)), 0o644); err != nil {
@@ -60,6 +64,31 @@ func (r *rig) serveIn(ctx context.Context, l *lab.Lab, name string) error {
 		return err
 	}
 	return own.listens(ctx, echo, echo)
+}
+
+// relaysOf are the arguments of the SOCKS server that a peer needs: its address, and
+// relays to the ports of a peer whose clients address those.
+func relaysOf(p *peer) []string {
+	args := []string{fmt.Sprintf("--listen=0.0.0.0:%d", socksListen)}
+	if p.Role == Socks { // the web server's cost is no part of the comparison
+		args = append(args, fmt.Sprintf("--answer=%s:%d", serverAddress, p.dest()+portHTTP))
+	}
+	for port := range uint16(portsUsed) {
+		if p.relayed {
+			args = append(args, fmt.Sprintf("--relay=0.0.0.0:%d=%s:%d", p.dest()+portRelay+port, serverAddress, p.dest()+port))
+		}
+	}
+	return args
+}
+
+// serveSocks starts a SOCKS server, in a process of its own.
+func (r *rig) serveSocks(ctx context.Context, l *lab.Lab, args []string) error {
+	slices.Sort(args) // a listener is named once, however many peers need it
+	proxy, err := r.server(l, "sluice-bench socks", r.program, append([]string{"socks"}, slices.Compact(args)...)...)
+	if err != nil {
+		return err
+	}
+	return proxy.listens(ctx, []uint16{socksListen}, nil)
 }
 
 // server starts a program in a lab's server namespace.

@@ -10,10 +10,16 @@ const (
 	Direct  = "direct"
 	HAProxy = "haproxy"
 	SingBox = "sing-box"
+	// SocksSingBox is sing-box that goes through a SOCKS5 server.
+	SocksSingBox = socksPrefix + SingBox
 	// ReverseHAProxy is HAProxy as a reverse proxy that shows the client.
 	ReverseHAProxy = reversePrefix + HAProxy
 	// Gateway is the same sluice in the same role, with the gateway's source.
 	Gateway = "--source gateway"
+	// Relayed is the same sluice without SOCKS5, by way of the same server.
+	Relayed = "by a relay"
+	// Plain is the kernel's forwarding where no sluice is.
+	Plain = "plain forwarding"
 )
 
 // gatewaySource ends the name of the sluice that a sluice which shows the client is
@@ -23,6 +29,12 @@ const (
 	clientSource  = " --source client"
 	ownRules      = " --install-rules"
 	reversePrefix = "reverse "
+	socksPrefix   = "socks "
+	socksSuffix   = " --upstream socks5:"
+	relaySuffix   = " " + Relayed
+	kernelSuffix  = " forward"
+	redsocksKind  = "redsocks"
+	hevKind       = "hev-socks5-tproxy"
 )
 
 // Target is a ratio that sluice is to reach. Of the rate more is better, of every
@@ -30,7 +42,7 @@ const (
 type Target struct {
 	Work         string  `json:"work"`
 	Metric       Metric  `json:"metric"`
-	Yardstick    string  `json:"yardstick"` // a peer, or Gateway
+	Yardstick    string  `json:"yardstick"` // a peer, Gateway or Relayed
 	AtLeast      float64 `json:"at_least"`
 	Aim          float64 `json:"aim,omitempty"`           // 0: none beyond AtLeast
 	AimYardstick string  `json:"aim_yardstick,omitempty"` // empty: Yardstick
@@ -96,6 +108,14 @@ func Targets() []Target {
 			{Work: "source-udp-16", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
 			{Work: "source-udp-16-gso", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
 			{Work: "source-udp-new", Metric: Rate, Yardstick: Gateway, AtLeast: noSlower},
+			{Work: "socks-bulk", Metric: Rate, Yardstick: Relayed, AtLeast: 0.95},
+			{Work: "socks-bulk", Metric: ProxyCPU, Yardstick: Relayed, AtLeast: 1.05},
+			{Work: "socks-crr-50", Metric: Rate, Yardstick: SocksSingBox, AtLeast: 2},
+			{Work: "socks-crr-50", Metric: ProxyCPU, Yardstick: SocksSingBox, AtLeast: 0.5},
+			{Work: "socks-udp-16", Metric: Rate, Yardstick: SocksSingBox, AtLeast: 3},
+			{Work: "kernel-bulk", Metric: Rate, Yardstick: Plain, AtLeast: 0.98},
+			{Work: "kernel-crr-50", Metric: Rate, Yardstick: Plain, AtLeast: 0.98},
+			{Work: "kernel-udp-16", Metric: Rate, Yardstick: Plain, AtLeast: 0.98},
 		})
 }
 
@@ -107,7 +127,7 @@ func (r *Result) judge(targets []Target) []Verdict {
 			continue
 		}
 		for _, t := range targets {
-			if w := r.Work(t.Work); w != nil && w.Row(p.Name) != nil && !strings.HasSuffix(p.Name, gatewaySource) {
+			if w := r.Work(t.Work); w != nil && w.Row(p.Name) != nil && !isYardstick(p.Name) {
 				all = append(all, w.judge(t, p.Name))
 			}
 		}
@@ -115,13 +135,21 @@ func (r *Result) judge(targets []Target) []Verdict {
 	return all
 }
 
+// isYardstick tells sluices apart that others are held against.
+func isYardstick(peer string) bool {
+	return strings.HasSuffix(peer, gatewaySource) || strings.HasSuffix(peer, relaySuffix)
+}
+
 func (w *WorkResult) judge(t Target, peer string) Verdict {
 	v := Verdict{Target: t, Peer: peer, Verdict: Unknown}
 	var known, aimKnown bool
 	yardstick := t.Yardstick
-	if yardstick == Gateway {
+	switch yardstick {
+	case Gateway:
 		name, _, _ := strings.Cut(peer, clientSource)
 		yardstick = name + gatewaySource
+	case Relayed:
+		yardstick = strings.TrimSuffix(peer, socksSuffix) + relaySuffix
 	}
 	v.Ratio, known = w.ratio(peer, yardstick, t.Metric)
 	v.AimRatio, aimKnown = v.Ratio, known

@@ -28,6 +28,8 @@ type Role string
 const (
 	Reverse Role = "reverse" // fixed listeners before a fixed server
 	Source  Role = "source"  // datagrams under the client's address and port
+	Socks   Role = "socks"   // through a SOCKS5 server beside the servers
+	Kernel  Role = "kernel"  // what a sluice's rules leave to the kernel
 )
 
 // loadKind is what puts the load.
@@ -74,6 +76,13 @@ func Works() []Work {
 		{Key: "source-udp-16", Title: "UDP with the client's source, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, Role: Source, load: echo, flows: 16, window: 32, size: 200},
 		{Key: "source-udp-16-gso", Title: "UDP with the client's source, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, Role: Source, load: echo, flows: 16, window: 32, size: 1200, gso: true},
 		{Key: "source-udp-new", Title: "UDP with the client's source, a new client port per datagram", Unit: session, Transport: udp, Role: Source, load: newSources, flows: 64, size: 64, Memory: true},
+		{Key: "socks-bulk", Title: "Through SOCKS5, 1 bulk stream, upwards", Unit: gigabyte, Transport: tcp, Role: Socks, load: iperf, flows: 1},
+		{Key: "socks-crr-50", Title: "Through SOCKS5, a connection per request, 50 at once", Unit: connection, Transport: tcp, Role: Socks, load: wrkClose, flows: 50},
+		{Key: "socks-udp-16", Title: "Through SOCKS5, UDP echo, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, Role: Socks, load: echo, flows: 16, window: 32, size: 200},
+		{Key: "socks-udp-16-gso", Title: "Through SOCKS5, UDP echo, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, Role: Socks, load: echo, flows: 16, window: 32, size: 1200, gso: true},
+		{Key: "kernel-bulk", Title: "Left to the kernel beside 100,000 prefixes, 1 bulk stream, upwards", Unit: gigabyte, Transport: tcp, Role: Kernel, load: iperf, flows: 1},
+		{Key: "kernel-crr-50", Title: "Left to the kernel beside 100,000 prefixes, a connection per request, 50 at once", Unit: connection, Transport: tcp, Role: Kernel, load: wrkClose, flows: 50},
+		{Key: "kernel-udp-16", Title: "Left to the kernel beside 100,000 prefixes, UDP echo, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, Role: Kernel, load: echo, flows: 16, window: 32, size: 200},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice/bench/lab"
+	"sluice/bench/socks"
 )
 
 // Ports of the gateway and of the server.
@@ -18,6 +19,13 @@ const (
 	redirectListen = 12346
 	redirectPort   = 8081
 	tproxyPort     = 8082
+	socksListen    = 1080
+)
+
+// Destinations that sluice itself dials; a SOCKS5 server in the server dials all else.
+const (
+	direct4 = "198.18.0.0/16"
+	direct6 = "2001:2::/64"
 )
 
 // flowWait bounds one flow of the demonstration.
@@ -58,6 +66,11 @@ func Run(ctx context.Context, o Options, w io.Writer) (err error) {
 		if err := o.divert(l); err != nil {
 			return err
 		}
+		upstream, err := socks.Listen(socks.Options{Listen: []netip.AddrPort{socksAt()}, Workers: 1, Enter: l.Server.Do})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, upstream.Close()) }()
 		proxy, err := startSluice(ctx, l, o.Sluice)
 		if err != nil {
 			return err
@@ -103,6 +116,11 @@ func (o Options) check() error {
 	return errors.Join(missing...)
 }
 
+// socksAt is where the SOCKS5 server listens.
+func socksAt() netip.AddrPort {
+	return netip.AddrPortFrom(netip.MustParseAddr(lab.Server4), socksListen)
+}
+
 func (o Options) divert(l *lab.Lab) error {
 	if o.NFT {
 		return errors.Join(l.RedirectNFT(redirectListen, redirectPort), l.TProxyNFT(tproxyListen, tproxyPort))
@@ -112,28 +130,34 @@ func (o Options) divert(l *lab.Lab) error {
 
 // flows sends one flow for each way, protocol and address family.
 func (o Options) flows(ctx context.Context, l *lab.Lab) []Row {
-	peers := []netip.Addr{netip.MustParseAddr(lab.GatewayWAN4), netip.MustParseAddr(lab.GatewayWAN6)}
+	peers := [2]string{lab.GatewayWAN4, lab.GatewayWAN6}
+	dests, routed := [2]string{"198.18.5.80", "2001:2::580"}, [2]string{"198.19.5.80", "2001:2:0:1::580"}
 	ways := []struct {
-		name string
-		port uint16
-		send func(context.Context, *lab.Lab, netip.AddrPort) Row
+		name         string
+		port         uint16
+		send         func(context.Context, *lab.Lab, netip.AddrPort) Row
+		dests, peers [2]string // IPv4, IPv6
 	}{
-		{"REDIRECT tcp", redirectPort, sendTCP}, {"TPROXY tcp", tproxyPort, sendTCP}, {"TPROXY udp", tproxyPort, sendUDP},
+		{"REDIRECT tcp", redirectPort, sendTCP, dests, peers}, {"TPROXY tcp", tproxyPort, sendTCP, dests, peers},
+		{"TPROXY udp", tproxyPort, sendUDP, dests, peers},
+		// To an IPv4 address of its own a machine connects from that address.
+		{"SOCKS5 tcp", tproxyPort, sendTCP, routed, [2]string{routed[0], lab.Server6}},
 	}
 	if o.Direct {
-		peers = []netip.Addr{netip.MustParseAddr(lab.Client4), netip.MustParseAddr(lab.Client6)}
-		ways = ways[1:]
+		ways = ways[1:3]
 		ways[0].name, ways[1].name = "forwarding tcp", "forwarding udp"
+		ways[0].peers = [2]string{lab.Client4, lab.Client6}
+		ways[1].peers = ways[0].peers
 	}
 	var rows []Row
 	for _, way := range ways {
-		for i, dest := range []string{"198.18.5.80", "2001:2::580"} {
+		for i, dest := range way.dests {
 			ctx, cancel := context.WithTimeout(ctx, flowWait)
 			row := way.send(ctx, l, netip.AddrPortFrom(netip.MustParseAddr(dest), way.port))
 			cancel()
 			row.Way = way.name
 			if row.Err == nil {
-				row.Err = row.judge(peers[i])
+				row.Err = row.judge(netip.MustParseAddr(way.peers[i]))
 			}
 			rows = append(rows, row)
 		}

@@ -37,7 +37,8 @@ func startSluice(ctx context.Context, l *lab.Lab, path string) (*proxy, error) {
 		return nil, err
 	}
 	cmd := l.Gateway.Command(context.WithoutCancel(ctx), path, "run",
-		fmt.Sprintf("--redirect=:%d", redirectListen), fmt.Sprintf("--tproxy=:%d", tproxyListen), "--log-format=json")
+		fmt.Sprintf("--redirect=:%d", redirectListen), fmt.Sprintf("--tproxy=:%d", tproxyListen), "--log-format=json",
+		"--upstream=socks5://"+socksAt().String(), "--direct="+direct4, "--direct="+direct6)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@
 //   - source: a value of --source: whose address a server sees. Tests of sources run
 //     over each kind, with the rules that sluice itself installs for it.
 //   - witness: a server that tells its clients whom it sees.
+//   - proxy: a SOCKS5 or HTTP server in the server's namespace, which dials from an
+//     address of its own, so that a server can tell it from others; its manner says
+//     how it misbehaves.
 //   - journal: what sluice wrote to standard error, as JSON lines.
 //
 // The tests need what the lab needs (root, or a user namespace of one's own) and

@@ -31,6 +31,8 @@ func hues() map[string]color.Color {
 		"redsocks":      rgb(0xcc79a7), // reddish purple
 		compare.SingBox: rgb(0xe69f00), // orange
 		"xray":          rgb(0x56b4e9), // sky blue
+
+		"hev-socks5-tproxy": rgb(0x999999), // grey
 	}
 }
 
@@ -48,7 +50,7 @@ func paper() color.Color { return rgb(0xffffff) }
 func looks(peers []compare.Peer) map[string]look {
 	glyphs := map[string]draw.GlyphDrawer{
 		compare.Direct: draw.PlusGlyph{}, compare.HAProxy: draw.SquareGlyph{}, "nginx": draw.TriangleGlyph{},
-		"redsocks": draw.CrossGlyph{}, compare.SingBox: draw.PyramidGlyph{}, "xray": draw.BoxGlyph{},
+		"redsocks": draw.CrossGlyph{}, compare.SingBox: draw.PyramidGlyph{}, "xray": draw.BoxGlyph{}, "hev-socks5-tproxy": draw.RingGlyph{},
 	}
 	variants := []look{
 		{glyph: draw.CircleGlyph{}, width: vg.Points(2.2)},

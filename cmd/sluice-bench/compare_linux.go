@@ -21,7 +21,7 @@ import (
 type compareCmd struct {
 	Sluice  string        `help:"The sluice program." default:"bin/sluice" placeholder:"PATH" group:"What"`
 	Variant []variantFlag `help:"A sluice to compare, as NAME=FLAGS of 'sluice run'; flags may follow the path of another sluice program (repeatable; none: one without flags)." sep:"none" placeholder:"NAME=FLAGS" group:"What"`
-	Peers   []string      `help:"The other peers (${enum}); those that are not installed are left out." enum:"direct,haproxy,nginx,redsocks,sing-box,xray" default:"direct,haproxy,nginx,redsocks,sing-box,xray" group:"What"`
+	Peers   []string      `help:"The other peers (${enum}); those that are not installed are left out." enum:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" default:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" group:"What"`
 	PeerDir string        `help:"Folder of peers beside PATH, and where --install puts the Go ones (default: peers under --out)." placeholder:"DIR" group:"What"`
 	Install bool          `help:"Install what is missing first: Debian's packages, and sing-box and Xray by 'go install'." group:"What"`
 	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part." default:"haproxy,sing-box" group:"What"`

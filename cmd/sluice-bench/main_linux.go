@@ -17,6 +17,7 @@ type grammar struct {
 	Lab   labCmd   `cmd:"" help:"Namespaces client, gateway and server, by hand."`
 	Demo  demoCmd  `cmd:"" help:"Send TCP and UDP through sluice in a lab and show what happened."`
 	Serve serveCmd `cmd:"" help:"Be what loads are sent to: echo, sink, source and responder on one port, TCP and UDP."`
+	Socks socksCmd `cmd:"" help:"Be a SOCKS5 server that costs little: what proxies are measured through."`
 	Load  loadCmd  `cmd:"" help:"Put one load on a path, verify what comes back, and measure."`
 	Flood floodCmd `cmd:"" help:"Send packets from sources that are not its own, as root."`
 

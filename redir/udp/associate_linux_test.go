@@ -126,7 +126,7 @@ func TestSOCKSRebuilds(t *testing.T) {
 		if server.clients() != n+1 {
 			t.Fatalf("%d associations in round %d", server.clients(), n)
 		}
-		a := s.shared.flows.Lookup(nat.KeyOf(client.addr, markOf(&outbound.Outbound{Spec: outbound.Spec{Tag: "proxy"}}), 1)).Value.association
+		a := s.shared.flows.Lookup(nat.KeyOf(client.addr, markOf(&outbound.Outbound{Spec: outbound.Spec{Tag: "proxy"}}), 1)).Value.there
 		server.hangUp()
 		eventually(t, "the loss is seen", func() bool { return a.relay.Load() == nil })
 	}

@@ -72,8 +72,8 @@ func (f *flow) retire(w *Worker) {
 	switch {
 	case f.closed:
 		return
-	case f.association != nil:
-		f.association.close(w)
+	case f.there != nil:
+		f.there.close(w)
 	default:
 		w.r.Retire(f.fd)
 	}

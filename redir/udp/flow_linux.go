@@ -50,6 +50,7 @@ type flow struct {
 	key   nat.Key
 	scope uint32        // interface index of a link-local client, else 0
 	view  *view         // how its client sees its remotes; nil: as they are
+	there *association  // what it has at a SOCKS5 server that relays it; nil: it has no such
 	of    *admit.Client // who holds it
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
@@ -60,8 +61,6 @@ type flow struct {
 	unseen bool                         // the kernel forwards its replies, past us
 	told   bool                         // remotes are told whose its datagrams are
 
-	association *association // of one that a SOCKS5 server relays, and that has no socket here but by it; else nil
-
 	way   *outbound.Way  // by which it began
 	first netip.AddrPort // what its client wrote to first
 
@@ -71,7 +70,7 @@ type flow struct {
 	closed bool
 }
 
-func (f *flow) isSourced() bool { return f.fd < 0 && f.association == nil }
+func (f *flow) isSourced() bool { return f.fd < 0 && f.there == nil }
 
 func (f *flow) client() netip.AddrPort { return f.key.Client() }
 

@@ -72,7 +72,7 @@ func (r *relay) retire(w *Worker) {
 // sendAssociated sends a group by its session's relay or, where there is none, has
 // it wait.
 func (w *Worker) sendAssociated(g *flowGroup) (total loop.SendResult) {
-	q, a := &w.toUpstream, g.entry.Value.association
+	q, a := &w.toUpstream, g.entry.Value.there
 	r := a.relay.Load()
 	for slot := g.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]

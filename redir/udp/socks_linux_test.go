@@ -242,7 +242,7 @@ func enableGRO(t testing.TB, c *net.UDPConn) {
 func (s *relays) relayNow() (r *relay) {
 	s.t.Helper()
 	eventually(s.t, "the session has a relay", func() bool {
-		s.shared.flows.Range(func(e *nat.Entry[*flow]) bool { r = e.Value.association.relay.Load(); return true })
+		s.shared.flows.Range(func(e *nat.Entry[*flow]) bool { r = e.Value.there.relay.Load(); return true })
 		return r != nil
 	})
 	return r

@@ -132,7 +132,7 @@ func (w *Worker) sentUpstream(datagrams, bytes int) {
 // sendUpstream sends a group through its flow's socket.
 func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	q, f := &w.toUpstream, g.entry.Value
-	if f.association != nil {
+	if f.there != nil {
 		return w.sendAssociated(g)
 	}
 	var to loop.Envelope
