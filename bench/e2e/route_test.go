@@ -254,7 +254,9 @@ func (r routed) wantRow(t *testing.T, row routeRow) {
 				served[server] = true
 			}
 			r.wantWay(t, network, client, to, want)
-			r.wantExplained(t, w, network, client, to, want)
+			if w.tproxy != w.v6 {
+				r.wantExplained(t, w, network, client, to, want)
+			}
 		}
 	}
 }
