@@ -203,6 +203,7 @@ func (w *Worker) tellUnreachable(m *loop.Received) {
 // it stays as it is, though the table, the time, or the member of a group is another
 // now.
 func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	first := namedVariant(m.Dest)
 	for _, t := range *w.shared.traits.Load() {
 		variant := w.variant(in, m.Dest, t)
 		if variant == w.toUpstream.last.variant {
@@ -210,7 +211,7 @@ func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow]
 		}
 		key := nat.KeyOf(m.Source, m.SourceScope^variant, in.ID)
 		for _, table := range w.shared.tables() {
-			if e := table.Lookup(key); e != nil && e.Value.first == m.Dest {
+			if e := table.Lookup(key); e != nil && e.Value.first == first {
 				return e
 			}
 		}
@@ -267,7 +268,7 @@ func (s *Settings) sentAt(dest netip.AddrPort, port uint16) netip.AddrPort {
 
 func mapVariant(from, to uint16) uint32 { return uint32(from)<<16 | uint32(to) }
 
-// namedVariant is that of the sessions which are for dest alone.
+// namedVariant is that of the sessions which are for dest alone, and a hash of dest.
 func namedVariant(dest netip.AddrPort) uint32 {
 	const salt = 0x9e3779b9 // so that no forward's is likely to be the same
 	return (addressHash(dest.Addr())^uint32(dest.Port()))*fnvPrime ^ salt
