@@ -56,11 +56,11 @@ type flow struct {
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
 	other atomic.Bool // has written elsewhere than to a lookup's port
-	echo  echoMeter
 
+	unseen bool // the kernel forwards its replies, past us
+	told   bool // remotes are told whose its datagrams are
+	echo   echoMeter
 	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
-	unseen bool                         // the kernel forwards its replies, past us
-	told   bool                         // remotes are told whose its datagrams are
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
