@@ -13,7 +13,7 @@ const (
 	methodRefused = 0xff
 
 	unknownCommand = 7 // of replies
-	unknownAddress = 8
+	unknownFamily  = 8 // likewise
 
 	commandConnect   = 1
 	commandAssociate = 3

@@ -305,7 +305,7 @@ func TestUnknown(t *testing.T) {
 			t.Fatalf("the method: %v", v)
 		}
 		_, v := socks.Take(&s, []byte{5, code, 0, 1, 0, 0, 0, 0, 0, 0})
-		if f := socks.Failure(&s, v); f.IsUnknownCommand() != (code == 7) || f.IsUnknownAddress() != (code == 8) {
+		if f := socks.Failure(&s, v); f.IsUnknownCommand() != (code == 7) || f.IsUnknownFamily() != (code == 8) {
 			t.Errorf("code %d: %+v", code, f)
 		}
 	}

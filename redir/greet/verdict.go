@@ -42,10 +42,10 @@ func (f Failure) IsUnknownCommand() bool {
 	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
 }
 
-// IsUnknownAddress reports whether the proxy does not know addresses of the family
+// IsUnknownFamily reports whether the proxy does not know addresses of the family
 // that it was asked for.
-func (f Failure) IsUnknownAddress() bool {
-	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownAddress
+func (f Failure) IsUnknownFamily() bool {
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownFamily
 }
 
 // Error says it in a line.

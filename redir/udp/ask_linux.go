@@ -102,12 +102,16 @@ func (a *association) greet() {
 
 // say tells the server what is its turn, and reports whether it was taken. The
 // address that datagrams will come from is left open, since a NAT on the way may
-// change it (RFC 1928 section 7). Its family is that of where they go: Dante 1.4.2
-// relays them to no other, but where it knows only the other.
+// change it (RFC 1928 section 7). Its family is that of where they go, since Dante
+// 1.4.2 relays them to no other, unless the server knows its own alone.
 func (a *association) say() bool {
 	var b [greet.MostAppended]byte
+	of := a.f.client().Addr()
+	if a.plain {
+		of = a.server.Addr()
+	}
 	anywhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	if a.f.client().Addr().Is4() == a.other {
+	if !of.Is4() {
 		anywhere = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
 	said := a.way.Out.Proxy.Append(b[:0], &a.state, greet.Associate(anywhere))
@@ -191,7 +195,7 @@ func (a *association) grant() bool {
 func (a *association) Expired(now int64) {
 	if a.state.IsTrial() && now < a.until {
 		if a.state.HasMethod() {
-			a.askWaiting()
+			a.askAgain()
 		} else {
 			a.f.owner.r.Arm(&a.timer, a, time.Duration(a.until-now))
 		}
@@ -200,18 +204,17 @@ func (a *association) Expired(now int64) {
 	a.next(count.FailedUpstreamTimeout, errLate)
 }
 
-// askWaiting connects again with the server of a trial that failed, to tell it one
-// thing at a time.
-func (a *association) askWaiting() {
+// askPlainly connects with a server again that does not know the family of where
+// its relay is to send to.
+func (a *association) askPlainly() {
 	a.hangUp()
-	a.waits = true
+	a.plain = true
 	a.connect(a.server)
 }
 
-// askOther connects again with a server that knows no addresses of a family, to name
-// one of the other.
-func (a *association) askOther() {
+// askAgain connects with the server of a trial that failed a second time.
+func (a *association) askAgain() {
 	a.hangUp()
-	a.other = true
+	a.waits = true
 	a.connect(a.server)
 }

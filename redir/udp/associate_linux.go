@@ -36,6 +36,7 @@ const (
 // remotes know the old place alone, and nothing would come by a new one before.
 type association struct {
 	f     *flow
+	first netip.AddrPort        // what its client wrote to first
 	relay atomic.Pointer[relay] // nil: there is none
 
 	mu      sync.Mutex
@@ -54,7 +55,7 @@ type association struct {
 	state   greet.State
 	bound   greet.Bound
 	waits   bool // the server is told one thing at a time, since a trial has failed
-	other   bool // the server is asked for the family that is not its client's
+	plain   bool // the server is asked for a relay of its own family, since it knows no other
 	heard   bool // a remote was, since it was granted
 	asked   bool // whether the server is down was, see outbound.Usable
 	fails   int  // in a row
@@ -69,7 +70,7 @@ func (w *Worker) openAssociated(key nat.Key, way *outbound.Way, m *loop.Received
 		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.there = &association{f: f, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
+	f.there = &association{f: f, first: m.Dest, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
 	e, inserted := w.insert(f, way.In, m)
 	if !inserted {
 		of.End()

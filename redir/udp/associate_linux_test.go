@@ -85,11 +85,14 @@ func TestSOCKSRelayAddress(t *testing.T) {
 	}
 }
 
-// TestSOCKSFamilies has servers that know addresses of one family alone, which is
-// not that of the destination.
+// TestSOCKSFamilies has servers that know addresses of their own family alone, which
+// is not that of the destination.
 func TestSOCKSFamilies(t *testing.T) {
-	for i, only := range []byte{4, 1} {
-		server := newSOCKSServer(t, "127.0.0.1:0", func(s *socksServer) { s.only = only })
+	for i, c := range []struct {
+		server string
+		only   byte
+	}{{"[::1]:0", 4}, {"127.0.0.1:0", 1}} {
+		server := newSOCKSServer(t, c.server, func(s *socksServer) { s.only = c.only })
 		client, remote := newPeer(t, families[i].client), newPeer(t, families[i].remote)
 		s := newRelays(t, 1, 10, 8, time.Minute)
 		s.takeSOCKS(server.at())

@@ -18,7 +18,7 @@ const (
 // brokeOff is when the server ended the connection before it answered.
 func (a *association) brokeOff() {
 	if a.state.IsTrial() {
-		a.askWaiting()
+		a.askAgain()
 		return
 	}
 	a.next(count.FailedProxy, errEnded)
@@ -56,16 +56,17 @@ func (a *association) refused(failure greet.Failure) {
 	cause := count.FailedProxy
 	switch {
 	case failure.Verdict == greet.Malformed && a.state.IsTrial():
-		a.askWaiting()
-		return
-	case failure.IsUnknownAddress() && !a.other:
-		a.askOther()
+		a.askAgain()
 		return
 	case failure.Verdict == greet.AuthFailed:
 		cause = count.FailedProxyAuth
 	}
 	if failure.Verdict != greet.Malformed {
 		a.way.Out.Reached(a.f.owner.r.Now())
+	}
+	if failure.IsUnknownFamily() && !a.plain && a.server.Addr().Is4() != a.f.client().Addr().Is4() {
+		a.askPlainly()
+		return
 	}
 	if failure.IsUnknownCommand() {
 		a.hangUp()
@@ -138,7 +139,7 @@ func (a *association) fallBack() bool {
 	chosen := a.chosen
 	chosen.way = way
 	for i := range waiting {
-		w.takeAgain(f.way.In, &waiting[i], chosen)
+		w.takeAgain(way.In, &waiting[i], chosen)
 	}
 	return true
 }
@@ -149,6 +150,6 @@ func (a *association) tell(cause count.Counter, why error) {
 	w.counters.Add(cause, 1)
 	if e := w.log.Warn(cause, w.r.Now()); e != nil {
 		e.Str("outbound", a.way.Out.Tag).Stringer("server", a.way.Out.Server).Stringer("client", a.f.client()).
-			Stringer("dest", a.f.first).Err(why).Msg("an outbound's server does not relay datagrams")
+			Stringer("dest", a.first).Err(why).Msg("an outbound's server does not relay datagrams")
 	}
 }

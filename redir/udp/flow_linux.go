@@ -47,6 +47,7 @@ type flow struct {
 	owner *Worker
 	fd    int // -1: none
 	id    uint32
+	first uint32 // a hash of what its client wrote to first
 	key   nat.Key
 	scope uint32        // interface index of a link-local client, else 0
 	view  *view         // how its client sees its remotes; nil: as they are
@@ -55,14 +56,11 @@ type flow struct {
 	gso   loop.GSO
 	wide  atomic.Bool // has a large send buffer
 	other atomic.Bool // has written elsewhere than to a lookup's port
-	echo  echoMeter
 
+	unseen bool // the kernel forwards its replies, past us
+	told   bool // remotes are told whose its datagrams are
+	echo   echoMeter
 	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
-	unseen bool                         // the kernel forwards its replies, past us
-	told   bool                         // remotes are told whose its datagrams are
-
-	way   *outbound.Way  // by which it began
-	first netip.AddrPort // what its client wrote to first
 
 	// The owner's alone:
 	entry  *nat.Entry[*flow]
@@ -141,7 +139,7 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 func (w *Worker) newFlow(key nat.Key, way *outbound.Way, m *loop.Received, to netip.AddrPort, of *admit.Client) *flow {
 	return &flow{
 		owner: w, fd: -1, key: key, of: of, scope: m.SourceScope, view: viewOf(way.In, m, to),
-		told: way.Path.SendProxy.Datagrams(), way: way, first: m.Dest,
+		told: way.Path.SendProxy.Datagrams(), first: namedVariant(m.Dest),
 	}
 }
 

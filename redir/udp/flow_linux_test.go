@@ -3,6 +3,7 @@ package udp
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -182,5 +183,13 @@ func TestGroupsKeepOrder(t *testing.T) {
 	}
 	if n := len(q.groups); n != 6 {
 		t.Errorf("%d groups", n)
+	}
+}
+
+// TestFlowsAreSmall has a session take two lines of a processor's cache, since there
+// may be a hundred thousand.
+func TestFlowsAreSmall(t *testing.T) {
+	if size := reflect.TypeFor[flow]().Size(); size > 128 {
+		t.Errorf("a flow takes %d bytes", size)
 	}
 }

@@ -197,7 +197,7 @@ func (m *messenger) tellRelayed(r *relay, e icmp.Error, quote []byte) {
 	v4 := f.client().Addr().Is4()
 	dest, size, known := greet.ParseUDPHeader(quote)
 	if !known {
-		dest, size = f.first, greet.UDPHeaderSize(f.first.Addr())
+		dest, size = f.there.first, greet.UDPHeaderSize(f.there.first.Addr())
 		if f.view != nil {
 			dest = f.view.out(dest)
 		}

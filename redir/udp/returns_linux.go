@@ -184,23 +184,27 @@ func (l *returnListener) entryOf(client, remote netip.AddrPort) *nat.Entry[*flow
 }
 
 // sourcedOf returns the session that bears a client's address and that a remote
-// belongs to: that of a forward which leads there first, that of one inbound before
-// those of others; nil where there is none.
+// belongs to: that of a forward which leads there first, then one that is for the
+// remote alone, that of one inbound before those of others; nil where there is none.
 func (w *Worker) sourcedOf(client, remote netip.AddrPort, first uint16) *nat.Entry[*flow] {
 	if e := w.forwardOf(client, remote); e != nil {
 		return e
 	}
+	var best *nat.Entry[*flow]
+	isFirst := false
 	origins := *w.shared.origins.Load()
-	for _, mine := range [...]bool{true, false} {
-		for i := range origins {
-			if o := &origins[i]; (o.inbound == first) == mine {
-				if e := w.sessionOf(client, remote, o); e != nil {
-					return e
-				}
-			}
+	for i := range origins {
+		o := &origins[i]
+		e := w.sessionOf(client, remote, o)
+		switch {
+		case e == nil:
+		case o.named: // it is for this remote alone
+			return e
+		case best == nil || o.inbound == first && !isFirst:
+			best, isFirst = e, o.inbound == first
 		}
 	}
-	return nil
+	return best
 }
 
 // forwardOf is the session by a forward that leads to remote and bears a client's

@@ -112,24 +112,6 @@ func (w *Worker) usable(way *outbound.Way) *outbound.Way {
 	}
 }
 
-// chooseByName finds the way of what m begins, which its name decides. Where it has
-// none, what it begins is no session of its destination alone: its client's port
-// has one mapping for each outbound, as where names decide nothing. Taken is as
-// [names.seek] has it.
-func (w *Worker) chooseByName(in *inbound.Inbound, m *loop.Received) (taken bool) {
-	name, taken := w.names.seek(in, m)
-	if taken {
-		return true
-	}
-	c := &w.toUpstream.last
-	way, _ := w.decide(in, m, name, true)
-	if c.way = carrying(way); name == "" {
-		c.trait = traitOf(c.way)
-	}
-	c.refusal, c.variant = w.admits(in, m.Dest, c.way.Port), w.variant(in, m.Dest, c.trait)
-	return false
-}
-
 // release takes a datagram that has waited for the name of its flow, "" where there
 // is none. Payload is to stay valid until flushUpstream.
 func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
@@ -161,6 +143,14 @@ func (w *Worker) takeAgain(in *inbound.Inbound, m *loop.Received, c choice) {
 // returns nil when it does not.
 func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	way := w.toUpstream.last.way
+	if way == nil {
+		name, taken := w.names.seek(in, m)
+		if taken {
+			return nil
+		}
+		way, _ = w.decide(in, m, name, true)
+		way = carrying(way)
+	}
 	switch reached := w.usable(way); {
 	case reached == nil:
 		w.counters.Add(count.DroppedNoSession, uint64(m.Datagrams()))
@@ -213,6 +203,7 @@ func (w *Worker) tellUnreachable(m *loop.Received) {
 // it stays as it is, though the table, the time, or the member of a group is another
 // now.
 func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	first := namedVariant(m.Dest)
 	for _, t := range *w.shared.traits.Load() {
 		variant := w.variant(in, m.Dest, t)
 		if variant == w.toUpstream.last.variant {
@@ -220,7 +211,7 @@ func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow]
 		}
 		key := nat.KeyOf(m.Source, m.SourceScope^variant, in.ID)
 		for _, table := range w.shared.tables() {
-			if e := table.Lookup(key); e != nil && e.Value.first == m.Dest {
+			if e := table.Lookup(key); e != nil && e.Value.first == first {
 				return e
 			}
 		}
@@ -277,7 +268,7 @@ func (s *Settings) sentAt(dest netip.AddrPort, port uint16) netip.AddrPort {
 
 func mapVariant(from, to uint16) uint32 { return uint32(from)<<16 | uint32(to) }
 
-// namedVariant is that of the sessions which are for dest alone.
+// namedVariant is that of the sessions which are for dest alone, and a hash of dest.
 func namedVariant(dest netip.AddrPort) uint32 {
 	const salt = 0x9e3779b9 // so that no forward's is likely to be the same
 	return (addressHash(dest.Addr())^uint32(dest.Port()))*fnvPrime ^ salt
