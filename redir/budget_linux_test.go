@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sluice/redir/inbound"
+	"sluice/redir/outbound"
 	"sluice/redir/source"
 )
 
@@ -14,7 +15,10 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 	for _, limit := range []int{512, 1024, 4096, 20000, 1 << 20} {
 		for _, workers := range []int{1, 2, 8} {
 			for _, networks := range [][2]bool{{true, false}, {false, true}, {true, true}} {
-				o := testOptions()
+				o, perFlow := testOptions(), 1
+				if workers == 2 {
+					o.Outbounds, perFlow = []outbound.Spec{{Kind: outbound.Socks, Tag: "proxy"}}, fdsPerRelayed
+				}
 				o.Inbounds[0].TCP, o.Inbounds[0].UDP = networks[0], networks[1]
 				b, err := plan(&o, limit, workers, lanes(o.Inbounds, workers, limit), 28232)
 				if err != nil {
@@ -23,7 +27,7 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 				if b.outlets != 0 || b.sourced != 0 {
 					t.Errorf("%+v has outlets", b)
 				}
-				need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + b.flows
+				need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + perFlow*b.flows
 				if networks[0] {
 					need += fdsPerPipe * b.pipes * workers
 				}

@@ -42,6 +42,12 @@ func (f Failure) IsUnknownCommand() bool {
 	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
 }
 
+// IsUnknownFamily reports whether the proxy does not know addresses of the family
+// that it was asked for.
+func (f Failure) IsUnknownFamily() bool {
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownFamily
+}
+
 // Error says it in a line.
 func (f Failure) Error() string {
 	switch {

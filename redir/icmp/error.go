@@ -32,24 +32,23 @@ func PortUnreachable(v6 bool) Error {
 	return Error{Type: 3, Code: 3}
 }
 
-// For is the error for a client of another path: one that is behind a tunnel, whose
-// datagrams get so many bytes more on the way on, of the same family or not. False
-// where the client's family has no word for it.
+// For is the error for a client of another path: one whose datagrams get so many
+// bytes more on the way on, where they are of the same family or not. False where the
+// client's family has no word for it.
 func (e Error) For(v4, client4 bool, more int) (Error, bool) {
 	tooBig, unreachable := e.IsTooBig(v4), e.IsUnreachable()
-	if tooBig {
-		least := uint32(more) + ipv6Size
-		e.Info = max(e.Info, least) - uint32(more)
+	if tooBig && e.Info > uint32(more) {
+		e.Info -= uint32(more)
 	}
 	if v4 == client4 {
 		return e, true
 	}
-	e.Offender = netip.Addr{} // the gateway
+	const headers = ipv6Size - ipv4Size
 	switch {
-	case tooBig && client4:
-		return Error{Type: unreachable4, Code: fragmentationNeeded, Info: max(e.Info, ipv6Size) - (ipv6Size - ipv4Size)}, true
-	case tooBig:
-		return Error{Type: tooBig6, Info: e.Info + ipv6Size - ipv4Size}, true
+	case tooBig && client4 && e.Info > headers:
+		return Error{Type: unreachable4, Code: fragmentationNeeded, Info: e.Info - headers}, true
+	case tooBig && v4:
+		return Error{Type: tooBig6, Info: e.Info + headers}, true
 	case unreachable:
 		return Unreachable(!client4), true
 	}

@@ -42,6 +42,32 @@ func TestFragmentationNeededBearsTheMTU(t *testing.T) {
 	}
 }
 
+// TestFor asserts what a client is told whose datagrams get ten bytes more.
+func TestFor(t *testing.T) {
+	offender4, offender6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
+	for _, c := range []struct {
+		name        string
+		e           Error
+		v4, client4 bool
+		want        Error
+		ok          bool
+	}{
+		{"too big", Error{Type: 3, Code: 4, Info: 1400, Offender: offender4}, true, true, Error{Type: 3, Code: 4, Info: 1390, Offender: offender4}, true},
+		{"too big, IPv6", Error{Type: 2, Info: 1400, Offender: offender6}, false, false, Error{Type: 2, Info: 1390, Offender: offender6}, true},
+		{"too big, of IPv6 for IPv4", Error{Type: 2, Info: 1400, Offender: offender6}, false, true, Error{Type: 3, Code: 4, Info: 1370}, true},
+		{"too big, of IPv4 for IPv6", Error{Type: 3, Code: 4, Info: 1400, Offender: offender4}, true, false, Error{Type: 2, Info: 1410}, true},
+		{"too big, by how much unknown", Error{Type: 3, Code: 4, Offender: offender4}, true, true, Error{Type: 3, Code: 4, Offender: offender4}, true},
+		{"unreachable", Error{Type: 3, Code: 3, Offender: offender4}, true, true, Error{Type: 3, Code: 3, Offender: offender4}, true},
+		{"unreachable, of IPv4 for IPv6", Error{Type: 3, Code: 3, Offender: offender4}, true, false, Unreachable(true), true},
+		{"unreachable, of IPv6 for IPv4", Error{Type: 1, Code: 4, Offender: offender6}, false, true, Unreachable(false), true},
+		{"time exceeded, of IPv6 for IPv4", Error{Type: 3, Offender: offender6}, false, true, Error{}, false},
+	} {
+		if got, ok := c.e.For(c.v4, c.client4, 10); got != c.want || ok != c.ok {
+			t.Errorf("%s: %+v %v, want %+v %v", c.name, got, ok, c.want, c.ok)
+		}
+	}
+}
+
 func TestParseTooBig(t *testing.T) {
 	whole := Append(nil, Error{Type: 2, Info: 1400}, pairs[1].dest, pairs[1].client, []byte("x"))
 	want := TooBig{From: pairs[1].dest, To: pairs[1].client, MTU: 1400}

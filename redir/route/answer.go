@@ -5,9 +5,9 @@ package route
 type answer int8
 
 const (
-	absent  answer = iota - 1 // nothing is asked
-	no                        //
-	unknown                   // that depends on the flow's name
+	absent answer = iota - 1 // nothing is asked
+	no
+	unknown // that depends on the flow's name
 	yes
 )
 

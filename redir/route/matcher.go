@@ -123,7 +123,7 @@ func (m *matcher) hasMAC(client netip.Addr, n Neighbours) bool {
 	if n == nil {
 		return false
 	}
-	mac, ok := n.MAC(client)
+	mac, ok := n.MAC(client.WithZone(""))
 	return ok && slices.Contains(m.macs, mac)
 }
 

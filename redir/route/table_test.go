@@ -78,6 +78,7 @@ func TestDecide(t *testing.T) {
 		"inbound":                                 {[]Rule{{Conditions: Conditions{Inbounds: []string{"two"}}, Outbound: "b"}}, flow(TCP, "10.0.0.1:1", "192.0.2.1:80", ""), Verdict{Rule: Final}},
 		"MAC, IPv4":                               {[]Rule{{Conditions: Conditions{MACs: []MAC{mac}}, Outbound: "b"}}, flow(TCP, "10.0.0.7:1", "192.0.2.1:80", ""), Verdict{Rule: 0}},
 		"MAC, IPv6":                               {[]Rule{{Conditions: Conditions{MACs: []MAC{mac}}, Outbound: "b"}}, flow(TCP, "[fd00::7]:1", "[2001:db8::1]:80", ""), Verdict{Rule: 0}},
+		"MAC of a link's address":                 {[]Rule{{Conditions: Conditions{MACs: []MAC{mac}}, Outbound: "b"}}, flow(TCP, "[fd00::7%lan]:1", "[2001:db8::1]:80", ""), Verdict{Rule: 0}},
 		"MAC not known":                           {[]Rule{{Conditions: Conditions{MACs: []MAC{mac}}, Outbound: "b"}}, flow(TCP, "10.0.0.8:1", "192.0.2.1:80", ""), Verdict{Rule: Final}},
 		"private, IPv6":                           {[]Rule{{Conditions: Conditions{Private: true}, Outbound: "b"}}, flow(UDP, "[fd00::7]:1", "[fe80::1]:53", ""), Verdict{Rule: 0}},
 		"a client's port":                         {[]Rule{{Conditions: Conditions{SourcePorts: port(7)}, Outbound: "b"}}, flow(UDP, "10.0.0.7:7", "192.0.2.1:53", ""), Verdict{Rule: 0}},

@@ -59,3 +59,23 @@ func TestParseTime(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseTime: what is taken is printed as a text that means the same.
+func FuzzParseTime(f *testing.F) {
+	for _, text := range []string{"mon-fri 08:00-17:00", "Sat,sun", "22:00-06:00", "fri-mon 8:30-24:00", "00:00-00:00", "mon 24:00-24:00"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		first, err := ParseTime(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseTime(first.String())
+		if err != nil || again != first || *weekOf([]Time{first}) != *weekOf([]Time{again}) {
+			t.Errorf("%q: %q, then %q, %v", text, first, again, err)
+		}
+		if n := weekOf([]Time{first}).minutes(); n > minutesPerWeek {
+			t.Errorf("%q: %d minutes", text, n)
+		}
+	})
+}

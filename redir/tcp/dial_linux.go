@@ -54,14 +54,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		return
 	}
 	front := w.set.isFront(from.Addr())
-	next := awaiting
-	way := w.set.Router.Way(l.in, route.Final)
-	if !front {
-		if l.in.Kind == inbound.Direct {
-			dest = at
-		}
-		way, next = w.decide(l.in, from, dest)
-	}
+	way, next := l.wayOf(from, dest, at, front)
 	if next == dialing && way.Out.Kind == outbound.Block && !way.Out.Silent {
 		w.counters.Add(count.RefusedBlocked, 1)
 		socket.Reset(fd)
@@ -100,12 +93,29 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 		}
 	}
 	w.counters.Add(count.ConnsAccepted, 1)
-	if err := w.r.Add(fd, interest, &c.client); err != nil {
+	c.begin()
+}
+
+// wayOf is the way of a connection that was going to dest and is to be dialled at
+// another, and what comes first on it. That of a front's client is not known yet.
+func (l *listener) wayOf(from, dest, at netip.AddrPort, front bool) (*outbound.Way, connState) {
+	if front {
+		return l.w.set.Router.Way(l.in, route.Final), awaiting
+	}
+	if l.in.Kind == inbound.Direct {
+		dest = at
+	}
+	return l.w.decide(l.in, from, dest)
+}
+
+// begin has c do what its state says.
+func (c *conn) begin() {
+	if err := c.w.r.Add(c.client.fd, interest, &c.client); err != nil {
 		c.fail(count.FailedNoResource, err)
 		return
 	}
-	c.relay.Start(w.workspace, fd, upstreamFD)
-	switch next {
+	c.relay.Start(c.w.workspace, c.client.fd, c.upstream.fd)
+	switch c.state {
 	case awaiting:
 		c.await()
 	case sniffing:

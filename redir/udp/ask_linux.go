@@ -102,12 +102,16 @@ func (a *association) greet() {
 
 // say tells the server what is its turn, and reports whether it was taken. The
 // address that datagrams will come from is left open, since a NAT on the way may
-// change it (RFC 1928 section 7). Its family is that of where they go: Dante 1.4.2
-// relays them to no other.
+// change it (RFC 1928 section 7). Its family is that of where they go, since Dante
+// 1.4.2 relays them to no other, unless the server knows its own alone.
 func (a *association) say() bool {
 	var b [greet.MostAppended]byte
+	of := a.f.client().Addr()
+	if a.plain {
+		of = a.server.Addr()
+	}
 	anywhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	if !a.f.client().Addr().Is4() {
+	if !of.Is4() {
 		anywhere = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
 	said := a.way.Out.Proxy.Append(b[:0], &a.state, greet.Associate(anywhere))
@@ -198,6 +202,14 @@ func (a *association) Expired(now int64) {
 		return
 	}
 	a.next(count.FailedUpstreamTimeout, errLate)
+}
+
+// askPlainly connects with a server again that does not know the family of where
+// its relay is to send to.
+func (a *association) askPlainly() {
+	a.hangUp()
+	a.plain = true
+	a.connect(a.server)
 }
 
 // askAgain connects with the server of a trial that failed a second time.

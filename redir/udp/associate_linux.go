@@ -54,6 +54,7 @@ type association struct {
 	state   greet.State
 	bound   greet.Bound
 	waits   bool // the server is told one thing at a time, since a trial has failed
+	plain   bool // the server is asked for a relay of its own family, since it knows no other
 	heard   bool // a remote was, since it was granted
 	asked   bool // whether the server is down was, see outbound.Usable
 	fails   int  // in a row

@@ -64,6 +64,10 @@ func (a *association) refused(failure greet.Failure) {
 	if failure.Verdict != greet.Malformed {
 		a.way.Out.Reached(a.f.owner.r.Now())
 	}
+	if failure.IsUnknownFamily() && !a.plain && a.server.Addr().Is4() != a.f.client().Addr().Is4() {
+		a.askPlainly()
+		return
+	}
 	if failure.IsUnknownCommand() {
 		a.hangUp()
 		a.tell(cause, failure)

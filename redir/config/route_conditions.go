@@ -1,0 +1,103 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"sluice/redir/domain"
+	"sluice/redir/route"
+	"sluice/redir/ruleset"
+)
+
+// plain reads the conditions of a rule that is not logical.
+func (r *ruleReader) plain(c *route.Conditions) (err error) {
+	if c.Private, err = r.truth("ip_is_private"); err != nil {
+		return err
+	}
+	if c.SourcePrivate, err = r.truth("source_ip_is_private"); err != nil {
+		return err
+	}
+	const network, name, ranges = `a network or an address, as "192.0.2.0/24" or "2001:db8::1"`, "a name", `ports as "1000:2000", ":3000" or "4000:"`
+	for _, k := range []struct {
+		key, wanted string
+		take        func(text string) error
+	}{
+		{"inbound", "the tag of an inbound", adder(&c.Inbounds, asText)},
+		{"network", `"tcp" or "udp"`, takeNetwork(&c.Networks)},
+		{"source_ip_cidr", network, adder(&c.Sources, parsePrefix)},
+		{"ip_cidr", network, adder(&c.Prefixes, parsePrefix)},
+		{"domain", name, adder(&c.Domains, checked(new(domain.Builder).AddExact))},
+		{"domain_suffix", name, adder(&c.Suffixes, checked(new(domain.Builder).AddSuffix))},
+		{"domain_keyword", "a part of a name", adder(&c.Keywords, checked(new(domain.Builder).AddKeyword))},
+		{"rule_set", "the tag of a rule set", adder(&c.Sets, r.knownSet)},
+		{"source_mac_address", `a MAC address, as "02:00:5e:10:00:00"`, adder(&c.MACs, route.ParseMAC)},
+		{"time", `a time, as "mon-fri 08:00-17:00"`, adder(&c.Times, route.ParseTime)},
+	} {
+		if err := r.texts(k.key, k.wanted, k.take); err != nil {
+			return err
+		}
+	}
+	for _, k := range []struct {
+		key, rangeKey string
+		into          *[]ruleset.PortRange
+	}{{"source_port", "source_port_range", &c.SourcePorts}, {"port", "port_range", &c.Ports}} {
+		if err := r.list(k.key, func(n node, path string) error { return r.addPort(k.into, n, path) }); err != nil {
+			return err
+		}
+		if err := r.texts(k.rangeKey, ranges, adder(k.into, ruleset.ParsePortRange)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parsePrefix reads a network, or an address as one of its own.
+func parsePrefix(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if addr, ofAddr := netip.ParseAddr(text); ofAddr == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	if err != nil {
+		return p, fmt.Errorf(`want a network or an address, as "192.0.2.0/24" or "2001:db8::1", not %q`, text)
+	}
+	return p.Masked(), nil
+}
+
+// takeNetwork is a take of texts.
+func takeNetwork(into *route.Network) func(text string) error {
+	return func(text string) error {
+		switch text {
+		case "tcp":
+			*into |= route.TCP
+		case "udp":
+			*into |= route.UDP
+		default:
+			return fmt.Errorf(`want "tcp" or "udp", not %q`, text)
+		}
+		return nil
+	}
+}
+
+// knownSet is the parse of a tag of a rule set.
+func (r *ruleReader) knownSet(tag string) (string, error) {
+	var tags []string
+	for _, s := range r.sets {
+		tags = append(tags, s.Tag)
+	}
+	switch {
+	case slices.Contains(tags, tag):
+		return tag, nil
+	case len(tags) == 0:
+		return "", fmt.Errorf("there is no rule set %q: declare it in route.rule_set", tag)
+	}
+	return "", fmt.Errorf("there is no rule set %q; the nearest is %q", tag, nearest(tag, tags))
+}
+
+// addPort takes a port.
+func (r *ruleReader) addPort(into *[]ruleset.PortRange, n node, path string) error {
+	at := objectReader{document: r.document}
+	port, err := at.portOf(path, n)
+	*into = append(*into, ruleset.PortRange{Low: port, High: port})
+	return err
+}
