@@ -77,7 +77,17 @@ func startGuided(t *testing.T, l *lab.Lab, args []string) routed {
 	sh(t, l.Server, `ip addr add 192.0.2.10/32 dev lo
 		for a in 198.51.100.7/32 203.0.113.7/32 2001:db8:100::7/128 2001:db8:300::7/128; do ip addr add $a dev lo nodad; done`)
 	for _, host := range []string{"198.51.100.7", "203.0.113.7", "2001:db8:100::7", "2001:db8:300::7"} {
-		tellPeers(t, l.Server, netip.AddrPortFrom(netip.MustParseAddr(host), 8000))
+		at := netip.AddrPortFrom(netip.MustParseAddr(host), 8000)
+		tellPeers(t, l.Server, at)
+		until(t, "an address has its route", func() bool { // IPv6's comes a moment later
+			return l.Server.Do(func() error {
+				c, err := connect(netip.AddrPort{}, at)
+				if err == nil {
+					c.Close()
+				}
+				return err
+			}) == nil
+		})
 	}
 	password, err := os.ReadFile(filepath.Join(filepath.Dir(strings.TrimPrefix(args[len(args)-1], "--config=")), "office.password"))
 	if err != nil {

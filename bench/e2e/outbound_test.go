@@ -277,8 +277,9 @@ func TestProxyUDP(t *testing.T) {
 		outs = append(outs, through(i+1, "socks", more))
 		rules = append(rules, object{"port": 21000 + i, "outbound": fmt.Sprintf("p%d", i+1)})
 	}
-	outs = append(outs, through(9, "http", nil))
-	rules = append(rules, object{"port": 21009, "outbound": "p9"})
+	outs = append(outs, through(9, "http", nil),
+		object{"type": "http", "tag": "or p1", "server": "10.77.2.2", "server_port": proxyPort(9), "fallback": "p1"})
+	rules = append(rules, object{"port": 21009, "outbound": "p9"}, object{"port": 21010, "outbound": "or p1"})
 	g := startRoutes(t, setup{}, object{"outbounds": outs, "route": object{"rules": rules}})
 	var proxies []*proxy
 	for i, m := range manners {
@@ -312,13 +313,15 @@ func TestProxyUDP(t *testing.T) {
 			}
 		}
 		g.wantWay(t, "udp", w.client(), w.dest(9), wentReset) // HTTP carries none
+		tellPeers(t, g.Server, w.dest(10))
+		g.wantWay(t, "udp", w.client(), w.dest(10), "p1") // by the fallback, which does
 	}
 	if n := proxies[3].associations.Load(); n < 2 {
 		t.Errorf("%d associations where one was ended", n)
 	}
-	for i, p := range proxies[:3] {
+	for i, p := range proxies[1:3] {
 		if n := p.associations.Load(); n != 2 {
-			t.Errorf("proxy %d has had %d associations, want one for each family's client", i+1, n)
+			t.Errorf("proxy %d has had %d associations, want one for each family's client", i+2, n)
 		}
 	}
 }

@@ -5,65 +5,99 @@ package e2e
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
-	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"sluice/bench/lab"
 )
 
-// writeNetworks writes a list of many networks, and some lines.
-func writeNetworks(t *testing.T, path string, many int, lines ...string) {
-	t.Helper()
-	var b strings.Builder
-	for i := range many / 2 {
-		fmt.Fprintf(&b, "%d.%d.%d.0/25\n2a00:%x:%x::/48\n", 20+i>>16, i>>8&0xff, i&0xff, i>>8, i&0xff)
-	}
-	if err := os.WriteFile(path, []byte(b.String()+strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
-		t.Fatal(err)
+// leftToKernel is a configuration whose list is the kernel's, but for what comes
+// before it.
+func leftToKernel() object {
+	return object{
+		"inbounds":      []object{{"type": "tproxy", "tag": "in", "listen_port": tproxyPort}},
+		"install_rules": true, "rules": object{"iface": []string{lab.LAN}},
+		"outbounds": []object{{"type": "direct", "tag": "direct"}, {"type": "forward", "tag": "kernel"}, through(1, "socks", nil)},
+		"route": object{
+			"rule_set": []object{{"type": "local", "tag": "many", "format": "list", "path": "many.list"}},
+			"rules": []object{
+				{"port": 21009, "outbound": "p1"},
+				{"ip_cidr": []string{"198.18.50.128/25", "2001:2::50:8000/113"}, "outbound": "direct"},
+				{"rule_set": "many", "outbound": "kernel"},
+				{"ip_cidr": []string{"198.18.60.0/24", "2001:2::60:0/112"}, "outbound": "p1"},
+			},
+			"final": "direct",
+		},
 	}
 }
 
-// TestLeftToKernel asserts that flows of a list with twenty thousand networks never
-// come to sluice, that another list decides of what begins after a reload, and that
-// flows which run, forwarded or not, go on as they began, without a loss.
+// TestLeftToKernel asserts that the kernel forwards what a rule leaves to it, in the
+// order of the rules, and that a reload which reads another list of a hundred
+// thousand prefixes changes the way of what begins, and loses nothing of what runs.
 func TestLeftToKernel(t *testing.T) {
 	t.Parallel()
-	const many = 20_000
-	rules := object{"iface": []string{"lan"}}
-	g := startRoutes(t, setup{divert: divertNothing, plain: true}, object{"install_rules": true, "rules": rules})
-	list := filepath.Join(filepath.Dir(g.path), "far.list")
-	writeNetworks(t, list, many, "198.18.40.0/24", "2001:2::40:0/112")
-	g.write(t, object{
-		"install_rules": true, "rules": rules,
-		"outbounds": []object{{"type": "direct", "tag": "direct"}, {"type": "forward", "tag": "kernel"}},
-		"route": object{"rule_set": []object{{"type": "local", "tag": "far", "format": "list", "path": "far.list"}},
-			"rules": []object{{"rule_set": "far", "outbound": "kernel"}}},
-	})
+	g := startRoutes(t, setup{divert: divertNothing}, object{"inbounds": []object{{"type": "tproxy", "tag": "in", "listen_port": tproxyPort}},
+		"install_rules": true, "rules": object{"iface": []string{lab.LAN}}})
+	g.shared = writeBackFDs
+	list := filepath.Join(filepath.Dir(g.path), "many.list")
+	const many = 100_000
+	writePrefixes(t, list, many, "198.18.50.0/24", "2001:2::50:0/112")
+	g.write(t, leftToKernel())
 	g.reload(t)
-	on := func(w way, n int) netip.AddrPort {
-		return netip.AddrPortFrom(w.pick(fmt.Sprintf("198.18.%d.1", n), fmt.Sprintf("2001:2::%d:1", n)), w.port(0))
+	g.startProxy(t, 1, manner{})
+	at := func(w way, low, port int) netip.AddrPort {
+		return netip.AddrPortFrom(w.pick(fmt.Sprintf("198.18.%d.%d", low>>16, low&0xff), fmt.Sprintf("2001:2::%d:%x", low>>16, low&0xffff)), w.port(port))
 	}
-	wantWays := func(want40, want41 string) {
+	inList, before, port, other, beside := 50<<16|1, 50<<16|0x80ff, 50<<16|1, 60<<16|1, 70<<16|1
+	rows := func(list50, list70 string) {
 		t.Helper()
 		for _, w := range udpWays() {
-			for _, network := range []string{"tcp", "udp"} {
-				g.wantWay(t, network, w.client(), on(w, 40), want40)
-				g.wantWay(t, network, w.client(), on(w, 41), want41)
+			for to, want := range map[netip.AddrPort]string{at(w, inList, 0): list50, at(w, before, 0): wentDirect, at(w, port, 9): "p1",
+				at(w, other, 0): "p1", at(w, beside, 0): list70} {
+				for _, network := range []string{"tcp", "udp"} {
+					g.wantWay(t, network, w.client(), to, want)
+				}
 			}
 		}
 	}
 	for _, w := range udpWays() {
-		for _, n := range []int{40, 41} {
-			tellPeers(t, g.Server, on(w, n))
+		for _, low := range []int{inList, before, other, beside} {
+			tellPeers(t, g.Server, at(w, low, 0))
+		}
+		tellPeers(t, g.Server, at(w, port, 9))
+	}
+	rows(wentForwarded, wentDirect)
+	over := make(chan struct{})
+	var running sync.WaitGroup
+	for _, w := range udpWays() {
+		for _, low := range []int{inList, beside} {
+			to := at(w, low, 1)
+			echoTCP(t, g.Server, to)
+			c := dialTCP(t, g.Client, to)
+			_ = c.SetDeadline(time.Time{})
+			running.Go(func() {
+				keep(t, over, fmt.Sprintf("TCP to %v", to), func() error { return exchange(c, "still there?") })
+			})
 		}
 	}
-	wantWays(wentForwarded, wentDirect)
-	stop := g.keepRunning(t)
-	writeNetworks(t, list, many+2, "198.18.41.0/24", "2001:2::41:0/112")
+	writePrefixes(t, list, many, "198.18.70.0/24", "2001:2::70:0/112")
+	begin := time.Now()
 	g.reload(t)
-	wantWays(wentDirect, wentForwarded)
-	writeNetworks(t, list, many, "198.18.40.0/24", "2001:2::40:0/112")
-	g.reload(t)
-	wantWays(wentForwarded, wentDirect)
-	stop()
+	t.Logf("%d prefixes reloaded in %v", many, time.Since(begin))
+	rows(wentDirect, wentForwarded)
+	close(over)
+	running.Wait()
+}
+
+// writePrefixes writes a list of so many prefixes that do not touch, and some more.
+func writePrefixes(t *testing.T, path string, n int, more ...string) {
+	t.Helper()
+	lines := make([]string, 0, n+len(more))
+	for i := range n {
+		low := i * 2
+		lines = append(lines, fmt.Sprintf("%d.%d.%d.%d/28", 20+low>>20, low>>12&0xff, low>>4&0xff, low&0xf<<4))
+	}
+	writeList(t, path, 0, append(lines, more...)...)
 }

@@ -11,10 +11,6 @@ import (
 // udpBuffer is the size of an association's kernel buffers, in bytes.
 const udpBuffer = 4 << 20
 
-// longestSegment is the size, with its header, up to which datagrams leave as runs:
-// what fits a packet of any path that leads here.
-const longestSegment = 1200 + 22
-
 // associated is a client's association; its handler watches the TCP connection.
 type associated struct {
 	control int
@@ -121,14 +117,13 @@ func header(b []byte) (at netip.AddrPort, n int, ok bool) {
 	return at, n + 3, ok && n > 0
 }
 
-// handle passes the client's datagrams on, without their headers. Those of a run
-// that are for one destination leave as a run.
+// handle passes the client's datagrams on, without their headers.
 func (n *near) handle(w *worker, _ uint32) {
 	count, err := w.rx.Receive(n.socket)
 	if err != nil {
 		return // an ICMP error; taken by being returned
 	}
-	var last *far
+	g := gatherer{worker: w}
 	for i := range count {
 		m := w.rx.Message(i)
 		if !n.client.IsValid() {
@@ -137,105 +132,36 @@ func (n *near) handle(w *worker, _ uint32) {
 		if m.Truncated || m.From != n.client {
 			continue
 		}
-		runs(m, func(run []byte, segment int) {
-			dest, size, ok := header(run)
-			f := n.towards(w, dest.Addr())
-			if !ok || f == nil {
-				return
+		for one := range datagrams(m) {
+			dest, size, ok := header(one)
+			if !ok {
+				continue
 			}
-			if f != last || w.tx.Full() {
-				w.flush(last)
-				last = f
-			}
-			payload, rest := run[size:size], run // headers are left out in place
-			for len(rest) > 0 {
-				one := rest[:min(segment, len(rest))]
-				payload = append(payload, one[size:]...)
-				rest = rest[len(one):]
-			}
-			w.tx.Add(payload, segment-size, dest, netip.Addr{})
-		})
-	}
-	w.flush(last)
-}
-
-// flush sends what is queued; a socket without room drops the rest, as a network
-// would.
-func (w *worker) flush(f *far) {
-	if f != nil {
-		_, _ = w.tx.Send(f.socket)
-	}
-}
-
-// runs tells the datagrams of a message, many at a time where they have one header
-// and are short enough to leave as a run.
-func runs(m dgram.Message, each func(run []byte, segment int)) {
-	segment := m.Segment
-	if segment == 0 || segment > len(m.Data) {
-		segment = len(m.Data)
-	}
-	_, size, ok := header(m.Data)
-	if segment == 0 || !ok {
-		return
-	}
-	data := m.Data
-	for len(data) > 0 {
-		n := min(segment, len(data))
-		if segment <= longestSegment {
-			for n < len(data) && same(data[n:], data, size) {
-				n += min(segment, len(data)-n)
+			if f := n.towards(w, dest.Addr()); f != nil {
+				g.put(f.socket, dest, nil, one[size:])
 			}
 		}
-		each(data[:n], segment)
-		data = data[n:]
 	}
+	g.send()
 }
 
-// same reports whether two datagrams have the same header of n bytes, and a begins
-// with one that is not empty without it: an empty one cannot be part of a run.
-func same(a, b []byte, n int) bool {
-	return len(a) > n && len(b) > n && string(a[:n]) == string(b[:n])
-}
-
-// handle passes what destinations sent to the client, each with a header. A run
-// stays a run.
+// handle passes what destinations sent to the client, each with a header.
 func (f *far) handle(w *worker, _ uint32) {
 	count, err := w.rx.Receive(f.socket)
 	if err != nil {
 		return // an ICMP error; taken by being returned
 	}
-	w.arena = w.arena[:0]
-	for i := range count {
-		if m := w.rx.Message(i); !m.Truncated {
-			f.answer(w, m)
-		}
-	}
-	_, _ = w.tx.Send(f.near.socket)
-}
-
-// answer queues a message to the client.
-func (f *far) answer(w *worker, m dgram.Message) {
+	g := gatherer{worker: w}
 	var space [22]byte
-	head := appendEndpoint(append(space[:0], 0, 0, 0), m.From)
-	segment := m.Segment
-	if segment == 0 || segment > len(m.Data) {
-		segment = len(m.Data)
-	}
-	most := 1
-	if long := segment + len(head); segment > 0 && long <= longestSegment {
-		most = min(dgram.MaxSegments, dgram.MaxRun/long)
-	}
-	for data, first := m.Data, true; first || len(data) > 0; first = false {
-		if w.tx.Full() || cap(w.arena)-len(w.arena) < udpRoom+len(head) {
-			_, _ = w.tx.Send(f.near.socket)
-			w.arena = w.arena[:0]
+	for i := range count {
+		m := w.rx.Message(i)
+		if m.Truncated {
+			continue
 		}
-		begin := len(w.arena)
-		for n := 0; n < most && (n == 0 || len(data) > 0); n++ {
-			one := data[:min(segment, len(data))]
-			w.arena = append(append(w.arena, head...), one...)
-			data = data[len(one):]
+		head := appendEndpoint(append(space[:0], 0, 0, 0), m.From)
+		for one := range datagrams(m) {
+			g.put(f.near.socket, f.near.client, head, one)
 		}
-		w.tx.Add(w.arena[begin:], segment+len(head), f.near.client, netip.Addr{})
 	}
+	g.send()
 }

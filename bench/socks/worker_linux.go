@@ -43,7 +43,7 @@ type worker struct {
 	buf         []byte
 	rx          *dgram.Receiver
 	tx          *dgram.Sender
-	arena       []byte // of datagrams with headers, until they are sent
+	arena       []byte // of datagrams, until they are sent
 }
 
 // listener accepts for SOCKS5, or for a relay where dest is valid.
