@@ -111,6 +111,7 @@ func (g *guard) redivert(next *runCmd) error {
 	if err != nil {
 		return err
 	}
+	next.decision, next.decided = nil, false // the keeper has its own, of a million networks maybe
 	return g.ask(keep.Request{Do: keep.Divert, Sum: sum})
 }
 

@@ -12,22 +12,32 @@ import (
 	"sluice/redir/source"
 )
 
-// spec is what the rule flags come to, for the inbounds: where the rules divert
-// to, and what else of theirs they must let in.
-func (cmd *runCmd) spec() (rules.Spec, error) {
-	kind := inbound.TProxy
-	if cmd.Rules.Via == string(rules.Redirect) {
-		kind = inbound.Redirect
+// kind is that of inbounds which the rules divert to.
+func (f RuleFlags) kind() inbound.Kind {
+	if f.Via == string(rules.Redirect) {
+		return inbound.Redirect
 	}
+	return inbound.TProxy
+}
+
+// spec is what the rules have to do for the inbounds and the routes.
+func (cmd *runCmd) spec() (rules.Spec, error) {
+	spec, err := cmd.diverts()
+	if err == nil {
+		spec.Decisions, err = cmd.decisions(cmd.Rules.kind())
+	}
+	return spec, err
+}
+
+// diverts is what the rule flags come to, for the inbounds: where the rules divert
+// to, and what else of theirs they must let in.
+func (cmd *runCmd) diverts() (rules.Spec, error) {
+	kind := cmd.Rules.kind()
 	spec := cmd.Rules.Spec(0, 0, cmd.Mark)
 	for _, in := range cmd.inbounds() {
 		if err := addInbound(&spec, in, kind); err != nil {
 			return rules.Spec{}, fmt.Errorf("--install-rules: %w", err)
 		}
-	}
-	var err error
-	if spec.Decisions, err = cmd.decisions(kind); err != nil {
-		return rules.Spec{}, err
 	}
 	spec.Sources = cmd.sources()
 	if spec.TCPPort == 0 && spec.UDPPort == 0 && len(spec.Ways)+len(spec.Listeners)+len(spec.Sources.Addrs) == 0 && !spec.Sources.Clients {

@@ -139,7 +139,7 @@ func (cmd *runCmd) logEgress(log zerolog.Logger) {
 
 // logIngress says where what --iface names can bring nothing.
 func (cmd *runCmd) logIngress(log zerolog.Logger) {
-	spec, err := cmd.spec()
+	spec, err := cmd.diverts()
 	if !cmd.InstallRules || err != nil || len(spec.Ingress()) == 0 {
 		return
 	}
