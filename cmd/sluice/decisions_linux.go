@@ -168,7 +168,8 @@ func portsOf(ports ruleset.Ports) (all []rules.PortRange) {
 }
 
 // validateRun is validate, and refuses to leave flows to the kernel without rules
-// that do so.
+// that do so: sluice's own, or those that rules install or the text of rules print
+// put there, as far as that can be seen by who asks.
 func (cmd *runCmd) validateRun() error {
 	if err := cmd.validate(); err != nil || cmd.InstallRules {
 		return err
@@ -178,9 +179,12 @@ func (cmd *runCmd) validateRun() error {
 	if !d.some() {
 		return nil
 	}
+	if status, err := rules.ReadStatus(); err != nil || status.Decisions > 0 {
+		return nil
+	}
 	tag := d.final
 	if !d.forwards {
 		tag = o.Route.Rules[d.last].Outbound
 	}
-	return fmt.Errorf("outbound %q: forward leaves flows to the kernel, by the rules that sluice installs: add --install-rules; with rules by hand, make it a direct one (sluice rules print --config FILE shows those that leave such flows alone)", tag)
+	return fmt.Errorf("outbound %q: forward leaves flows to the kernel, by the rules that sluice installs: add --install-rules; or install them by hand (sluice rules install --config FILE), or make it a direct one", tag)
 }

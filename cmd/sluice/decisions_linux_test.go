@@ -173,3 +173,22 @@ func TestReloadDecisions(t *testing.T) {
 	}
 	r.stop()
 }
+
+// TestDecisionsByHand: rules that were installed by hand for a file serve a sluice
+// that runs by it.
+func TestDecisionsByHand(t *testing.T) {
+	program := buildProgram(t)
+	path := writeFile(t, strings.Replace(forwarding(writeFile(t, "192.0.2.0/24\n"))(`{"port": 80, "outbound": "kernel"}`, "own"),
+		`"install_rules": true`, `"install_rules": false`, 1))
+	r := startRun(t, program, "--tproxy", ":4000")
+	r.told("READY=1")
+	check := func() string { return r.inside("sh", "-c", program+" check "+path+" 2>&1 || true") }
+	if got := check(); !strings.Contains(got, "sluice rules install --config FILE") {
+		t.Error(got)
+	}
+	r.inside("sh", "-c", program+" rules install --config "+path+" 2>&1")
+	if got := check(); !strings.Contains(got, ": ok") {
+		t.Error(got)
+	}
+	r.stop()
+}

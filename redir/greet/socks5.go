@@ -13,7 +13,7 @@ const (
 	methodRefused = 0xff
 
 	unknownCommand = 7 // of replies
-	unknownFamily  = 8 // likewise
+	unknownAddress = 8
 
 	commandConnect   = 1
 	commandAssociate = 3

@@ -294,19 +294,19 @@ func BenchmarkGreeting(b *testing.B) {
 	}
 }
 
-func TestUnknownCommand(t *testing.T) {
+func TestUnknown(t *testing.T) {
 	socks, err := New(SOCKS5, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for code, want := range map[byte]bool{1: false, 2: false, 7: true, 8: false} {
+	for _, code := range []byte{1, 2, 7, 8} {
 		s := Waiting()
 		if _, v := socks.Take(&s, []byte{5, 0}); v != Say {
 			t.Fatalf("the method: %v", v)
 		}
 		_, v := socks.Take(&s, []byte{5, code, 0, 1, 0, 0, 0, 0, 0, 0})
-		if got := socks.Failure(&s, v).IsUnknownCommand(); got != want {
-			t.Errorf("code %d: %v", code, got)
+		if f := socks.Failure(&s, v); f.IsUnknownCommand() != (code == 7) || f.IsUnknownAddress() != (code == 8) {
+			t.Errorf("code %d: %+v", code, f)
 		}
 	}
 }

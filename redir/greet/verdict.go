@@ -42,10 +42,10 @@ func (f Failure) IsUnknownCommand() bool {
 	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownCommand
 }
 
-// IsUnknownFamily reports whether the proxy does not know addresses of the family
+// IsUnknownAddress reports whether the proxy does not know addresses of the family
 // that it was asked for.
-func (f Failure) IsUnknownFamily() bool {
-	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownFamily
+func (f Failure) IsUnknownAddress() bool {
+	return f.Protocol == SOCKS5 && f.Verdict == Refused && f.Code == unknownAddress
 }
 
 // Error says it in a line.

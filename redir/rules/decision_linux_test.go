@@ -288,3 +288,37 @@ func (w *world) keepAsking(network, addr string, port int, want string) (stop fu
 	})
 	return func() { stopped.Store(true); running.Wait() }
 }
+
+// TestDecisionsOfClients: where upstreams bear clients' addresses, what is left to
+// the kernel is masqueraded as ever, and no packet is invalid.
+func TestDecisionsOfClients(t *testing.T) {
+	for _, fail := range []Fail{Closed, Open} {
+		t.Run(string(fail), func(t *testing.T) {
+			t.Parallel()
+			w := newForeign(t)
+			r := w.foreignRelay()
+			w.gateway.sh(invalid + "\n" + masquerade)
+			spec := clientsSpec()
+			spec.Fail = fail
+			spec.Decisions = []Decision{{Forward: true, DestPorts: []PortRange{{7001, 7001}}}}
+			i := w.install(spec)
+			ask := func() {
+				for family, addr := range mirrors {
+					w.expectSeen(w.client, bothProtocols, []string{addr}, []string{"10.9.2.1", "fd09:2::1"}[family])
+				}
+			}
+			ask()
+			if n := w.passed(); n != "packets 0" {
+				t.Errorf("the kernel forwarded %s past the relay", n)
+			}
+			spec.Decisions = []Decision{{DestPorts: []PortRange{{1, 1}}}, {Forward: true, DestPorts: []PortRange{{7000, 7000}}}}
+			w.replace(i, spec)
+			ask()
+			if n := w.passed(); n == "packets 0" {
+				t.Error("the kernel forwarded nothing")
+			}
+			r.noFailures()
+			w.noneInvalid()
+		})
+	}
+}

@@ -38,6 +38,19 @@
 //
 //	prerouting -> socket transparent: the mark is set -> ip rule 90 -> delivered here
 //
+// What the operator's routes leave to the kernel (Spec.Decisions) is decided by a
+// flow's first packet, behind all that leaves packets alone anyway:
+//
+//	prerouting: ct mark 0x40000000? -> accepted: forwarded, and nothing more is asked
+//	   ... history, between, targets
+//	   decide: diverted already? -> deliver
+//	           decision 1, 2, ... (sets of addresses and ports) -> left, or deliver
+//	   left: the mark and a label in the conntrack entry, accepted
+//
+// So both kinds of flows go on as they began, whatever a later Spec decides. Not so
+// UDP where the client's leg has a zone of its own or is not tracked: there a
+// packet's fate is chosen before the tracker, from its addresses alone, each time.
+//
 // Where sluice's sockets towards destinations bear clients' addresses, the legs
 // of one connection may have the same addresses and ports, and the connection
 // tracker must not take them for one (C:p client, S:80 server):
@@ -96,6 +109,10 @@
 //     does not have.
 //   - answer: a UDP packet from a client's interface that answers what the kernel
 //     forwarded or sluice sent there; a set that packets fill knows it.
+//   - decision: a rule of the operator's routes as far as a first packet shows what
+//     it asks for: whether the kernel forwards such flows (decision.go).
+//   - left: a flow that the kernel forwards by a decision.
+//   - inlet: a port of sluice's that what is diverted goes to.
 //   - remembered: a flow whose conntrack entry says that it is diverted.
 //   - fact: a comment in the table's facts chain, which no packet visits. The
 //     facts say who installed the table, which routing belongs to it and which

@@ -102,16 +102,12 @@ func (a *association) greet() {
 
 // say tells the server what is its turn, and reports whether it was taken. The
 // address that datagrams will come from is left open, since a NAT on the way may
-// change it (RFC 1928 section 7). Its family is that of where they go, since Dante
-// 1.4.2 relays them to no other, unless the server knows its own alone.
+// change it (RFC 1928 section 7). Its family is that of where they go: Dante 1.4.2
+// relays them to no other, but where it knows only the other.
 func (a *association) say() bool {
 	var b [greet.MostAppended]byte
-	of := a.f.client().Addr()
-	if a.plain {
-		of = a.server.Addr()
-	}
 	anywhere := netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	if !of.Is4() {
+	if a.f.client().Addr().Is4() == a.other {
 		anywhere = netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
 	}
 	said := a.way.Out.Proxy.Append(b[:0], &a.state, greet.Associate(anywhere))
@@ -195,7 +191,7 @@ func (a *association) grant() bool {
 func (a *association) Expired(now int64) {
 	if a.state.IsTrial() && now < a.until {
 		if a.state.HasMethod() {
-			a.askAgain()
+			a.askWaiting()
 		} else {
 			a.f.owner.r.Arm(&a.timer, a, time.Duration(a.until-now))
 		}
@@ -204,17 +200,18 @@ func (a *association) Expired(now int64) {
 	a.next(count.FailedUpstreamTimeout, errLate)
 }
 
-// askPlainly connects with a server again that does not know the family of where
-// its relay is to send to.
-func (a *association) askPlainly() {
+// askWaiting connects again with the server of a trial that failed, to tell it one
+// thing at a time.
+func (a *association) askWaiting() {
 	a.hangUp()
-	a.plain = true
+	a.waits = true
 	a.connect(a.server)
 }
 
-// askAgain connects with the server of a trial that failed a second time.
-func (a *association) askAgain() {
+// askOther connects again with a server that knows no addresses of a family, to name
+// one of the other.
+func (a *association) askOther() {
 	a.hangUp()
-	a.waits = true
+	a.other = true
 	a.connect(a.server)
 }

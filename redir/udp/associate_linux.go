@@ -31,9 +31,9 @@ const (
 )
 
 // association is what a session has at a SOCKS5 server: a connection that nothing
-// is said on after the greeting, and a relay. The session's owner makes both; when
-// the connection has ended, that is when the session's client writes again, since
-// remotes know the old relay alone.
+// is said on after the greeting, and a relay. The session's owner makes both. Where
+// the connection has ended, it does so again when the session's client writes again:
+// remotes know the old place alone, and nothing would come by a new one before.
 type association struct {
 	f     *flow
 	relay atomic.Pointer[relay] // nil: there is none
@@ -54,7 +54,7 @@ type association struct {
 	state   greet.State
 	bound   greet.Bound
 	waits   bool // the server is told one thing at a time, since a trial has failed
-	plain   bool // the server is asked for a relay of its own family, since it knows no other
+	other   bool // the server is asked for the family that is not its client's
 	heard   bool // a remote was, since it was granted
 	asked   bool // whether the server is down was, see outbound.Usable
 	fails   int  // in a row
@@ -69,7 +69,6 @@ func (w *Worker) openAssociated(key nat.Key, way *outbound.Way, m *loop.Received
 		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.told = false
 	f.there = &association{f: f, way: way, chosen: w.toUpstream.last, control: -1, asked: true}
 	e, inserted := w.insert(f, way.In, m)
 	if !inserted {

@@ -10,7 +10,9 @@ import (
 
 	"sluice/nat"
 	"sluice/redir/count"
+	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/resolve"
 )
 
 // TestSOCKSRoundTrip has datagrams of all sizes go through a server, and replies
@@ -80,6 +82,45 @@ func TestSOCKSRelayAddress(t *testing.T) {
 				t.Errorf("%q from %s", got, from)
 			}
 		})
+	}
+}
+
+// TestSOCKSFamilies has servers that know addresses of one family alone, which is
+// not that of the destination.
+func TestSOCKSFamilies(t *testing.T) {
+	for i, only := range []byte{4, 1} {
+		server := newSOCKSServer(t, "127.0.0.1:0", func(s *socksServer) { s.only = only })
+		client, remote := newPeer(t, families[i].client), newPeer(t, families[i].remote)
+		s := newRelays(t, 1, 10, 8, time.Minute)
+		s.takeSOCKS(server.at())
+		s.inject(0, client.addr, remote.addr, []byte("x"))
+		if got, _ := remote.take(); string(got) != "x" {
+			t.Errorf("%q arrives", got)
+		}
+		if st := s.stats(); st[count.FailedProxy] != 0 {
+			t.Errorf("counted %v", st)
+		}
+	}
+}
+
+// TestSOCKSForward has a forward lead through a server: its client knows the address
+// that it wrote to alone, and hears nobody else.
+func TestSOCKSForward(t *testing.T) {
+	server := newSOCKSServer(t, "127.0.0.1:0")
+	client, remote, other := newPeer(t, "127.0.0.1:0"), newPeer(t, "127.0.0.2:0"), newPeer(t, "127.0.0.3:0")
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	listen := netip.MustParseAddrPort("127.0.0.9:5300")
+	s.in.Kind, s.in.Dests = inbound.Direct, resolve.Fixed(remote.addr)
+	s.shared.admission.SetAllowLocal(true)
+	s.shared.admission.SetListeners([]inbound.Spec{{Listen: listen}})
+	s.takeSOCKS(server.at())
+	s.inject(0, client.addr, listen, []byte("x"))
+	got, port := remote.take()
+	other.give(port, []byte("stranger"))
+	s.counted(count.DroppedStranger, 1)
+	remote.give(port, got)
+	if got, from := client.take(); string(got) != "x" || from != listen {
+		t.Errorf("%q from %s", got, from)
 	}
 }
 

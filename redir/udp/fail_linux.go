@@ -18,7 +18,7 @@ const (
 // brokeOff is when the server ended the connection before it answered.
 func (a *association) brokeOff() {
 	if a.state.IsTrial() {
-		a.askAgain()
+		a.askWaiting()
 		return
 	}
 	a.next(count.FailedProxy, errEnded)
@@ -56,17 +56,16 @@ func (a *association) refused(failure greet.Failure) {
 	cause := count.FailedProxy
 	switch {
 	case failure.Verdict == greet.Malformed && a.state.IsTrial():
-		a.askAgain()
+		a.askWaiting()
+		return
+	case failure.IsUnknownAddress() && !a.other:
+		a.askOther()
 		return
 	case failure.Verdict == greet.AuthFailed:
 		cause = count.FailedProxyAuth
 	}
 	if failure.Verdict != greet.Malformed {
 		a.way.Out.Reached(a.f.owner.r.Now())
-	}
-	if failure.IsUnknownFamily() && !a.plain && a.server.Addr().Is4() != a.f.client().Addr().Is4() {
-		a.askPlainly()
-		return
 	}
 	if failure.IsUnknownCommand() {
 		a.hangUp()

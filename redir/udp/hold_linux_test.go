@@ -171,6 +171,39 @@ func TestNameChoosesTheSession(t *testing.T) {
 	}
 }
 
+// TestNamelessSessionsHaveOneMapping asserts that rules which want names leave the
+// sessions of other protocols what they are: one for all remotes, whichever worker
+// a datagram comes by.
+func TestNamelessSessionsHaveOneMapping(t *testing.T) {
+	rule := route.Rule{Outbound: "a"}
+	rule.Suffixes = []string{"a.example"}
+	s := newRelays(t, 2, 10, 8, time.Minute)
+	s.follow([]outbound.Spec{{Tag: "direct"}, from("a", "127.0.0.11")}, rule)
+	client := newPeer(t, "127.0.0.1:0")
+	var mapping netip.AddrPort
+	for round := range 3 {
+		for _, at := range []string{"127.0.0.2:0", "127.0.0.3:0"} {
+			remote := newPeer(t, at)
+			s.inject(round%2, client.addr, remote.addr, []byte("x"), []byte("y"))
+			remote.take()
+			_, port := remote.take()
+			if !mapping.IsValid() {
+				mapping = port
+			}
+			if port != mapping {
+				t.Errorf("%s hears from %s, others from %s", at, port, mapping)
+			}
+			remote.give(port, []byte("z"))
+			if _, from := client.take(); from != remote.addr {
+				t.Errorf("what %s answers comes from %s", remote.addr, from)
+			}
+		}
+	}
+	if st := s.stats(); st[count.FlowsOpened] != 1 {
+		t.Errorf("counted %v", st)
+	}
+}
+
 // TestHoldIsShort asserts that what needs no second datagram is not held: what is
 // not QUIC, and a hello that comes as one run.
 func TestHoldIsShort(t *testing.T) {

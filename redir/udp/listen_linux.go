@@ -220,6 +220,9 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 		e.Touch(w.r.Now())
 	}
 	if e == nil || e.Removed() {
+		if q.last.way == nil {
+			return w.entryByName(in, m)
+		}
 		if e = w.begin(key, in, m); e == nil {
 			return nil
 		}
@@ -228,9 +231,21 @@ func (w *Worker) entryOf(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow
 	if e.Value.unseen {
 		e.TouchReply(w.r.Now())
 	}
-	if other { // another destination's may be by the way that was chosen
+	if other && !q.last.trait.named { // another destination's may be by the way that was chosen
 		return e
 	}
 	q.lastIn, q.lastSource, q.lastScope, q.lastEntry = in, m.Source, scope, e
 	return e
+}
+
+// entryByName is entryOf of what begins a session whose way its name decides.
+func (w *Worker) entryByName(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
+	if w.chooseByName(in, m) {
+		return nil
+	}
+	if refusal := w.toUpstream.last.refusal; refusal != 0 {
+		w.refuse(refusal, in, m)
+		return nil
+	}
+	return w.entryOf(in, m)
 }

@@ -112,6 +112,24 @@ func (w *Worker) usable(way *outbound.Way) *outbound.Way {
 	}
 }
 
+// chooseByName finds the way of what m begins, which its name decides. Where it has
+// none, what it begins is no session of its destination alone: its client's port
+// has one mapping for each outbound, as where names decide nothing. Taken is as
+// [names.seek] has it.
+func (w *Worker) chooseByName(in *inbound.Inbound, m *loop.Received) (taken bool) {
+	name, taken := w.names.seek(in, m)
+	if taken {
+		return true
+	}
+	c := &w.toUpstream.last
+	way, _ := w.decide(in, m, name, true)
+	if c.way = carrying(way); name == "" {
+		c.trait = traitOf(c.way)
+	}
+	c.refusal, c.variant = w.admits(in, m.Dest, c.way.Port), w.variant(in, m.Dest, c.trait)
+	return false
+}
+
 // release takes a datagram that has waited for the name of its flow, "" where there
 // is none. Payload is to stay valid until flushUpstream.
 func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
@@ -143,14 +161,6 @@ func (w *Worker) takeAgain(in *inbound.Inbound, m *loop.Received, c choice) {
 // returns nil when it does not.
 func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
 	way := w.toUpstream.last.way
-	if way == nil {
-		name, taken := w.names.seek(in, m)
-		if taken {
-			return nil
-		}
-		way, _ = w.decide(in, m, name, true)
-		way = carrying(way)
-	}
 	switch reached := w.usable(way); {
 	case reached == nil:
 		w.counters.Add(count.DroppedNoSession, uint64(m.Datagrams()))

@@ -28,6 +28,7 @@ type socksServer struct {
 	tcp   *net.TCPListener
 	relay string // where relays listen, ADDR:0
 	code  byte   // of its answer
+	only  byte   // the type of addresses that it knows; 0: all
 	bound []byte // type, address and port of its answer; nil: the relay's
 	hold  chan struct{}
 
@@ -101,6 +102,10 @@ func (s *socksServer) serve(c net.Conn) {
 	}
 	c.Write([]byte{5, 0})
 	if _, err := io.ReadFull(c, b[:4]); err != nil {
+		return
+	}
+	if s.only != 0 && b[3] != s.only {
+		c.Write([]byte{5, 8, 0, 1, 0, 0, 0, 0, 0, 0})
 		return
 	}
 	rest := 4 + 2
