@@ -22,6 +22,7 @@
 //	hold         keeps what begins a session until its name is known, where the way
 //	             depends on it
 //	flow         opens a session, within the bounds of its client
+//	trait        tells the flows of one client apart by their ways
 //	associate    what a flow has at a SOCKS5 server that relays it
 //	ask          connects with that, and asks it for a relay
 //	fail         what becomes of a flow that gets none: another way, or a pause
