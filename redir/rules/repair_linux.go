@@ -21,7 +21,12 @@ func (i *Installed) mend(all bool) (done Repair, fault, err error) {
 	done.Missing = append(done.Missing, lost...)
 	anew := len(lost) > 0
 	var blocked *blockedError
+	displaced := false
 	if plan.policy != nil {
+		// First, so that a rule which is taken away meanwhile is missing, and told.
+		if displaced, err = plan.policy.displaced(); err != nil {
+			return done, nil, err
+		}
 		routing, _, err := plan.policy.amiss()
 		if err != nil && !errors.As(err, &blocked) {
 			return done, nil, err
@@ -34,7 +39,7 @@ func (i *Installed) mend(all bool) (done Repair, fault, err error) {
 		}
 		anew = anew || shared
 	}
-	if err := i.repair(anew, now, len(done.Missing) > 0); err != nil {
+	if err := i.repair(anew, now, displaced || len(done.Missing) > 0); err != nil {
 		return done, nil, err
 	}
 	if blocked != nil {
@@ -80,14 +85,8 @@ func (i *Installed) repair(anew bool, now seen, routing bool) error {
 		now.facts.Sysctls = i.changed
 		return i.put(i.plan, now)
 	}
-	if i.plan.policy == nil {
+	if i.plan.policy == nil || !routing {
 		return nil
-	}
-	if !routing {
-		displaced, err := i.plan.policy.displaced()
-		if err != nil || !displaced {
-			return err
-		}
 	}
 	_, err := i.plan.policy.ensure()
 	return errors.Join(err, removePolicies(i.plan.policy))
