@@ -43,7 +43,7 @@ func TestPasswordOffTheCommandLine(t *testing.T) {
 		t.Errorf("it runs as %s", own)
 	}
 	r.signal(syscall.SIGHUP)
-	r.await("reloaded, nothing is different", "", "")
+	r.await("reloaded, no setting is different", "", "")
 	if err := os.WriteFile(path, []byte(`{"inbounds": [{"type": "tproxy", "listen_port": 4369}], "outbounds": [{"type": "direct"}]}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestPasswordsAreReadAgain(t *testing.T) {
 	go io.Copy(io.Discard, r.bus)
 	put("puzzle")
 	r.signal(syscall.SIGHUP)
-	r.logged("reloaded, nothing is different")
+	r.logged("reloaded, no setting is different")
 	for text, want := range map[string]string{
 		"":                        `outbound "a": password: ` + secret + ": empty: want a line with the password",
 		strings.Repeat("x", 256):  `outbound "a": SOCKS5 has users and passwords of at most 255 bytes (RFC 1929)`,

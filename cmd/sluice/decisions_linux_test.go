@@ -160,7 +160,7 @@ func TestReloadDecisions(t *testing.T) {
 	}
 	expect("elements = { 192.0.2.0/24 }")
 	write(list, "198.51.100.0/24\n2001:db8::/32\n")
-	reload("a rule set is read", "reloaded, nothing is different")
+	reload("a rule set is read", "reloaded, no setting is different")
 	expect("elements = { 198.51.100.0/24 }")
 	expect("elements = { 2001:db8::/32 }")
 	write(path, file(`{"domain": "a.example", "outbound": "kernel"}`, "own"))

@@ -72,7 +72,7 @@ func (p *process) reload() {
 		p.log.Error().Err(err).Msg("reload refused, nothing changed")
 		status += "; reload refused: " + err.Error()
 	case len(changes) == 0:
-		p.log.Info().Msg("reloaded, nothing is different")
+		p.log.Info().Msg("reloaded, no setting is different")
 	default:
 		p.log.Info().Strs("changes", changes).Msg("reloaded")
 	}

@@ -36,7 +36,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("%s: listens on %q, want %q", want, got, ports)
 		}
 	}
-	expect("reloaded, nothing is different", "changes", "", "1111")
+	expect("reloaded, no setting is different", "changes", "", "1111")
 	write(file, 0x1111, 8, "1m") // the flag --mark comes before the file's
 	expect("reloaded", "changes", "[udp_timeout 5m -> 1m]", "1111")
 	write(file, 0x2222, 8, "1m")
