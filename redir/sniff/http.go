@@ -108,16 +108,26 @@ func authorityOf(connect bool, target []byte) (authority []byte, has bool) {
 	if connect {
 		return target, target[0] != '/'
 	}
-	scheme := bytes.Index(target, []byte("://"))
-	if scheme <= 0 || bytes.IndexByte(target[:scheme], '/') >= 0 || bytes.IndexByte(target[:scheme], '?') >= 0 {
+	scheme, authority, has := bytes.Cut(target, []byte("://"))
+	if !has || !isScheme(scheme) {
 		return nil, false
 	}
-	authority = target[scheme+len("://"):]
 	if end := bytes.IndexAny(authority, "/?#"); end >= 0 {
 		authority = authority[:end]
 	}
 	authority = authority[bytes.LastIndexByte(authority, '@')+1:]
 	return authority, len(authority) > 0
+}
+
+// isScheme reports whether b is the name of a scheme (RFC 3986, 3.1).
+func isScheme(b []byte) bool {
+	for i, c := range b {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '+' && c != '-' && c != '.') {
+			return false
+		}
+	}
+	return len(b) > 0
 }
 
 // hostOf is the value of the first Host among header lines; No where they end

@@ -20,6 +20,7 @@ var requests = map[string]string{
 	"GET http://target.example/x HTTP/1.1\r\n|Host: other.example\r\n\r\n":                "target.example",
 	"GET https://u:p@target.example:8443?x HTTP/1.1\r\n|":                                 "target.example",
 	"CONNECT target.example:443 HTTP/1.1\r\n|Host: other.example:443\r\n\r\n":             "target.example",
+	"GET h:ttp://x.example/ HTTP/1.1\r\nHost: a.example\r\n|":                             "a.example",
 	"GET /http://x.example/ HTTP/1.1\r\nHost: a.example\r\n|":                             "a.example",
 	"GET /?u=http://x.example/ HTTP/1.1\r\nHost: a.example\r\n|":                          "a.example",
 	"GET ?u=http://x.example/ HTTP/1.1\r\nHost: a.example\r\n|":                           "a.example",
