@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"testing"
 	"time"
 
@@ -85,8 +86,11 @@ func FuzzSOCKS5(f *testing.F) {
 	})
 }
 
-// FuzzHTTP compares with net/http, which has an opinion of header lines too, and
-// knows no interim answers.
+// plainStatus begins an answer of which nobody makes anything else.
+var plainStatus = regexp.MustCompile(`^HTTP/1\.[0-9] [0-9]{3}( [^\n]*)?\r?\n`)
+
+// FuzzHTTP compares with net/http, which takes other status lines too, has an opinion
+// of header lines, and knows no interim answers.
 func FuzzHTTP(f *testing.F) {
 	for _, c := range answers {
 		if c.protocol == HTTP {
@@ -99,12 +103,12 @@ func FuzzHTTP(f *testing.F) {
 		in := bytes.NewReader(b)
 		r := bufio.NewReaderSize(in, 1<<17)
 		response, err := http.ReadResponse(r, &http.Request{Method: http.MethodConnect})
-		if err == nil && response.StatusCode/100 == 2 && len(b) <= mostAnswer && bytes.HasPrefix(b, []byte(statusVersion)) {
+		if err == nil && response.StatusCode/100 == 2 && len(b) <= mostAnswer && plainStatus.Match(b) {
 			if m := len(b) - in.Len() - r.Buffered(); !ok || n != m {
 				t.Errorf("%q: %v, %d bytes; the oracle took %d", b, ok, n, m)
 			}
 		}
-		if ok && err == nil && response.StatusCode >= 200 && response.StatusCode/100 != 2 {
+		if ok && err == nil && plainStatus.Match(b) && response.StatusCode >= 200 && response.StatusCode/100 != 2 {
 			t.Errorf("%q: a success; the oracle says %s", b, response.Status)
 		}
 		sameInParts(t, p, b, int(cut))
