@@ -54,6 +54,11 @@ func (s *Server) Reload(o Options) error {
 			return err
 		}
 	}
+	return s.use(o, b, routes, diff, opened)
+}
+
+// use has what comes from now on take o, for which all is open.
+func (s *Server) use(o Options, b budget, routes routes, diff inboundDiff, opened []*inbound.Inbound) error {
 	s.path.Store(&o.Path)
 	s.resolver.Refresh()
 	s.resolver.Await(resolvePatience)
@@ -66,7 +71,7 @@ func (s *Server) Reload(o Options) error {
 	s.watch.Refresh()
 	s.useRoutes(routes, s.inbounds)
 	s.watcher.Keep(routes.outs)
-	err = s.onWorkers(context.Background(), func(w *worker) error {
+	err := s.onWorkers(context.Background(), func(w *worker) error {
 		w.tcp.SetMaxPipes(b.pipes)
 		w.tcp.Set(o.tcpSettings(s.router))
 		w.udp.Set(o.udpSettings(s.router))

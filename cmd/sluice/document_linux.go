@@ -31,10 +31,8 @@ func (manCmd) Run(ctx *kong.Context) error {
 	return document.Man(os.Stdout, ctx.Model, version(), "transparent proxy for Linux gateways", manual())
 }
 
-// manual is what the page says beside commands and flags.
-func manual() []document.Section {
-	return []document.Section{
-		{Title: "Configuration file", Text: `
+// configurationText is what the page says of the file.
+const configurationText = `
 The file is plain JSON, without comments. Inbounds stand in a list; an inbound alone is a file too:
 
   {
@@ -80,7 +78,12 @@ A route has rules, of which the first that a flow meets decides, rule_set and fi
 
 Every other flag of run, but for --detach, those that name inbounds and routes, and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
 
-A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`},
+A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`
+
+// manual is what the page says beside commands and flags.
+func manual() []document.Section {
+	return []document.Section{
+		{Title: "Configuration file", Text: configurationText},
 		{Title: "Environment", Text: `
 Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT.
 

@@ -51,18 +51,8 @@ func (e *encoder) rule(terms []term) ([]expr.Any, []byte, error) {
 // (nft --debug=netlink shows them).
 func (e *encoder) term(t term) ([]expr.Any, error) {
 	switch t := t.(type) {
-	case ifaceIs:
-		return []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, nameIs(t.name, t.not)}, nil
-	case ifaceIn:
-		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, false), nil
-	case ifaceNotIn:
-		return e.lookup(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, t.set, true), nil
-	case outNotIn:
-		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, true), nil
-	case outIn:
-		return e.lookup(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, t.set, false), nil
-	case outIs:
-		return []expr.Any{&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}, nameIs(t.name, false)}, nil
+	case ifaceIs, ifaceIn, ifaceNotIn, outIs, outIn, outNotIn:
+		return e.iface(t), nil
 	case protoIs:
 		return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal([]byte{t.proto})}, nil
 	case familyIs:
@@ -116,6 +106,26 @@ func (e *encoder) term(t term) ([]expr.Any, error) {
 	default:
 		return statement(t)
 	}
+}
+
+// iface encodes the terms that ask for an interface.
+func (e *encoder) iface(t term) []expr.Any {
+	in, out := &expr.Meta{Key: expr.MetaKeyIIFNAME, Register: reg}, &expr.Meta{Key: expr.MetaKeyOIFNAME, Register: reg}
+	switch t := t.(type) {
+	case ifaceIs:
+		return []expr.Any{in, nameIs(t.name, t.not)}
+	case ifaceIn:
+		return e.lookup(in, t.set, false)
+	case ifaceNotIn:
+		return e.lookup(in, t.set, true)
+	case outIs:
+		return []expr.Any{out, nameIs(t.name, false)}
+	case outIn:
+		return e.lookup(out, t.set, false)
+	case outNotIn:
+		return e.lookup(out, t.set, true)
+	}
+	return nil
 }
 
 // statement encodes the terms that do something.

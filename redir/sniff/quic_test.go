@@ -12,7 +12,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,15 +20,15 @@ import (
 
 // packetRecorder is a socket to nowhere, which keeps what is sent.
 type packetRecorder struct {
-	mu     sync.Mutex
-	sent   [][]byte
+	sent   chan []byte // what finds no room is lost
 	closed chan struct{}
 }
 
 func (r *packetRecorder) WriteTo(b []byte, _ net.Addr) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sent = append(r.sent, bytes.Clone(b))
+	select {
+	case r.sent <- bytes.Clone(b):
+	default:
+	}
 	return len(b), nil
 }
 
@@ -51,9 +50,9 @@ func (r *packetRecorder) SetWriteBuffer(int) error         { return nil }
 // flightOf is the first flight of a client of quic-go, once it has a name.
 func flightOf(tb testing.TB, v quic.Version, c *tls.Config) [][]byte {
 	tb.Helper()
-	r := &packetRecorder{closed: make(chan struct{})}
+	r := &packetRecorder{sent: make(chan []byte, 100), closed: make(chan struct{})}
 	transport := &quic.Transport{Conn: r}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -65,17 +64,19 @@ func flightOf(tb testing.TB, v quic.Version, c *tls.Config) [][]byte {
 		close(r.closed)
 		transport.Close()
 	}()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		r.mu.Lock()
-		sent := slices.Clone(r.sent)
-		r.mu.Unlock()
+	var flight [][]byte
+	for {
+		select {
+		case b := <-r.sent:
+			flight = append(flight, b)
+		case <-ctx.Done():
+			tb.Fatal("no name in what quic-go has sent")
+		}
 		var s Sniffer
-		if lookAtAll(&s, new(Flight), sent).Verdict == Found {
-			return sent
+		if lookAtAll(&s, new(Flight), flight).Verdict == Found {
+			return flight
 		}
 	}
-	tb.Fatal("no name in what quic-go has sent")
-	return nil
 }
 
 // lookAtAll is what the last of a client's datagrams brings, or the first one that

@@ -275,8 +275,15 @@ func TestSettleGreetings(t *testing.T) {
 	})
 	fd, _ := loopback(t)
 	c := w.follow(t, fd, through(t, outbound.HTTP, "", at), far4)
-	for end := time.Now().Add(longWait); !w.settleDials(netip.PrefixFrom(someone, 32)) && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
+	for c.state.dials() {
+		event := int16(unix.POLLOUT) // the handshake is over
+		if c.state == greeting {
+			event = unix.POLLIN // there is an answer
+		}
+		if n, _ := unix.Poll([]unix.PollFd{{Fd: int32(c.upstream.fd), Events: event}}, int(longWait/time.Millisecond)); n != 1 {
+			t.Fatalf("state %d: nothing comes", c.state)
+		}
+		w.settleDials(netip.PrefixFrom(someone, 32))
 	}
 	if c.state != relaying {
 		t.Errorf("state %d", c.state)

@@ -28,8 +28,9 @@ const longWait = 10 * time.Second
 // turning is a worker on a reactor that turns.
 type turning struct {
 	*Worker
-	t *testing.T
-	r *loop.Reactor
+	t      *testing.T
+	r      *loop.Reactor
+	turned chan struct{} // one, after a turn
 }
 
 func turningWorker(t *testing.T, set Settings) *turning {
@@ -38,7 +39,13 @@ func turningWorker(t *testing.T, set Settings) *turning {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := workerOn(t, g, &set)
+	w := &turning{Worker: workerOn(t, g, &set), t: t, r: g.Reactors()[0], turned: make(chan struct{}, 1)}
+	w.r.OnTurnEnd(func() {
+		select {
+		case w.turned <- struct{}{}:
+		default:
+		}
+	})
 	g.Start()
 	t.Cleanup(func() {
 		g.Stop()
@@ -51,7 +58,7 @@ func turningWorker(t *testing.T, set Settings) *turning {
 			t.Errorf("%d conns are left", n)
 		}
 	})
-	return &turning{Worker: w, t: t, r: g.Reactors()[0]}
+	return w
 }
 
 // on runs f on the reactor's thread.
@@ -99,14 +106,18 @@ var someone = netip.MustParseAddr("192.0.2.1")
 // counted waits until what was counted as often.
 func (w *turning) counted(what count.Counter, times uint64) {
 	w.t.Helper()
-	var got count.Stats
-	for end := time.Now().Add(longWait); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		got = count.Stats{}
+	for patience := time.After(longWait); ; {
+		var got count.Stats
 		if got.Collect(w.counters); got[what] == times {
 			return
 		}
+		select {
+		case <-w.turned:
+		case <-patience:
+			w.t.Errorf("%s: %d, want %d", what, got[what], times)
+			return
+		}
 	}
-	w.t.Errorf("%s: %d, want %d", what, got[what], times)
 }
 
 // through is a way through a server at some addresses.
