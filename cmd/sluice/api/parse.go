@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +20,8 @@ func (e *ParamError) Error() string { return fmt.Sprintf("%s: %q: want %s", e.Na
 
 // ParseQuery reads what Values has written. Lists may also stand in one value, with
 // commas, but for those of tags, which may have commas themselves. An error names the
-// parameter, and what it should be. What addresses and states are, package pick
-// knows.
+// parameter, and what it should be. What networks, addresses, states and orders there
+// are, package view knows.
 func ParseQuery(v url.Values) (Query, error) {
 	var q Query
 	for name, values := range v {
@@ -65,7 +64,7 @@ func (q *Query) readOne(name, value string) (err error) {
 	}
 	switch name {
 	case paramNetwork:
-		q.Network, err = oneOf(name, value, "tcp", "udp")
+		q.Network = value
 	case paramOlder:
 		q.Older, err = duration(name, value)
 	case paramYounger:
@@ -82,9 +81,7 @@ func (q *Query) readOne(name, value string) (err error) {
 			err = &ParamError{name, value, "true or false"}
 		}
 	case paramSort:
-		if _, err = oneOf(name, strings.TrimPrefix(value, "-"), Sorts()...); err == nil {
-			q.Sort = value
-		}
+		q.Sort = value
 	case paramLimit:
 		n, parseErr := strconv.ParseUint(value, 10, 31)
 		if q.Limit = int(n); parseErr != nil {
@@ -134,13 +131,6 @@ func whole(values []string) (all []string) {
 		}
 	}
 	return all
-}
-
-func oneOf(name, value string, all ...string) (string, error) {
-	if !slices.Contains(all, value) {
-		return "", &ParamError{name, value, "one of " + strings.Join(all, ", ")}
-	}
-	return value, nil
 }
 
 // duration reads 90s, 5m, 1h30m, or seconds.

@@ -21,7 +21,7 @@ type Query struct {
 	Rate        float64       // both ways together at least, bytes a second
 	Held        bool          // those of clients whose rate is used up
 
-	Sort  string // one of Sorts, - before it turns it round; by default id
+	Sort  string // rate, bytes, age, idle, client, destination; - before it turns it round; by default id
 	Limit int    // flows a page; 0: the server's own, 100
 	After string // FlowPage.Next
 }
@@ -44,17 +44,6 @@ const (
 	paramLimit       = "limit"
 	paramAfter       = "after"
 )
-
-// Sorts are what flows are sorted by: the fastest, the biggest, the oldest and those
-// that were idle for the longest first, and the lowest address.
-func Sorts() []string { return []string{"id", "rate", "bytes", "age", "idle", "client", "destination"} }
-
-// IsFilter tells whether the query leaves anything out, however it is sorted and cut
-// into pages.
-func (q *Query) IsFilter() bool {
-	return len(q.Client)+len(q.Destination)+len(q.Port)+len(q.Inbound)+len(q.Outbound)+len(q.State) > 0 ||
-		q.Network != "" || q.Older != 0 || q.Younger != 0 || q.Idle != 0 || q.Rate != 0 || q.Held
-}
 
 // Values are the query's parameters, and the flags of the commands, by the same names.
 func (q *Query) Values() url.Values {
