@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// streamFlows are the flows of a sample, and mostStreamFlows those that may be
-	// asked for.
-	streamFlows     = 50
+	// mostStreamFlows are the flows that a sample may have.
 	mostStreamFlows = 200
+	// mostTopLimit are the clients, and as many destinations, that may be asked for.
+	mostTopLimit = 200
 	// statusPeriod is how long passes between two events of the status.
 	statusPeriod = 10 * time.Second
 	// eventTime is how long one may take: who reads nothing for so long is gone.
@@ -26,7 +26,7 @@ const (
 // top answers with clients, destinations or, where it is not said which, both.
 func (s *Server) top(w http.ResponseWriter, r *http.Request) {
 	by := r.URL.Query().Get("by")
-	limit, err := count(r.URL.Query(), "limit", 20, mostStreamFlows)
+	limit, err := count(r.URL.Query(), "limit", 0, mostTopLimit)
 	if err == nil && by != "" && by != "client" && by != "destination" {
 		err = fmt.Errorf("by: %q: want client or destination", by)
 	}
@@ -97,8 +97,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	s.stream(r, out, samples)
 }
 
-// streamQuery reads the filters of a stream, and how many flows a sample shall have:
-// below 0, none.
+// streamQuery reads the filters of a stream, and how many flows a sample shall have,
+// as flows or as limit: none, where neither is there. They are the fastest, unless
+// they are sorted otherwise.
 func (s *Server) streamQuery(w http.ResponseWriter, v url.Values) (q api.Query, history, ok bool) {
 	n, err := count(v, "flows", -1, mostStreamFlows)
 	if err == nil {
@@ -109,13 +110,12 @@ func (s *Server) streamQuery(w http.ResponseWriter, v url.Values) (q api.Query, 
 		return q, false, false
 	}
 	q, _, ok = s.query(w, v, mostStreamFlows)
-	switch {
-	case n == 0:
-		q.Limit = -1
-	case n > 0:
+	q.Sort = cmp.Or(q.Sort, "rate")
+	if n >= 0 {
 		q.Limit = n
-	default:
-		q.Limit = cmp.Or(q.Limit, streamFlows)
+	}
+	if q.Limit == 0 {
+		q.Limit = -1
 	}
 	return q, history, ok
 }

@@ -62,7 +62,7 @@ func (f *fake) Top(context.Context, int) (api.Top, error) {
 	return api.Top{Clients: []api.Talker{{Address: "10.0.0.1"}}, Destinations: []api.Talker{{Address: "10.0.0.2"}}}, nil
 }
 
-func (f *fake) Flows(_ context.Context, visit func([]record.Record) bool) error {
+func (f *fake) Flows(_ context.Context, _ record.Detail, visit func([]record.Record) bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for some := range slices.Chunk(f.records, 2) {
@@ -73,17 +73,19 @@ func (f *fake) Flows(_ context.Context, visit func([]record.Record) bool) error 
 	return nil
 }
 
-func (f *fake) Flow(_ context.Context, id record.ID) (record.Record, bool, error) {
+func (f *fake) Flow(_ context.Context, id record.ID) (record.Record, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.records, func(r record.Record) bool { return r.ID == id })
 	if i < 0 {
-		return record.Record{}, false, nil
+		return record.Record{}, errNoFlow
 	}
-	return f.records[i], true, nil
+	return f.records[i], nil
 }
 
-func (f *fake) End(_ context.Context, ids []record.ID) (int, error) {
+var errNoFlow = errors.New("no such flow")
+
+func (f *fake) Kill(_ context.Context, ids []record.ID) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	before := len(f.records)
@@ -140,7 +142,7 @@ func newRig(t *testing.T, token Token) *rig {
 		f.records = append(f.records, r)
 	}
 	r := &rig{fake: f, t: t, base: "http://localhost", header: http.Header{}}
-	r.server = New(Config{Token: token, Steer: f, Flows: f, Watch: f, Health: f.health,
+	r.server = New(Config{Token: token, Steer: f, Flows: f, NoFlow: errNoFlow, Watch: f, Health: f.health,
 		Metrics: http.HandlerFunc(page), Page: http.HandlerFunc(page), Log: zerolog.Nop()})
 	network, address := "unix", filepath.Join(t.TempDir(), "control.sock")
 	if token != "" {

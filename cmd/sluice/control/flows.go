@@ -20,8 +20,6 @@ const (
 	mostPageLimit = 1000
 	// mostEndLimit bounds the flows of which the first in an order are ended.
 	mostEndLimit = 10_000
-	// endAtOnce is how many are ended before reactors carry traffic again.
-	endAtOnce = 256
 )
 
 // query reads parameters, or answers what is amiss with them.
@@ -77,7 +75,7 @@ func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
 // tell answers with body, or says why that is not known.
 func (s *Server) tell(w http.ResponseWriter, body any, err error) {
 	if err != nil {
-		fail(w, http.StatusServiceUnavailable, "the reactors did not answer: "+err.Error())
+		fail(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}
 	answer(w, body)
@@ -92,7 +90,7 @@ func (s *Server) scan(ctx context.Context, visit func(records []record.Record, n
 		return ctx.Err()
 	}
 	now := s.config.Flows.Now()
-	return s.config.Flows.Flows(ctx, func(records []record.Record) bool {
+	return s.config.Flows.Flows(ctx, record.Full, func(records []record.Record) bool {
 		visit(records, now)
 		return ctx.Err() == nil
 	})
@@ -122,14 +120,7 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 		s.tell(w, nil, err)
 		return
 	}
-	ended := 0
-	for len(ids) > 0 && err == nil {
-		var n int
-		some := ids[:min(len(ids), endAtOnce)]
-		n, err = s.config.Flows.End(r.Context(), some)
-		ended += n
-		ids = ids[len(some):]
-	}
+	ended, err := s.config.Flows.Kill(r.Context(), ids)
 	if ended > 0 {
 		s.config.Log.Info().Int("flows", ended).Str("filter", q.Values().Encode()).Msg("ended, as the control socket was told")
 	}
@@ -181,12 +172,12 @@ func (s *Server) flow(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f, found, err := s.config.Flows.Flow(r.Context(), id)
-	if err == nil && !found {
+	found, err := s.config.Flows.Flow(r.Context(), id)
+	if errors.Is(err, s.config.NoFlow) {
 		gone(w, id)
 		return
 	}
-	s.tell(w, view.Flow(&f, s.config.Flows.Wall), err)
+	s.tell(w, view.Flow(&found, s.config.Flows.Wall), err)
 }
 
 func gone(w http.ResponseWriter, id record.ID) {
@@ -198,7 +189,7 @@ func (s *Server) endFlow(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	n, err := s.config.Flows.End(r.Context(), []record.ID{id})
+	n, err := s.config.Flows.Kill(r.Context(), []record.ID{id})
 	if err == nil && n == 0 {
 		gone(w, id)
 		return

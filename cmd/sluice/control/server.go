@@ -44,6 +44,7 @@ type Config struct {
 	Token   Token // empty: none is asked for
 	Steer   Steer
 	Flows   Flows
+	NoFlow  error // redir.ErrNoFlow
 	Watch   Watch
 	Health  func(ready bool) api.Health // ready: whether more could be carried
 	Metrics http.Handler
@@ -69,11 +70,11 @@ type Steer interface {
 // Flows are those that run. Times are ns of Reactor.Now.
 type Flows interface {
 	// Flows calls visit with records, some at a time, until it returns false.
-	Flows(ctx context.Context, visit func([]record.Record) bool) error
-	// Flow is the record of one, if there is such.
-	Flow(context.Context, record.ID) (r record.Record, found bool, err error)
-	// End ends flows, and returns how many there were.
-	End(context.Context, []record.ID) (int, error)
+	Flows(ctx context.Context, detail record.Detail, visit func([]record.Record) bool) error
+	// Flow is the record of one, or an error that Is NoFlow of the Config.
+	Flow(context.Context, record.ID) (record.Record, error)
+	// Kill ends flows, and returns how many there were.
+	Kill(context.Context, []record.ID) (int, error)
 	Now() int64
 	Wall(ns int64) time.Time
 }
