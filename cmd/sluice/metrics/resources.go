@@ -17,6 +17,7 @@ func (p *page) resources(s *Snapshot) {
 	p.gauge("sluice_limit_pipes", "Pipes that there may be.").number(limits.Pipes)
 	p.gauge("sluice_fds", "File descriptors that are open.").number(use.FDs)
 	p.gauge("sluice_pipes", "Pipes that there are, by which connections are spliced.").number(use.Pipes)
+	p.counter("sluice_pipes_denied_total", "Times that the kernel has granted no pipe, and bytes were copied.").is(s.PipesDenied)
 	p.gauge("sluice_pipe_size_bytes", "What the kernel has granted to a pipe last; 0: none was needed yet.").number(kernel.PipeSize)
 	p.gauge("sluice_memory_short", "Whether memory is short, and nothing new begins.").holds(use.MemoryShort)
 	p.gauge("sluice_kernel_info", "The kernel: always 1.").is(1, "release", kernel.Release)

@@ -17,8 +17,11 @@ type Snapshot struct {
 	Times    [count.NumTimes]count.Distribution
 	Reactors []Reactor
 	Usage    usage.Usage
-	Records  []Records
-	Lines    *Lines // nil: they are not counted
+
+	PipesDenied uint64 // times that the kernel has granted none
+
+	Records []Records
+	Lines   *Lines // nil: they are not counted
 }
 
 // Reactor is how one turns.

@@ -3,7 +3,7 @@ package metrics
 import "runtime"
 
 // states are the values of api.Status.State that there may be.
-var states = []string{"serving", "draining", "handed-over"}
+var states = []string{"starting", "serving", "draining", "handed-over"}
 
 // state writes what sluice is, and how it stands.
 func (p *page) state(s *Snapshot) {
