@@ -82,6 +82,7 @@ func (p *process) close() error {
 	if p.notify != nil {
 		defer p.notify.Close()
 	}
+	defer p.standing.close()
 	if p.server == nil {
 		if p.guard != nil {
 			return p.guard.remove()

@@ -141,6 +141,7 @@ func (p *process) greet(s *handover.Successor) {
 		return
 	}
 	p.hasYielded = true
+	p.standing.state.Store(stateHandedOver)
 	p.followed <- s.Peer()
 }
 

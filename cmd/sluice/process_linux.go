@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/metrics"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
@@ -24,6 +25,8 @@ type process struct {
 	server    *redir.Server // nil: not started
 	guard     *guard        // of the rules; nil: they are another's task
 	idleRules []string      // flags of rules that nobody installs
+	lines     *metrics.Lines
+	standing  *standing // nil: not started
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
@@ -60,6 +63,7 @@ func (p *process) start() (err error) {
 	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
+	p.standing = newStanding(p.server, p.guard, p.lines)
 	if p.cmd.User != "" {
 		if err := account.Become(); err != nil {
 			return err
@@ -86,6 +90,9 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	if err := p.begin(incumbent); err != nil {
 		return err
 	}
+	p.standing.confined.Store(holds)
+	p.standing.serve(p.config.Inbounds, p.cmd.InstallRules)
+	p.standing.state.Store(stateServing)
 	p.openDoor(incumbent.Doors())
 	p.logReady(holds, kept)
 	p.logIdleRules(p.idleRules)
@@ -102,6 +109,7 @@ func (p *process) run() error {
 		return err
 	}
 	if stop != nil {
+		p.standing.state.Store(stateDraining)
 		p.log.Info().Stringer("signal", stop).Msg("draining")
 		p.notify.Stopping("draining")
 		p.refuse()

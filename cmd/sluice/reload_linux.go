@@ -132,6 +132,7 @@ func (p *process) reread() (changes []string, err error) {
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
 	p.cmd, p.config = next, config
+	p.standing.serve(config.Inbounds, next.InstallRules)
 	p.keepDoor(nil)
 	return changes, nil
 }

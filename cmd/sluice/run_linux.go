@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/metrics"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
@@ -132,7 +133,8 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.Detach {
 		return detach()
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	lines := new(metrics.Lines)
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), lines: lines, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close())
 	}
