@@ -71,6 +71,14 @@ func (a Address) IsDefault() bool { return a == Address{} }
 // TCP is the address and port; invalid where it is a path or off.
 func (a Address) TCP() netip.AddrPort { return a.tcp }
 
+// Where is where it leads, the default one too.
+func (a Address) Where() string {
+	if a.IsDefault() {
+		return Default
+	}
+	return a.String()
+}
+
 // Path is that of a unix socket; empty where it is none.
 func (a Address) Path() string {
 	if a.IsDefault() {
