@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
@@ -19,6 +20,7 @@ type process struct {
 	cmd       *runCmd
 	config    config.Config // of cmd
 	log       zerolog.Logger
+	output    *logging.Output // of log
 	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/cmd/sluice/logging"
 	"sluice/redir/inbound"
 )
 
@@ -122,7 +123,7 @@ func (p *process) reread() (changes []string, err error) {
 	if err := p.server.Reload(next.options(p.log)); err != nil {
 		return nil, err
 	}
-	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
+	if err := logging.SetLevel(next.LogLevel); err != nil {
 		return nil, err
 	}
 	if idle := next.idleRuleFlags(ctx); !slices.Equal(idle, p.idleRules) {

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
@@ -91,7 +92,7 @@ type runCmd struct {
 	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
-	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
+	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
@@ -116,10 +117,12 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 		_, err := os.Stdout.Write(cmd.config(ctx).Print())
 		return err
 	}
-	log, err := newLogger(cmd.LogFormat, cmd.LogLevel)
+	output, err := logging.Open(cmd.LogFormat, cmd.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer output.Close()
+	log := output.Log
 	if err := cmd.validateRun(); err != nil {
 		return err
 	}
@@ -132,7 +135,7 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.Detach {
 		return detach()
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, output: output, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close())
 	}
