@@ -31,6 +31,7 @@ type process struct {
 	door       *handover.Door     // where successors knock; nil: they do not
 	followed   chan handover.Peer // who serves from now on
 	hasYielded bool               // another one serves; guarded by changing
+	refused    string             // why the last reload was; likewise
 	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
 	ending     atomic.Bool        // nothing is worth waiting for
 }
@@ -129,6 +130,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
+	var report reporter
 	var reloads reloads
 	for {
 		select {
@@ -155,6 +157,7 @@ func (p *process) serve() (os.Signal, error) {
 			p.answerWatchdog()
 		case <-compare.C:
 			p.tellArrivals()
+			report.tick(p)
 		}
 	}
 }

@@ -67,17 +67,17 @@ func (p *process) reload() {
 	}
 	p.notify.Reloading()
 	changes, err := p.reread()
-	status := p.status()
+	p.refused = ""
 	switch {
 	case err != nil:
 		p.log.Error().Err(err).Msg("reload refused, nothing changed")
-		status += "; reload refused: " + err.Error()
+		p.refused = err.Error()
 	case len(changes) == 0:
 		p.log.Info().Msg("reloaded, no setting is different")
 	default:
 		p.log.Info().Strs("changes", changes).Msg("reloaded")
 	}
-	p.notify.Ready(status)
+	p.notify.Ready(p.status())
 	debug.FreeOSMemory() // what parsing took
 }
 
