@@ -38,7 +38,7 @@ func (r *reporter) tick(p *process) {
 // status is a line for the service manager. The caller holds changing, or nobody
 // else changes anything yet.
 func (p *process) status() string {
-	stats := p.server.Counted()
+	stats := p.server.Stats()
 	status := fmt.Sprintf("carrying traffic of %s: %s, %s", counted(uint64(len(p.config.Inbounds)), "inbound"),
 		counted(stats.ConnsNow(), "connection"), counted(stats.FlowsNow(), "UDP session"))
 	if p.refused != "" {

@@ -46,6 +46,11 @@ func (l *Log) Warn(cause Counter, now int64) *zerolog.Event {
 	return l.begin(zerolog.WarnLevel, cause, now)
 }
 
+// Info is the same for what few clients do, of what many do.
+func (l *Log) Info(cause Counter, now int64) *zerolog.Event {
+	return l.begin(zerolog.InfoLevel, cause, now)
+}
+
 func (l *Log) begin(level zerolog.Level, cause Counter, now int64) *zerolog.Event {
 	least := zerolog.GlobalLevel()
 	if level < least {
