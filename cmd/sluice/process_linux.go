@@ -25,7 +25,8 @@ type process struct {
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
 	guard     *guard        // of the rules; nil: they are another's task
-	idleRules []string      // flags of rules that nobody installs
+	ledgers   ledgers
+	idleRules []string // flags of rules that nobody installs
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
@@ -61,6 +62,9 @@ func (p *process) start() (err error) {
 	options := p.cmd.options(p.log)
 	options.Inherited = inherited
 	if p.server, err = redir.New(options); err != nil {
+		return err
+	}
+	if err := p.ledgers.open(p.cmd, p.server, account); err != nil {
 		return err
 	}
 	if p.cmd.User != "" {

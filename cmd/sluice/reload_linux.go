@@ -52,9 +52,13 @@ func (r *reloads) wait() {
 	}
 }
 
-// reload rereads the file, with the same flags and environment before it, and
+// reload opens the access log anew, and rereads the file, with the same flags and environment before it, and
 // changes what is different: everything or nothing.
 func (p *process) reload() {
+	hasFile := p.ledgers.reopen(p.log)
+	if p.cmd.Config == "" && hasFile {
+		return
+	}
 	if p.cmd.Config == "" {
 		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
 		return
@@ -97,6 +101,8 @@ func (p *process) reread() (changes []string, err error) {
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
 		{"--confine", next.Confine != p.cmd.Confine},
 		{"--takeover", next.Takeover != p.cmd.Takeover},
+		{"--access-log", next.AccessLog != p.cmd.AccessLog},
+		{"--ipfix", next.IPFIX != p.cmd.IPFIX},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
@@ -132,6 +138,7 @@ func (p *process) reread() (changes []string, err error) {
 	}
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
+	p.ledgers.reload(next)
 	p.cmd, p.config = next, config
 	p.keepDoor(nil)
 	return changes, nil

@@ -24,6 +24,7 @@ func (r *reporter) tick(p *process) {
 		r.lost = lost
 		p.log.Warn().Uint64("log_lines_lost", lost).Msg("lines are missing here: whoever reads the log takes them too slowly")
 	}
+	p.ledgers.tell(p.log)
 	if r.ticks++; r.ticks%statusTicks != 0 || !p.notify.HasManager() || !p.changing.TryLock() {
 		return
 	}
@@ -58,7 +59,8 @@ func counted(n uint64, what string) string {
 // this process and the keeper of the rules are confined.
 func (p *process) logReady(holds, kept []string) {
 	limits := p.server.Limits()
-	line := p.log.Info().Str("version", strings.TrimPrefix(version(), "sluice ")).Str("rules", p.diverting()).Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
+	line := p.log.Info().Str("version", strings.TrimPrefix(version(), "sluice ")).Str("engine", p.server.Facts().Engine).
+		Str("rules", p.diverting()).Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
 		Int("udp_sessions", limits.Flows).Int("fd_limit", limits.FDs)
 	for _, bound := range []struct {
 		name string

@@ -96,6 +96,10 @@ type runCmd struct {
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
+	AccessLog       string    `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
+	AccessLogSample int       `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
+	IPFIX           collector `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
+
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
 
@@ -137,12 +141,12 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	}
 	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, output: output, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
-		return errors.Join(err, p.close())
+		return errors.Join(err, p.close(), p.ledgers.close())
 	}
 	if err := p.run(); err != nil {
-		return errors.Join(p.abandon(), err)
+		return errors.Join(p.abandon(), p.ledgers.close(), err)
 	}
-	err = p.close()
+	err = errors.Join(p.close(), p.ledgers.close())
 	p.logStats("stopped")
 	return err
 }

@@ -26,20 +26,20 @@ const (
 )
 
 // Exporter sends records to a collector (ledger.Writer). One goroutine owns it, but
-// for LookAgain and Lost.
+// for LookAgain and Counts.
 type Exporter struct {
 	encoder Encoder
 	conn    *net.UDPConn
 	to      resolve.Target
 	lookup  resolve.Lookup
 
-	at     netip.AddrPort // not valid: not known yet
-	tried  time.Time      // when the name was last looked up
-	again  atomic.Bool    // it is to be looked up again
-	taught time.Time      // when the templates were last sent
-	isTold bool           // they were
-	lost   atomic.Uint64
-	why    atomic.Pointer[error]
+	at         netip.AddrPort // not valid: not known yet
+	tried      time.Time      // when the name was last looked up
+	again      atomic.Bool    // it is to be looked up again
+	taught     time.Time      // when the templates were last sent
+	isTold     bool           // they were
+	sent, lost atomic.Uint64
+	why        atomic.Pointer[error]
 }
 
 // New returns an exporter whose packets have a mark (SO_MARK; 0: none). A name is
@@ -100,7 +100,9 @@ func (e *Exporter) Flush() {
 	}
 	if _, err := e.conn.WriteToUDPAddrPort(message, e.at); err != nil {
 		e.fail(records, err)
+		return
 	}
+	e.sent.Add(uint64(records))
 }
 
 // fail counts records that were not sent. The templates may have been among them.
@@ -135,13 +137,13 @@ func (e *Exporter) find(now time.Time) error {
 // LookAgain has the collector's name looked up before the next message.
 func (e *Exporter) LookAgain() { e.again.Store(true) }
 
-// Lost is how many records could not be sent so far, and the last reason. Of those
-// that were sent and came to nothing, nobody knows.
-func (e *Exporter) Lost() (uint64, error) {
-	if why := e.why.Load(); why != nil {
-		return e.lost.Load(), *why
+// Counts are how many records were sent, and how many could not be, and why the last.
+// Of those that were sent and came to nothing, nobody knows.
+func (e *Exporter) Counts() (sent, lost uint64, why error) {
+	if at := e.why.Load(); at != nil {
+		why = *at
 	}
-	return e.lost.Load(), nil
+	return e.sent.Load(), e.lost.Load(), why
 }
 
 // Close closes the socket.

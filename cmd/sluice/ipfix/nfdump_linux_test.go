@@ -72,7 +72,7 @@ func TestCollector(t *testing.T) {
 		e.Put(f)
 	}
 	e.Flush()
-	if n, err := e.Lost(); n != 0 {
+	if _, n, err := e.Counts(); n != 0 {
 		t.Fatalf("%d lost: %v", n, err)
 	}
 	eventually(t, "the collector has taken it", func() bool { return queueOf(t, port) == "00000000" })

@@ -30,9 +30,9 @@ type Writer interface {
 	Put(r *record.Record)
 	// Flush writes the batch.
 	Flush()
-	// Lost is how many records could not be written so far, and the last reason. Any
-	// goroutine may ask.
-	Lost() (uint64, error)
+	// Counts are how many records were written so far, and how many could not be, and
+	// why the last could not. Any goroutine may ask.
+	Counts() (written, lost uint64, why error)
 	// Close gives back what it holds.
 	Close() error
 }
@@ -100,11 +100,11 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Lost is how many records were not written down that should have been, and the last
-// reason; nil: they came faster than they could be written.
-func (b *Book) Lost() (uint64, error) {
-	n, err := b.writer.Lost()
-	return n + b.feed.Lost(), err
+// Counts are how many records were written down, and how many should have been and
+// were not, and why the last; nil: they came faster than they could be written.
+func (b *Book) Counts() (written, lost uint64, why error) {
+	written, lost, why = b.writer.Counts()
+	return written, lost + b.feed.Lost(), why
 }
 
 // Close writes what is there yet, and waits for that, for a while: when nothing ends

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -17,8 +16,7 @@ type Journal struct {
 	wall   wall
 	object bytes.Buffer
 	json   zerolog.Logger // into object
-	lost   atomic.Uint64
-	why    atomic.Pointer[error]
+	counts counts
 }
 
 // OpenJournal writes to journald, where that is there.
@@ -36,9 +34,10 @@ func (j *Journal) Put(r *record.Record) {
 	j.object.Reset()
 	j.wall.object(j.json.Log(), r).Send()
 	if err := logging.SendEntry(text(r), j.object.Bytes()); err != nil {
-		j.lost.Add(1)
-		j.why.Store(&err)
+		j.counts.lost(1, err)
+		return
 	}
+	j.counts.wrote(1)
 }
 
 // text is a record for people.
@@ -54,13 +53,8 @@ func text(r *record.Record) string {
 // Flush has nothing to do.
 func (j *Journal) Flush() {}
 
-// Lost is how many entries were not sent.
-func (j *Journal) Lost() (uint64, error) {
-	if why := j.why.Load(); why != nil {
-		return j.lost.Load(), *why
-	}
-	return j.lost.Load(), nil
-}
+// Counts are what was written, and what could not be, and why the last.
+func (j *Journal) Counts() (written, lost uint64, why error) { return j.counts.all() }
 
 // Close has nothing to do: the socket is the log's as well.
 func (j *Journal) Close() error { return nil }

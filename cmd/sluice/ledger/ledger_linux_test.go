@@ -118,8 +118,8 @@ func TestFile(t *testing.T) {
 	if n, m := countLines(t, path+".1"), countLines(t, path); n != 1101 || m != 900 {
 		t.Errorf("%d and %d lines", n, m)
 	}
-	if lost, err := book.Lost(); lost != 0 || err != nil {
-		t.Errorf("%d lost: %v", lost, err)
+	if written, lost, err := book.Counts(); written != 2000 || lost != 0 || err != nil {
+		t.Errorf("%d written, %d lost: %v", written, lost, err)
 	}
 	if server.Wanted() {
 		t.Error("the feed goes on")
@@ -209,7 +209,7 @@ func TestFullPipe(t *testing.T) {
 	if err := book.Close(10 * time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
-	lost, _ := book.Lost()
+	_, lost, _ := book.Counts()
 	if lost == 0 {
 		t.Fatal("nothing was lost")
 	}
@@ -237,7 +237,7 @@ func TestFullDisk(t *testing.T) {
 		lines.Put(&r)
 		lines.Flush()
 	}
-	if n, err := lines.Lost(); n != 6 || !errors.Is(err, syscall.ENOSPC) {
+	if _, n, err := lines.Counts(); n != 6 || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%d lost: %v", n, err)
 	}
 	out, in, err := os.Pipe()

@@ -36,8 +36,7 @@ type Lines struct {
 	file    *os.File   // guarded by writing
 	next    atomic.Pointer[os.File]
 
-	lost atomic.Uint64
-	why  atomic.Pointer[error]
+	counts counts
 }
 
 // Standard writes to standard output.
@@ -100,29 +99,29 @@ func (l *Lines) Flush() {
 	}
 	l.writing.Lock()
 	l.adopt()
-	err := l.write(l.batch.Bytes())
+	l.write(l.batch.Bytes())
 	l.writing.Unlock()
-	if err != nil {
-		l.why.Store(&err)
-	}
 	l.batch.Reset()
 	l.count = 0
 }
 
-func (l *Lines) write(batch []byte) error {
+func (l *Lines) write(batch []byte) {
 	if l.torn {
 		if _, err := io.WriteString(l.file, "\n"); err != nil {
-			l.lost.Add(uint64(l.count))
-			return err
+			l.counts.lost(l.count, err)
+			return
 		}
 		l.torn = false
 	}
 	n, err := l.file.Write(batch)
-	if err != nil {
-		l.lost.Add(uint64(l.count - bytes.Count(batch[:n], []byte("\n"))))
-		l.torn = n > 0 && batch[n-1] != '\n'
+	if err == nil {
+		l.counts.wrote(l.count)
+		return
 	}
-	return err
+	whole := bytes.Count(batch[:n], []byte("\n"))
+	l.counts.wrote(whole)
+	l.counts.lost(l.count-whole, err)
+	l.torn = n > 0 && batch[n-1] != '\n'
 }
 
 // adopt takes the file that was opened anew. The caller holds writing.
@@ -155,13 +154,8 @@ func (l *Lines) Reopen() error {
 	return nil
 }
 
-// Lost is how many lines were not written.
-func (l *Lines) Lost() (uint64, error) {
-	if why := l.why.Load(); why != nil {
-		return l.lost.Load(), *why
-	}
-	return l.lost.Load(), nil
-}
+// Counts are what was written, and what could not be, and why the last.
+func (l *Lines) Counts() (written, lost uint64, why error) { return l.counts.all() }
 
 // Close closes the file.
 func (l *Lines) Close() error {
