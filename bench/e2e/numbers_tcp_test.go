@@ -137,19 +137,9 @@ func (n *numbered) notCarried(t *testing.T, w way) {
 	reset(t, client)
 	n.closed(a, "conns_reset_by_client")
 
-	a.name, a.Destination = "refused "+w.String(), w.dest(toNobody).String()
-	n.comesToNothing(t, w, a, "upstream_refused")
-	a.name, a.Destination, a.Outbound, a.Rule = "blocked "+w.String(), w.dest(toBlock).String(), "", new(2)
-	n.comesToNothing(t, w, a, "refused_blocked")
-}
-
-// comesToNothing connects from a port that is known before, since the flow may be over
-// at once; its ID is known from the access log.
-func (n *numbered) comesToNothing(t *testing.T, w way, a account, cause string) {
-	t.Helper()
-	from := netip.AddrPortFrom(w.client(), n.nextPort())
-	a.Client = from.String()
-	wantRefused(t, n.gateway, from, netip.MustParseAddrPort(a.Destination))
+	from := netip.AddrPortFrom(w.client(), n.nextPort()) // known before: the flow is over at once
+	a.name, a.ID, a.Client, a.Destination = "refused "+w.String(), "", from.String(), w.dest(toNobody).String()
+	wantRefused(t, n.gateway, from, w.dest(toNobody))
 	until(t, a.name+" is in the access log", func() bool {
 		for id, f := range readLog(t, n.logPath) {
 			if f.Client == a.Client {
@@ -158,7 +148,10 @@ func (n *numbered) comesToNothing(t *testing.T, w way, a account, cause string) 
 		}
 		return a.ID != ""
 	})
-	n.closed(a, cause)
+	n.closed(a, "upstream_refused")
+
+	wantRefused(t, n.gateway, netip.AddrPortFrom(w.client(), 0), w.dest(toBlock)) // which never is a flow
+	n.blocked.Add(1)
 }
 
 // nextPort is a client's port that no other flow of the test has had.

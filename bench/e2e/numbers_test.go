@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +38,8 @@ type numbered struct {
 	routed
 	*window
 	logPath string
-	mu      sync.Mutex // guards what follows
+	blocked atomic.Int64 // connections and datagrams that a rule refused
+	mu      sync.Mutex   // guards what follows
 	books   []account
 	port    uint16
 }
@@ -167,7 +169,7 @@ func (n *numbered) settle(t *testing.T) {
 		log = readLog(t, n.logPath)
 		return len(log) >= len(n.books)
 	})
-	sums := map[string]int64{}
+	sums := map[string]int64{"refused_blocked": n.blocked.Load()}
 	for _, a := range n.books {
 		got, ok := log[a.ID]
 		if delete(log, a.ID); !ok {
