@@ -93,7 +93,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.admission = admit.New()
-	s.admission.SetListeners(s.opts.Inbounds)
+	s.admission.SetListeners(s.opts.Inbounds, s.opts.Reserved...)
 	s.admission.SetMarks(s.opts.marks())
 	s.clients = admit.NewClients()
 	s.tcp = tcp.NewShared(s.admission, s.clients, &s.feeds)

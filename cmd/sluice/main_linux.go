@@ -75,6 +75,7 @@ func groups() []kong.Group {
 		{Key: "admission", Title: "Where traffic may go"},
 		{Key: "path", Title: "Data path"},
 		{Key: "rules", Title: "Rules"},
+		{Key: "control", Title: "See and steer"},
 		{Key: "process", Title: "Process and log"},
 		{Key: "config", Title: "Configuration"},
 	}

@@ -13,6 +13,7 @@ import (
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
+	"sluice/redir/inbound"
 )
 
 // process is a running `sluice run`. Its goroutine is the program's first.
@@ -27,6 +28,10 @@ type process struct {
 	idleRules []string      // flags of rules that nobody installs
 	lines     *metrics.Lines
 	standing  *standing // nil: not started
+	window    window
+
+	inEffect   atomic.Pointer[effect] // for any goroutine
+	drainAsked atomic.Bool            // by the control socket
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
@@ -59,7 +64,12 @@ func (p *process) start() (err error) {
 	}
 	defer incumbent.Close()
 	options := p.cmd.options(p.log)
-	options.Inherited = inherited
+	inherited, err = p.window.open(p.cmd, account, inherited, p.log)
+	options.Inherited = inbound.Inherit(inherited)
+	if err != nil {
+		options.Inherited.Close()
+		return err
+	}
 	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
@@ -77,7 +87,9 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.cmd.logIngress(p.log)
 	p.cmd.logEgress(p.log)
 	memory := openMemory(p.log)
-	holds, err := p.cmd.confine(p.cmd.needs(), p.log)
+	needs := p.cmd.needs()
+	needs.Remove = p.window.removes()
+	holds, err := p.cmd.confine(needs, p.log)
 	if err != nil {
 		return err
 	}
@@ -87,12 +99,19 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 			return err
 		}
 	}
+	p.inEffect.Store(&effect{p.config, p.cmd.DrainTimeout})
+	p.window.prepare(p)
+	if incumbent.IsGone() {
+		p.window.serve()
+	}
 	if err := p.begin(incumbent); err != nil {
 		return err
 	}
 	p.standing.confined.Store(holds)
 	p.standing.serve(p.config.Inbounds, p.cmd.InstallRules)
 	p.standing.state.Store(stateServing)
+	p.window.serve()
+	p.window.ready()
 	p.openDoor(incumbent.Doors())
 	p.logReady(holds, kept)
 	p.logIdleRules(p.idleRules)

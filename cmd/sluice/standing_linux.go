@@ -102,6 +102,15 @@ func (s *standing) health(ready bool) api.Health {
 	return health.Live(&facts)
 }
 
+// readiness is what a sample tells of health.
+func (s *standing) readiness() api.Health { return s.health(true) }
+
+// taken is what the process has taken: CPU time, and bytes that are resident.
+func (s *standing) taken() (cpu time.Duration, memory uint64) {
+	use := s.usage.Read()
+	return use.CPU, use.Memory
+}
+
 // snapshot is what Prometheus reads.
 func (s *standing) snapshot() metrics.Snapshot {
 	resources := s.server.Facts()
