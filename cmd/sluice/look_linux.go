@@ -14,7 +14,7 @@ import (
 const (
 	// lookPeriod is how long what the keeper has said of the rules is taken to hold:
 	// a look costs it 3 ms of CPU.
-	lookPeriod = 5 * time.Second
+	lookPeriod = 2 * time.Second
 	// lookPatience is how long who asks waits for a look. The keeper goes on with it
 	// for who asks next.
 	lookPatience = 500 * time.Millisecond

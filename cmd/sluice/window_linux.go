@@ -12,6 +12,7 @@ import (
 
 	"sluice/cmd/sluice/control"
 	"sluice/cmd/sluice/metrics"
+	"sluice/cmd/sluice/page"
 	"sluice/cmd/sluice/service"
 	"sluice/cmd/sluice/watch"
 	"sluice/redir"
@@ -99,7 +100,7 @@ func (w *window) prepare(p *process) {
 	w.watch = watch.New(watch.Config{Source: p.server, Health: p.standing.readiness, Usage: p.standing.taken})
 	w.server = control.New(control.Config{
 		Token: w.token, Steer: steering{p}, Flows: p.server, NoFlow: redir.ErrNoFlow, Watch: w.watch,
-		Health: p.standing.health, Metrics: metrics.Handler(p.standing.snapshot), Log: p.log,
+		Health: p.standing.health, Metrics: metrics.Handler(p.standing.snapshot), Page: page.Handler(), Log: p.log,
 	})
 }
 

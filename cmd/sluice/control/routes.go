@@ -61,10 +61,8 @@ func (s *Server) routes() http.Handler {
 	route("/readyz", methods{http.MethodGet: func(w http.ResponseWriter, r *http.Request) { s.health(w, true) }})
 	route("/metrics", methods{http.MethodGet: s.started(s.config.Metrics.ServeHTTP)})
 	open("/v1/session", methods{http.MethodPost: s.openSession})
-	if s.config.Page != nil {
-		open("/{$}", methods{http.MethodGet: s.config.Page.ServeHTTP})
-		open("/page/", methods{http.MethodGet: s.config.Page.ServeHTTP})
-	}
+	open("/{$}", methods{http.MethodGet: s.config.Page.ServeHTTP})
+	open("/page/", methods{http.MethodGet: s.config.Page.ServeHTTP})
 	mux.Handle("/", s.known(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusNotFound, r.URL.Path+": there is nothing here; the paths are /v1/status, /v1/flows, /v1/counters, /v1/top, /v1/events, "+
 			"/v1/config, /v1/log-level, /v1/reload, /v1/drain, /healthz, /readyz, /metrics and /")

@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"maps"
 	"math"
 	"time"
 
@@ -20,12 +19,11 @@ const (
 
 // flows knows what each flow had moved when it was seen last.
 type flows struct {
-	known    map[record.ID]known
+	known    table[record.ID, known]
 	look     uint32  // number of the present one, from 1
 	began    int64   // ns of Reactor.Now: the last look
 	since    int64   // likewise: the last one that is over; noLook: none is
 	interval float64 // seconds; 0: the first look
-	room     room
 }
 
 // known is what a flow had moved when it was seen last.
@@ -41,9 +39,9 @@ type moved struct{ up, down uint64 }
 // noLook is later than anything.
 const noLook = math.MaxInt64
 
-func newFlows() flows { return flows{known: map[record.ID]known{}, since: noLook} }
+func newFlows() flows { return flows{known: newTable[record.ID, known](), since: noLook} }
 
-func (f *flows) count() int { return len(f.known) }
+func (f *flows) count() int { return len(f.known.entries) }
 
 // begin begins a look.
 func (f *flows) begin(now int64, interval time.Duration) {
@@ -55,7 +53,7 @@ func (f *flows) begin(now int64, interval time.Duration) {
 // was seen last, in how many seconds, which are 0 where that is not known, and whether
 // the look has not had it yet: neither itself nor its end.
 func (f *flows) pass(r *record.Record, now int64) (m moved, seconds float64, isFirst bool) {
-	k, isKnown := f.known[r.ID]
+	k, isKnown := f.known.of(r.ID)
 	at := clock(now)
 	switch {
 	case isKnown && k.look == f.look:
@@ -65,7 +63,7 @@ func (f *flows) pass(r *record.Record, now int64) (m moved, seconds float64, isF
 	case f.isNew(r):
 		m, seconds = moved{r.Up.Bytes, r.Down.Bytes}, f.interval
 	}
-	f.known[r.ID] = known{r.Up.Bytes, r.Down.Bytes, f.look, at}
+	*k = known{r.Up.Bytes, r.Down.Bytes, f.look, at}
 	return m, seconds, true
 }
 
@@ -73,14 +71,14 @@ func (f *flows) pass(r *record.Record, now int64) (m moved, seconds float64, isF
 // last. It stays known until a look does not see it: the present one may have seen it
 // before its end, and not passed it yet; and one that lingers is seen for a while.
 func (f *flows) ended(r *record.Record) (m moved) {
-	k, isKnown := f.known[r.ID]
+	k, isKnown := f.known.of(r.ID)
 	switch {
 	case isKnown:
 		m = k.since(r)
 	case f.isNew(r):
 		m = moved{r.Up.Bytes, r.Down.Bytes}
 	}
-	f.known[r.ID] = known{r.Up.Bytes, r.Down.Bytes, f.look, clock(r.Active)}
+	*k = known{r.Up.Bytes, r.Down.Bytes, f.look, clock(r.Active)}
 	return m
 }
 
@@ -91,29 +89,7 @@ func (f *flows) end(isComplete bool) {
 	if !isComplete {
 		kept = looksKept
 	}
-	f.room.use(len(f.known))
-	for id, k := range f.known {
-		if f.look-k.look > kept {
-			delete(f.known, id)
-		}
-	}
-	if f.room.isVast(len(f.known)) {
-		f.known = maps.Collect(maps.All(f.known))
-	}
-}
-
-// room says how much of a map's memory is used, of which a map gives nothing back.
-type room int
-
-func (r *room) use(n int) { *r = max(*r, room(n)) }
-
-// isVast reports whether it is far more than n need, and then takes it for n.
-func (r *room) isVast(n int) bool {
-	if *r < 4096 || int(*r) < 4*n {
-		return false
-	}
-	*r = room(n)
-	return true
+	f.known.keep(func(k *known) bool { return f.look-k.look <= kept })
 }
 
 // isNew tells whether a flow that is not known has begun since the last look that is

@@ -23,8 +23,8 @@ type crowd struct {
 	ended uint32
 }
 
-// newCrowd has as many destinations as flows, so many for each of them as is worst, or
-// a fifth, and a hundredth as many clients.
+// newCrowd has a hundredth as many clients as flows, and a fifth as many destinations,
+// which have names; or, where somebody scans, a destination for each flow.
 func newCrowd(flows, ends int, isScan bool) *crowd {
 	c := &crowd{start: time.Now(), flows: make([]record.Record, flows), ends: ends}
 	dests := uint32(max(1, flows/5))
@@ -36,7 +36,9 @@ func newCrowd(flows, ends int, isScan bool) *crowd {
 		r.ID, r.State, r.Rule = record.ConnID(i%2, uint32(i/2), uint64(i)), record.Relaying, -1
 		r.Client = netip.AddrPortFrom(v4(10<<24|uint32(i)%uint32(max(1, flows/100))), uint16(i))
 		r.Dest = netip.AddrPortFrom(v4(100<<24|uint32(i)*7919%dests), 443)
-		r.Dialed, r.Name = r.Dest, "www.example.org"
+		if r.Dialed = r.Dest; !isScan {
+			r.Name = "www.example.org"
+		}
 	}
 	return c
 }

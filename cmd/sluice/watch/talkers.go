@@ -12,15 +12,12 @@ import (
 
 // talkers sums up flows by an address of theirs, for one look.
 type talkers struct {
-	index map[netip.Addr]int32 // into all
-	all   []talker
+	all   table[netip.Addr, talker]
 	names []named
-	room  room
 }
 
-// talker is an address, and what the flows have in common that have it.
+// talker is what the flows of an address have in common.
 type talker struct {
-	address         netip.Addr
 	moved           moved  // in the interval, those too that have ended
 	up, down        uint64 // bytes, of those that run
 	conns, sessions uint32
@@ -34,7 +31,7 @@ type named struct {
 	start int64 // ns of Reactor.Now
 }
 
-func newTalkers() talkers { return talkers{index: map[netip.Addr]int32{}} }
+func newTalkers() talkers { return talkers{all: newTable[netip.Addr, talker]()} }
 
 // destination is what a flow is counted for: where it was really led, if that is known,
 // which it is also of a flow whose record is brief.
@@ -47,14 +44,8 @@ func destination(r *record.Record) netip.Addr {
 
 // of is the talker of an address, until the next call.
 func (t *talkers) of(a netip.Addr) *talker {
-	a = a.Unmap()
-	i, ok := t.index[a]
-	if !ok {
-		i = int32(len(t.all))
-		t.index[a] = i
-		t.all = append(t.all, talker{address: a})
-	}
-	return &t.all[i]
+	o, _ := t.all.of(a.Unmap())
+	return o
 }
 
 // add adds what a flow has moved that runs no more.
@@ -92,10 +83,10 @@ func (t *talkers) name(o *talker, r *record.Record) {
 // top are the n that have moved the most, or else have moved the most since their
 // flows began.
 func (t *talkers) top(n int, interval time.Duration) []api.Talker {
-	var first []*talker
-	for i := range t.all {
-		o := &t.all[i]
-		if len(first) == n && (n == 0 || compare(o, first[n-1]) > 0) || !o.address.IsValid() {
+	var first []*entry[netip.Addr, talker]
+	for i := range t.all.entries {
+		o := &t.all.entries[i]
+		if len(first) == n && (n == 0 || compare(o, first[n-1]) > 0) || !o.key.IsValid() {
 			continue
 		}
 		if len(first) == n {
@@ -105,9 +96,10 @@ func (t *talkers) top(n int, interval time.Duration) []api.Talker {
 		first = slices.Insert(first, at, o)
 	}
 	top := make([]api.Talker, len(first))
-	for i, o := range first {
+	for i, e := range first {
+		o := &e.value
 		top[i] = api.Talker{
-			Address: o.address.String(), Connections: int(o.conns), Sessions: int(o.sessions),
+			Address: e.key.String(), Connections: int(o.conns), Sessions: int(o.sessions),
 			RateUp: perSecond(o.moved.up, interval), RateDown: perSecond(o.moved.down, interval),
 			BytesUp: o.up, BytesDown: o.down, Held: o.isHeld,
 		}
@@ -119,26 +111,21 @@ func (t *talkers) top(n int, interval time.Duration) []api.Talker {
 }
 
 // compare puts the busier one first.
-func compare(a, b *talker) int {
+func compare(a, b *entry[netip.Addr, talker]) int {
 	return cmp.Or(
-		cmp.Compare(b.moved.up+b.moved.down, a.moved.up+a.moved.down),
-		cmp.Compare(b.up+b.down, a.up+a.down),
-		a.address.Compare(b.address),
+		cmp.Compare(b.value.moved.up+b.value.moved.down, a.value.moved.up+a.value.moved.down),
+		cmp.Compare(b.value.up+b.value.down, a.value.up+a.value.down),
+		a.key.Compare(b.key),
 	)
 }
 
 // reset forgets all, for the next look.
 func (t *talkers) reset() {
 	clear(t.names) // they hold texts
-	t.names = t.names[:0]
-	t.room.use(len(t.all))
-	if t.room.isVast(len(t.all)) {
-		t.index, t.all, t.names = map[netip.Addr]int32{}, nil, nil
-		return
+	if t.names = t.names[:0]; cap(t.names) > 4*max(leastVast, len(t.all.entries)) {
+		t.names = nil
 	}
-	clear(t.index)
-	clear(t.all)
-	t.all = t.all[:0]
+	t.all.empty()
 }
 
 // perSecond is a rate; without a time, none.

@@ -244,3 +244,35 @@ func TestSampleIsJSON(t *testing.T) {
 		}
 	})
 }
+
+func TestMemoryIsGivenBackAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(Config{Source: newGateway()})
+		given := 0
+		giveBack := func() { given++ }
+		w.settle(giveBack)
+		time.Sleep(settleAfter / 2)
+		_, leave, _ := w.Subscribe(api.Query{})
+		time.Sleep(settleAfter)
+		synctest.Wait()
+		w.settle(giveBack) // of a sampler that ends, where another runs
+		time.Sleep(2 * settleAfter)
+		if given != 0 {
+			t.Error("given back while it is used")
+		}
+		leave()
+		time.Sleep(period)
+		synctest.Wait()
+		w.settle(giveBack)
+		time.Sleep(2 * settleAfter)
+		if given != 1 {
+			t.Errorf("given back %d times", given)
+		}
+		w.settle(giveBack)
+		w.Close()
+		time.Sleep(2 * settleAfter)
+		if given != 1 {
+			t.Error("given back after the end")
+		}
+	})
+}
