@@ -245,7 +245,7 @@ func (k *killings) killByID(t *testing.T, v *victim) {
 // refuses asserts that what does not say which flows are meant ends none.
 func (k *killings) refuses(t *testing.T) {
 	t.Helper()
-	for _, args := range []string{"", "--client=", "--network=tpc", "--older=-1s", "--older=0s", "t0.0", "--limit=3", "--all --client=10.0.0.1", "--rate=NaN"} {
+	for _, args := range []string{"", "--client=", "--network=tpc", "--older=-1s", "--older=0s", "--limit=3", "--all --client=10.0.0.1", "--rate=NaN"} {
 		if out, exit := k.sluice(t, append([]string{"kill"}, strings.Fields(args)...)...); exit != 2 {
 			t.Errorf("kill %s: exit %d, want 2: %s", args, exit, out)
 		}
