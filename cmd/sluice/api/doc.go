@@ -3,6 +3,7 @@
 //
 //	GET    /v1/status              Status
 //	GET    /v1/flows               FlowPage         ?client= &destination= &network= … (Query)
+//	                               ?lines: all of them instead, a Flow a line, in no order
 //	DELETE /v1/flows               Ended            the same filters, one at least, or all=true
 //	GET    /v1/flows/ID            Flow
 //	DELETE /v1/flows/ID            Ended
