@@ -77,6 +77,7 @@ func TestControlSocket(t *testing.T) {
 	t.Run("steers", func(t *testing.T) { testControlSteers(t, program) })
 	t.Run("is handed over", func(t *testing.T) { testControlHandedOver(t, program) })
 	t.Run("belongs to one", func(t *testing.T) { testControlBelongsToOne(t, program) })
+	t.Run("shows and ends flows", func(t *testing.T) { testControlFlows(t, program) })
 	t.Run("TCP", func(t *testing.T) { testControlTCP(t, program) })
 }
 

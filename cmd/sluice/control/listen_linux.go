@@ -90,8 +90,8 @@ func listenUnix(path string, owner Owner, fds []int) (net.Listener, []int, error
 		if pid, answers := whoAnswers(path); answers {
 			return nil, nil, &InUseError{path, pid}
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // its sluice was killed
-			return nil, nil, err
+		if err := unix.Unlink(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // its sluice was killed
+			return nil, nil, fmt.Errorf("%s: %w", path, os.NewSyscallError("unlink", err))
 		}
 	}
 	l, err := bindUnix(path, owner)
@@ -123,7 +123,7 @@ func bindUnix(path string, owner Owner) (net.Listener, error) {
 			return l, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("%s: %w", path, err), os.Remove(path))
+	return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unix.Unlink(path))
 }
 
 // listenAgain makes this process the one that SO_PEERCRED names (unix_listen in
@@ -213,7 +213,7 @@ func (l *Listener) Close() (err error) {
 			return
 		}
 		if _, answers := whoAnswers(path); !answers {
-			_ = os.Remove(path) // which may be given up, or another's to allow: the next start removes it then
+			_ = unix.Unlink(path) // which may be given up, or another's to allow: the next start removes it then
 		}
 	})
 	return err
