@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
 	"sluice/cmd/sluice/metrics"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
@@ -21,6 +22,7 @@ type process struct {
 	cmd       *runCmd
 	config    config.Config // of cmd
 	log       zerolog.Logger
+	output    *logging.Output // of log
 	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
@@ -32,11 +34,13 @@ type process struct {
 
 	inEffect   atomic.Pointer[effect] // for any goroutine
 	drainAsked atomic.Bool            // by the control socket
+	ledgers    ledgers
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
 	followed   chan handover.Peer // who serves from now on
 	hasYielded bool               // another one serves; guarded by changing
+	refused    string             // why the last reload was; likewise
 	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
 	ending     atomic.Bool        // nothing is worth waiting for
 }
@@ -74,6 +78,9 @@ func (p *process) start() (err error) {
 		return err
 	}
 	p.standing = newStanding(p.server, p.guard, p.lines)
+	if err := p.ledgers.open(p.cmd, p.server, account); err != nil {
+		return err
+	}
 	if p.cmd.User != "" {
 		if err := account.Become(); err != nil {
 			return err
@@ -154,6 +161,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
+	var report reporter
 	var reloads reloads
 	for {
 		select {
@@ -180,6 +188,7 @@ func (p *process) serve() (os.Signal, error) {
 			p.answerWatchdog()
 		case <-compare.C:
 			p.tellArrivals()
+			report.tick(p)
 		}
 	}
 }
