@@ -19,6 +19,7 @@ type cli struct {
 	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
 	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
+	Top        topCmd           `cmd:"" help:"Show what goes through a running sluice, and end it: on a whole terminal, or as text."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    kong.VersionFlag `env:"-" help:"Print the version and leave."`
