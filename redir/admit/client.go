@@ -92,9 +92,9 @@ func (c *Client) mayConnect(b *Bounds, now int64, p Pace) Refusal {
 	switch {
 	case p.Interval == 0:
 	case c.next-now > p.Burst:
-		return Refusal{count.RefusedClientRate, p.rate(), c.key.prefix()}
+		return Refusal{count.RefusedClientConnects, p.rate(), c.key.prefix()}
 	case c.within != nil && c.within.next-now > p.Burst:
-		return Refusal{count.RefusedClientRate, ofNetwork(p.rate()), c.within.key.prefix()}
+		return Refusal{count.RefusedClientConnects, ofNetwork(p.rate()), c.within.key.prefix()}
 	}
 	return Refusal{}
 }
