@@ -13,6 +13,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/neighbour"
 	"sluice/redir/outbound"
+	"sluice/redir/record"
 	"sluice/redir/resolve"
 	"sluice/redir/route"
 	"sluice/redir/tcp"
@@ -39,7 +40,9 @@ type Server struct {
 	neighbours *neighbour.Table              // nil: no rule has asked for them
 	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
 	counters   *count.Counters               // of what no worker counts
-	log        zerolog.Logger                // for any goroutine: a reload replaces opts
+	feeds      record.Feeds
+	limits     atomic.Pointer[Limits]
+	log        zerolog.Logger // for any goroutine: a reload replaces opts
 	started    bool
 	yielded    atomic.Bool
 	closing    sync.Once
@@ -92,8 +95,8 @@ func (s *Server) open() (err error) {
 	s.admission.SetListeners(s.opts.Inbounds)
 	s.admission.SetMarks(s.opts.marks())
 	s.clients = admit.NewClients()
-	s.tcp = tcp.NewShared(s.admission, s.clients)
-	s.udp = udp.NewShared(s.admission, s.clients, s.opts.Batch, s.budget.udp())
+	s.tcp = tcp.NewShared(s.admission, s.clients, &s.feeds)
+	s.udp = udp.NewShared(s.admission, s.clients, &s.feeds, s.opts.Batch, s.budget.udp())
 	s.share()
 	if s.watch, err = admit.NewWatch(s.admission, watchFailed(s.opts.Log)); err != nil {
 		return err
@@ -108,6 +111,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.scarcity = newScarcity(s)
+	s.setLimits() // with what tells of memory, and the workers that there are
 	return nil
 }
 
@@ -166,6 +170,7 @@ func (s *Server) share() {
 	s.admission.SetAllowLocal(s.opts.AllowLocal)
 	s.admission.SetBearing(s.opts.bear())
 	s.clients.Set(s.opts.clientBounds(s.budget))
+	s.setLimits()
 }
 
 // watchFailed logs from the watcher's goroutine, which must not read opts: a

@@ -1,52 +1,53 @@
 package redir
 
 import (
-	"context"
 	"time"
 
 	"sluice/redir/count"
+	"sluice/redir/tcp"
+	"sluice/redir/udp"
 )
 
-// statsWait is how long Stats waits for reactors that are stuck.
-const statsWait = time.Second
-
-// Stats sums the counters of all workers and what running connections have
-// moved so far, which only their reactors know. It may be called at any time,
-// also after Close.
+// Stats sums what all workers have counted so far. It asks no reactor, and may be
+// called at any time, also after Close.
 func (s *Server) Stats() (sum count.Stats) {
-	sum.Collect(s.counters)
-	parts := make([]chan count.Stats, len(s.workers)) // nil: nothing runs there
-	for i, w := range s.workers {
-		part := make(chan count.Stats, 1)
-		if s.started && w.r.Post(func() { part <- w.stats() }) {
-			parts[i] = part
-		}
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), statsWait)
-	defer cancel()
-	for i, w := range s.workers {
-		if parts[i] == nil {
-			sum.Collect(w.counters)
-			continue
-		}
-		select {
-		case part := <-parts[i]:
-			sum.Add(&part)
-		case <-ctx.Done():
-			sum.Collect(w.counters)
-		}
-	}
-	return sum
-}
-
-// Counted sums the counters alone: it asks no reactor and looks at no
-// connection, so it may be called often.
-func (s *Server) Counted() (sum count.Stats) {
 	sum.Collect(s.counters)
 	for _, w := range s.workers {
 		sum.Collect(w.counters)
 	}
 	return sum
+}
+
+// Times sums what all workers have measured so far, likewise.
+func (s *Server) Times() (sum [count.NumTimes]count.Distribution) {
+	for _, w := range s.workers {
+		w.counters.CollectTimes(&sum)
+	}
+	return sum
+}
+
+// Facts is what of the server's resources is in use, and what the kernel gives.
+type Facts struct {
+	tcp.Facts
+	Engine      string // that the reactors wait with
+	Stalled     int    // connections whose reader takes nothing
+	MemoryShort bool   // nothing new begins
+	GRO, GSO    bool   // of UDP
+}
+
+// Facts are at most a second old. It asks no reactor.
+func (s *Server) Facts() (f Facts) {
+	f.Engine, f.MemoryShort = "epoll", s.tcp.Short()
+	f.GRO, f.GSO = udp.KernelRuns()
+	for _, w := range s.workers {
+		part := w.tcp.Facts()
+		f.Dialing += part.Dialing
+		f.Pipes += part.Pipes
+		f.PipesDenied += part.PipesDenied
+		f.PipeSize = max(f.PipeSize, part.PipeSize)
+		f.Stalled += w.tcp.Stalled()
+	}
+	return f
 }
 
 // Alive reports whether every reactor has turned within the last d, which
@@ -68,31 +69,29 @@ func (s *Server) Failed() <-chan error { return s.group.Failed() }
 // Limits are the bounds that a Server found.
 type Limits struct {
 	Conns      int
-	Flows      int      // UDP sessions
-	FlowsBound string   // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
-	FDs        int      // the fd limit
+	Flows      int    // UDP sessions
+	FlowsBound string // what makes them no more: "--udp-sessions", "fd_limit", "ip_local_port_range"; "" without UDP
+	FDs        int    // the fd limit
+	Pipes      int
 	Memory     []string // what tells when memory is short (pressure.Watch)
 
 	ClientConns, ClientDials, ClientFlows int // of one client; 0: as many as there may be
 }
 
-// Limits returns how many connections and UDP sessions there may be at once. It
-// waits for a reload that is under way.
-func (s *Server) Limits() Limits {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
-	client := s.opts.clientBounds(s.budget)
-	return Limits{
-		Conns: s.budget.conns, Flows: s.budget.sessions(), FlowsBound: s.budget.flowsBound, FDs: s.budget.fds,
-		ClientConns: client.Conns, ClientDials: client.Dials, ClientFlows: client.Sessions, Memory: s.memory(),
-	}
-}
+// Limits returns how many connections and UDP sessions there may be at once.
+func (s *Server) Limits() Limits { return *s.limits.Load() }
 
-func (s *Server) memory() []string {
-	if !s.opts.MemoryPressure {
-		return nil
+// setLimits tells of the bounds that hold now.
+func (s *Server) setLimits() {
+	client := s.opts.clientBounds(s.budget)
+	l := Limits{
+		Conns: s.budget.conns, Flows: s.budget.sessions(), FlowsBound: s.budget.flowsBound, FDs: s.budget.fds, Pipes: s.budget.pipes * len(s.workers),
+		ClientConns: client.Conns, ClientDials: client.Dials, ClientFlows: client.Sessions,
 	}
-	return s.scarcity.watch.Gauges()
+	if s.opts.MemoryPressure && s.scarcity != nil {
+		l.Memory = s.scarcity.watch.Gauges()
+	}
+	s.limits.Store(&l)
 }
 
 // Reactors is how many event loops run.

@@ -77,13 +77,6 @@ func (w *worker) relabel(from, to *inbound.Inbound) {
 	w.udp.Relabel(from, to)
 }
 
-// stats are the worker's counters, with the bytes of its running connections.
-func (w *worker) stats() (sum count.Stats) {
-	sum.Collect(w.counters)
-	w.tcp.AddRunning(&sum)
-	return sum
-}
-
 // heartbeatPeriod is how often a worker's reactor turns at least, also when
 // nothing else happens, so that a watchdog can tell an idle reactor from a
 // stuck one.

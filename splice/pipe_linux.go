@@ -30,6 +30,7 @@ type pipePool struct {
 	most    int      // bound of open
 	open    int      // pipes that exist, lent or idle
 	holdoff int      // takes to refuse before the kernel is asked again
+	granted int      // bytes of the wide pipe that was opened last
 	ever    uint64
 	denied  uint64
 	misses  uint64
@@ -64,6 +65,9 @@ func (p *pipePool) take(kind pipeKind) *pipe {
 			got.kind = kind
 			p.open++
 			p.ever++
+			if kind == widePipe {
+				p.granted = got.size
+			}
 			return got
 		}
 		p.denied++

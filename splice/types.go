@@ -97,6 +97,7 @@ type Stats struct {
 	Spliced      uint64 // bytes delivered through pipes
 	PipesIdle    int    // empty pipes in the pool
 	PipesHeld    int    // pipes that hold bytes of a blocked direction
+	PipeSize     int    // bytes that the kernel has granted to the last wide pipe; 0: there was none
 	PipesEver    uint64 // pipes opened
 	PipesDenied  uint64 // attempts to open a pipe that the kernel refused or granted too small
 	PipeMisses   uint64 // times that a bulk direction copied for want of a pipe

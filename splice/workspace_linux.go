@@ -53,6 +53,7 @@ func (w *Workspace) Stats() Stats {
 		Spliced:      w.spliced,
 		PipesIdle:    w.pipes.idle(),
 		PipesHeld:    w.pipes.open - w.pipes.idle(),
+		PipeSize:     w.pipes.granted,
 		PipesEver:    w.pipes.ever,
 		PipesDenied:  w.pipes.denied,
 		PipeMisses:   w.pipes.misses,

@@ -164,7 +164,7 @@ func (p *process) tellArrivals() {
 		return
 	}
 	defer p.changing.Unlock()
-	p.guard.tell(arrivals(p.server.Counted()))
+	p.guard.tell(arrivals(p.server.Stats()))
 }
 
 // answerWatchdog is silent when a reactor is stuck, so that the service

@@ -59,24 +59,27 @@ const (
 	FailedProxy      // an outbound's server refused, or what it said makes no sense
 	FailedProxyAuth  // likewise: it does not take the user and password
 	FailedRelay      // broken off by an error of the gateway's own
-	AcceptPaused     // times that accepting paused for want of fds
+
+	firstEnd           // how a conn or flow ended that was carried, or might have been
+	ConnsFinished      // both sides had said all
+	ConnsResetByClient // or its host is out of reach
+	ConnsResetByUpstream
+	ConnsKilled // by the operator
+	ConnsCut    // by the end of sluice
 	TimedOutIdle
 	TimedOutHalfClosed
 	TimedOutPeer  // a peer vanished: what was sent to it was not acknowledged
-	Fallbacks     // flows that took another outbound, since the server of theirs could not be reached
-	OutboundsDown // times that an outbound's server was found to be out of reach
-	OutboundsUp   // times that it was back
-	SniffedTLS    // names that were found in a first TLS record
-	SniffedHTTP   // in a first HTTP request
-	SniffedQUIC   // in QUIC Initials
-	SniffedECH    // among those of TLS and QUIC: the outer names of hellos with ECH, or what looks like it (GREASE)
-	SniffedNone   // times that none was found though a rule wanted one
-	DialsNext     // times that a dial went on with the next address of a forward
 	DialsReplaced // ended for a newer connection of the same client, which had as many as it may
 	ClientsGone   // connections that the client reset before they were accepted, or a front ended without a header
 	GaveWayDial   // ended for a new connection: the upstream had not answered for the longest
 	GaveWayIdle   // the same: nothing had moved for the longest
 	GaveWayStall  // ended for want of memory: a reader that took nothing
+	FlowsIdle     // for their timeout
+	FlowsKilled   // by the operator
+	FlowsCut      // by the end of sluice
+	FlowsMoved    // a forward's, which leads elsewhere now
+	FlowsEvicted  // ended early because the NAT table was full
+	FlowsReplaced // ended early for a newer one of the same client, which had as many as it may
 
 	firstDrop // a datagram lost inside sluice
 	DroppedTruncated
@@ -87,10 +90,20 @@ const (
 	DroppedWaiting // waited in vain for a relay of an outbound's server, or were too many to wait
 	DroppedFlood   // would have opened a session while its listener was behind
 	DroppedWriteBack
-	DroppedReply      // to a client's own address, which has no session
-	DroppedStranger   // came to a forward's session from elsewhere than where that leads
-	FlowsEvicted      // ended early because the NAT table was full
-	FlowsReplaced     // ended early for a newer one of the same client, which had as many as it may
+	DroppedReply    // to a client's own address, which has no session
+	DroppedStranger // came to a forward's session from elsewhere than where that leads
+
+	firstEvent        // what else is worth knowing
+	AcceptPaused      // times that accepting paused for want of fds
+	Fallbacks         // flows that took another outbound, since the server of theirs could not be reached
+	OutboundsDown     // times that an outbound's server was found to be out of reach
+	OutboundsUp       // times that it was back
+	SniffedTLS        // names that were found in a first TLS record
+	SniffedHTTP       // in a first HTTP request
+	SniffedQUIC       // in QUIC Initials
+	SniffedECH        // among those of TLS and QUIC: the outer names of hellos with ECH, or what looks like it (GREASE)
+	SniffedNone       // times that none was found though a rule wanted one
+	DialsNext         // times that a dial went on with the next address of a forward
 	ICMPToClient      // errors about upstream datagrams that were passed on
 	ICMPSuppressed    // those that were not: too many, or no way to send them
 	WriteBackFallback // replies through a raw socket, the port being held by another service
@@ -129,6 +142,9 @@ var counterNames = [numCounters]string{
 	SniffedTLS: "sniffed_tls", SniffedHTTP: "sniffed_http", SniffedQUIC: "sniffed_quic", SniffedECH: "sniffed_ech", SniffedNone: "sniffed_none",
 	TimedOutPeer: "timed_out_peer", DialsNext: "dials_next_address", DialsReplaced: "dials_replaced", ClientsGone: "client_gave_up",
 	GaveWayDial: "gave_way_dialing", GaveWayIdle: "gave_way_idle", GaveWayStall: "gave_way_stalled",
+	ConnsFinished: "conns_finished", ConnsResetByClient: "conns_reset_by_client", ConnsResetByUpstream: "conns_reset_by_upstream",
+	ConnsKilled: "conns_ended_by_operator", ConnsCut: "conns_cut_at_stop",
+	FlowsIdle: "udp_sessions_idle", FlowsKilled: "udp_sessions_ended_by_operator", FlowsCut: "udp_sessions_cut_at_stop", FlowsMoved: "udp_sessions_moved",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedWaiting: "dropped_waiting", DroppedEcho: "dropped_echo",
 	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
@@ -142,11 +158,56 @@ var counterNames = [numCounters]string{
 // String is the counter's name in logs; empty for what is not a counter.
 func (c Counter) String() string { return counterNames[c] }
 
+// Kind sorts counters.
+type Kind uint8
+
+// What a counter counts.
+const (
+	Traffic Kind = iota // what was carried
+	Refusal
+	Failure
+	End
+	Drop
+	Event
+)
+
+var kindNames = [...]string{Traffic: "traffic", Refusal: "refused", Failure: "failed", End: "ended", Drop: "dropped", Event: "event"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Kind is that of the counter.
+func (c Counter) Kind() Kind {
+	switch {
+	case c < firstRefusal:
+		return Traffic
+	case c < firstFailure:
+		return Refusal
+	case c < firstEnd:
+		return Failure
+	case c < firstDrop:
+		return End
+	case c < firstEvent:
+		return Drop
+	}
+	return Event
+}
+
+// All are the counters, in their order.
+func All() (all []Counter) {
+	for c, name := range counterNames {
+		if name != "" {
+			all = append(all, Counter(c))
+		}
+	}
+	return all
+}
+
 // Counters belongs to one worker, which alone adds; any goroutine may read.
 type Counters struct {
-	_ [64]byte // lines of its own, away from other workers'
-	v [numCounters]atomic.Uint64
-	_ [64]byte
+	_     [64]byte // lines of its own, away from other workers'
+	v     [numCounters]atomic.Uint64
+	times [NumTimes]histogram
+	_     [64]byte
 }
 
 // Add counts n more of what.

@@ -12,5 +12,7 @@
 //     carried: a refusal, a failure or a drop.
 //   - refusal: a conn or datagram that admission turned away.
 //   - failure: a conn or flow that could not be carried.
+//   - end: how a conn or flow ended that was carried.
 //   - drop: a datagram lost inside sluice.
+//   - event: what else is worth knowing.
 package count

@@ -31,7 +31,7 @@ func TestCauseLogIsRateLimitedPerCause(t *testing.T) {
 func TestEveryCounterHasAName(t *testing.T) {
 	seen := map[string]Counter{}
 	for c := Counter(1); c < numCounters; c++ {
-		if c == firstRefusal || c == firstFailure || c == firstDrop {
+		if c == firstRefusal || c == firstFailure || c == firstEnd || c == firstDrop || c == firstEvent {
 			continue
 		}
 		name := c.String()

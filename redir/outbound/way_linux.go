@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"cmp"
+	"unique"
 
 	"sluice/redir/inbound"
 	"sluice/redir/route"
@@ -13,11 +14,12 @@ import (
 type Way struct {
 	In       *inbound.Inbound
 	Out      *Outbound
-	Rule     int           // index into route.Spec.Rules, or route.Final
-	Port     uint16        // at which the destination is dialled; 0: its own
-	Path     upstream.Path // of sockets towards the destination or the server
-	Members  []*Way        // of a Group
-	Fallback *Way          // nil: none
+	Rule     int                          // index into route.Spec.Rules, or route.Final
+	Port     uint16                       // at which the destination is dialled; 0: its own
+	Path     upstream.Path                // of sockets towards the destination or the server
+	Handle   unique.Handle[upstream.Path] // of Path
+	Members  []*Way                       // of a Group
+	Fallback *Way                         // nil: none
 }
 
 // Now is the way itself or, of a group, that of the member which carries new flows
@@ -117,12 +119,13 @@ func (m *wayMaker) another(group *Outbound, i int, fallback *Way) *Way {
 
 // alone is the way of an outbound, which leads on to no other yet.
 func (m *wayMaker) alone(o *Outbound) *Way {
-	return &Way{In: m.in, Out: o, Rule: m.rule, Port: m.port, Path: o.PathFrom(m.in.Path)}
+	path := o.PathFrom(m.in.Path)
+	return &Way{In: m.in, Out: o, Rule: m.rule, Port: m.port, Path: path, Handle: unique.Make(path)}
 }
 
 // Plain is the way of an inbound where nothing is said of outbounds.
 func Plain(in *inbound.Inbound) *Way {
-	return &Way{In: in, Out: direct(), Rule: route.Final, Path: in.Path}
+	return &Way{In: in, Out: direct(), Rule: route.Final, Path: in.Path, Handle: unique.Make(in.Path)}
 }
 
 // Way is that of a flow which came by in and met a rule of the table. An inbound

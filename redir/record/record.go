@@ -39,6 +39,14 @@ func States() []State {
 	return all
 }
 
+// Detail says how much of a record is wanted.
+type Detail uint8
+
+const (
+	Brief Detail = iota // what the worker knows by itself: no Source, no Server; Dest is where it is dialed
+	Full                // besides, what the kernel knows: one to three system calls
+)
+
 // Record is what is known of one flow. Times are ns of Reactor.Now.
 type Record struct {
 	ID      ID

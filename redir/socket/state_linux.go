@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -16,7 +17,16 @@ func HasInput(fd int) bool {
 // HasNoPeer reports whether fd is not connected: not yet, or reset, or given up.
 // It is the cheapest way to ask (inet_getname in net/ipv4/af_inet.c); HasFailed
 // tells more.
-func HasNoPeer(fd int) bool { return peerName(fd) == unix.ENOTCONN }
+func HasNoPeer(fd int) bool {
+	_, errno := peerName(fd)
+	return errno == unix.ENOTCONN
+}
+
+// PeerAddr is the address that fd is connected to, unmapped; invalid for none.
+func PeerAddr(fd int) netip.AddrPort {
+	addr, _ := peerName(fd)
+	return addr
+}
 
 // Queued is how many connections wait in the queue of a listener (of one in
 // TCP_LISTEN, tcpi_unacked is that: tcp_get_info in net/ipv4/tcp.c).

@@ -44,13 +44,17 @@ func LocalAddr(fd int) (netip.AddrPort, error) {
 	return addr, nil
 }
 
-// peerName is getpeername(2), for its error alone.
-func peerName(fd int) syscall.Errno {
+// peerName is the address of fd's peer, unmapped (getpeername(2)).
+func peerName(fd int) (netip.AddrPort, syscall.Errno) {
 	var sa sockaddr
 	size := uint32(len(sa))
 	_, _, errno := unix.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
 		uintptr(unsafe.Pointer(&size)))
-	return errno
+	if errno != 0 {
+		return netip.AddrPort{}, errno
+	}
+	addr, _, _ := loop.ParseSockaddr(sa[:min(int(size), len(sa))])
+	return addr, 0
 }
 
 // addrOption reads a socket option whose value is a socket address.

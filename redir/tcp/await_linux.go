@@ -71,7 +71,7 @@ func (c *conn) awaitEdge(ev loop.Events) {
 		return
 	case got == 0: // it says nothing: a health check, or its client has gone
 		c.w.counters.Add(count.ClientsGone, 1)
-		c.abort()
+		c.abort(count.ClientsGone)
 		return
 	}
 	h, n, verdict := proxyproto.Parse(peeked[:got])
@@ -106,7 +106,7 @@ func (c *conn) heard(h *proxyproto.Header, ev loop.Events) {
 	}
 	of := c.listener().account(client, dest)
 	if of == nil {
-		c.abort()
+		c.abort(count.RefusedClientConns)
 		return
 	}
 	c.of.Release()
@@ -148,5 +148,5 @@ func (c *conn) refuseHeader(cause count.Counter, why error) {
 		e.Str("inbound", c.way.In.Tag).Stringer("peer", c.from()).Stringer("dest", c.dest.AddrPort()).Err(why).
 			Msg("connection refused: its peer is one of --accept-proxy, and the PROXY header is amiss")
 	}
-	c.abort()
+	c.abort(cause)
 }

@@ -18,14 +18,15 @@ func (c *conn) fail(cause count.Counter, err error) {
 		}
 		e.Err(err).Msg("upstream connection failed")
 	}
-	c.abort()
+	c.abort(cause)
 }
 
-// abort resets both sides.
-func (c *conn) abort() {
+// abort resets both sides for a cause, unless there was one already.
+func (c *conn) abort(cause count.Counter) {
+	c.tell(cause)
 	c.reset(&c.client)
 	c.reset(&c.upstream)
-	c.close()
+	c.close(cause)
 }
 
 // reset makes the close of e send a RST instead of a FIN.
@@ -45,11 +46,13 @@ func (c *conn) closeEnd(e *end) {
 	e.fd = -1
 }
 
-// close gives back all that the conn holds.
-func (c *conn) close() {
+// close gives back all that the conn holds, which ends for a cause unless there was
+// one already.
+func (c *conn) close(cause count.Counter) {
 	if c.state == closed {
 		return
 	}
+	c.tell(cause)
 	w := c.w
 	was := c.state
 	w.conns.remove(c)
@@ -63,9 +66,8 @@ func (c *conn) close() {
 	c.relay.Release()
 	c.closeEnd(&c.client)
 	c.closeEnd(&c.upstream)
-	w.counters.Add(count.TCPBytesToUpstream, c.relay.Moved(clientSide))
-	w.counters.Add(count.TCPBytesToClient, c.relay.Moved(upstreamSide))
 	w.counters.Add(count.ConnsClosed, 1)
+	w.counters.Took(count.ConnDuration, w.r.Now()-c.start)
 	w.shared.conns.Add(-1)
 	w.conns.keep(c)
 }

@@ -5,7 +5,9 @@ import (
 
 	"sluice/loop"
 	"sluice/redir/admit"
+	"sluice/redir/count"
 	"sluice/redir/outbound"
+	"sluice/redir/record"
 	"sluice/redir/socket"
 	"sluice/splice"
 )
@@ -52,6 +54,11 @@ type conn struct {
 	extra    *extra // nil: none
 
 	prev, next *conn
+
+	id    record.ID
+	start int64         // ns of Reactor.Now: when it was accepted
+	name  string        // that was found in the client's first bytes; "": none, or nobody looked
+	cause count.Counter // of its end; 0: none yet
 }
 
 // traits are what is true of a conn: a bit each, since a conn has no byte to
@@ -63,6 +70,8 @@ const (
 	isGuarded                         // its peers are watched; see guard_linux.go
 	isFrozen                          // its buffers are; see stall_linux.go
 	isAwaitingMore                    // its client's next bytes alone bring no edge; see sniff_linux.go
+	isHeard                           // its upstream has sent something
+	isTold                            // its record was put into the feeds
 )
 
 func (c *conn) has(t traits) bool { return c.traits&t != 0 }

@@ -1,5 +1,7 @@
 package tcp
 
+import "sluice/redir/record"
+
 // connList holds the conns of one worker: those whose upstream has not answered
 // yet, and the others. It keeps some of those that ended for the next ones: with
 // nothing to collect, the garbage collector hardly runs.
@@ -8,6 +10,11 @@ type connList struct {
 	running chain // as scan has left it
 	spare   *conn // linked by next
 	kept    int   // spares
+
+	worker int      // index
+	places []*conn  // all of them, each at the place that its ID names; nil where there is none
+	free   []uint32 // places
+	serial uint64   // of the conn that came last
 }
 
 // chain links conns: the head came last.
@@ -29,8 +36,28 @@ func (l *connList) add() *conn {
 	} else {
 		c = new(conn)
 	}
+	place := uint32(len(l.places))
+	if n := len(l.free); n > 0 {
+		place = l.free[n-1]
+		l.free = l.free[:n-1]
+		l.places[place] = c
+	} else {
+		l.places = append(l.places, c)
+	}
+	l.serial++
+	c.id = record.ConnID(l.worker, place, l.serial)
 	l.dialing.push(c)
 	return c
+}
+
+// of is the conn of an ID, or nil.
+func (l *connList) of(id record.ID) *conn {
+	if place := id.Place(); int(place) < len(l.places) {
+		if c := l.places[place]; c != nil && c.id == id {
+			return c
+		}
+	}
+	return nil
 }
 
 // run notes that the upstream of c, which was dialing, has answered.
@@ -55,6 +82,8 @@ func (l *connList) remove(c *conn) {
 		l.running.take(c)
 	}
 	c.state = closed
+	l.places[c.id.Place()] = nil
+	l.free = append(l.free, c.id.Place())
 }
 
 // keep takes a conn that was removed, and given back all that it held.

@@ -82,7 +82,7 @@ func (l *listener) start(fd int, from netip.AddrPort) {
 	}
 	c := w.conns.add()
 	c.w, c.way, c.of, c.port, c.dest, c.active, c.state = w, way, of, from.Port(), socket.EndpointOf(at), w.r.Now(), next
-	c.tos = l.tosOf(fd)
+	c.start, c.tos = c.active, l.tosOf(fd)
 	c.client = end{conn: c, fd: fd}
 	c.upstream = end{conn: c, fd: upstreamFD}
 	w.shared.conns.Add(1)
@@ -155,7 +155,8 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 			if c.hasServer() {
 				c.brokeOff(errno)
 			} else {
-				c.abort()
+				c.w.counters.Add(count.ConnsResetByUpstream, 1)
+				c.abort(count.ConnsResetByUpstream)
 			}
 			return
 		default:
@@ -183,12 +184,19 @@ func (c *conn) dialEdge(e *end, ev loop.Events) {
 func (c *conn) clientEdge(ev loop.Events) {
 	c.relay.Notify(clientSide, splice.Events(ev))
 	if ev&(loop.Error|loop.Hangup) != 0 && !socket.HasInput(c.client.fd) {
-		c.close() // the client gave up, and left nothing to deliver
+		c.clientGone() // and left nothing to deliver
 	}
+}
+
+// clientGone ends a conn whose client gave up before it was relayed.
+func (c *conn) clientGone() {
+	c.w.counters.Add(count.ConnsResetByClient, 1)
+	c.close(count.ConnsResetByClient)
 }
 
 // answered ends the dial: the upstream is there.
 func (c *conn) answered() {
+	c.w.counters.Took(count.ConnectTime, c.w.r.Now()-c.active)
 	c.w.conns.run(c)
 	c.of.Answered()
 	c.active = c.w.r.Now()

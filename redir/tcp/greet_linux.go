@@ -126,7 +126,7 @@ func (c *conn) carried(rest []byte, ev loop.Events) {
 	c.answered()
 	c.relay.Notify(upstreamSide, splice.Events(ev))
 	if len(rest) > 0 {
-		c.relay.Preface(upstreamSide, rest)
+		c.preface(upstreamSide, rest)
 	}
 	c.pump()
 }

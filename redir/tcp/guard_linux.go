@@ -53,6 +53,7 @@ func (c *conn) guard(now int64, left time.Duration) {
 		socket.SetKeepalive(c.upstream.fd, c.w.set.Upstream)
 	} else if e := c.vanished(now); e != nil {
 		c.w.counters.Add(count.TimedOutPeer, 1)
+		c.tell(count.TimedOutPeer)
 		c.reset(e)
 		c.breakOff(e)
 		return

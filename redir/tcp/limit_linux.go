@@ -94,5 +94,5 @@ func (c *conn) Expired(now int64) {
 		cause = count.TimedOutHalfClosed
 	}
 	c.w.counters.Add(cause, 1)
-	c.abort()
+	c.abort(cause)
 }

@@ -40,7 +40,7 @@ func (c *conn) breakOff(failed *end) {
 // lingerEdge ends the wait when the other side fails too.
 func (c *conn) lingerEdge(ev loop.Events) {
 	if ev&(loop.Error|loop.Hangup) != 0 && socket.HasFailed(c.extra.linger.rest.fd) {
-		c.abort()
+		c.abort(0)
 	}
 }
 
@@ -52,7 +52,7 @@ func (c *conn) lingerLook(now int64) {
 	fd := c.extra.linger.rest.fd
 	unsent, err := unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 	if err != nil || unsent == 0 || socket.HasFailed(fd) || now-c.extra.linger.since > int64(c.w.set.HalfCloseTimeout) {
-		c.abort()
+		c.abort(0)
 		return
 	}
 	c.armedFor = lingerLimit

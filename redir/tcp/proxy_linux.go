@@ -12,7 +12,7 @@ func (c *conn) introduce() {
 	if !c.way.Path.SendProxy.On() {
 		return
 	}
-	c.relay.Preface(clientSide, c.way.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
+	c.preface(clientSide, c.way.Path.SendProxy.Append(c.w.header[:0], c.from(), c.reached()))
 	c.spareExtra()
 }
 

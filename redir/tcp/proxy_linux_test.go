@@ -82,7 +82,7 @@ func TestAwaitDoesNotAllocate(t *testing.T) {
 	if c.state != awaiting {
 		t.Errorf("state %d", c.state)
 	}
-	c.abort()
+	c.abort(0)
 	if n := w.shared.clients.Len(); n != 0 {
 		t.Errorf("%d clients are remembered", n)
 	}
@@ -107,7 +107,7 @@ func TestIntroduceDoesNotAllocate(t *testing.T) {
 	if verdict != proxyproto.Complete || n != len(got) || h.Source != c.from() || h.Dest != local {
 		t.Errorf("%+v, %d bytes, %d; want %v to %v", h, n, verdict, c.from(), local)
 	}
-	c.abort()
+	c.abort(0)
 }
 
 // TestHeardChoosesAForwardsAddress asserts that a forward which is to bear clients'
@@ -126,7 +126,7 @@ func TestHeardChoosesAForwardsAddress(t *testing.T) {
 	if got := c.dest.AddrPort(); got != for6 || c.from() != h.Source {
 		t.Errorf("%v is led to %v, want %v", c.from(), got, for6)
 	}
-	c.abort()
+	c.abort(0)
 	if n := w.shared.clients.Len(); n != 0 || w.shared.Conns() != 0 {
 		t.Errorf("%d clients are remembered, %d conns", n, w.shared.Conns())
 	}

@@ -11,7 +11,14 @@ import (
 
 // pump moves what can be moved, and acts on what the relay says of it.
 func (c *conn) pump() {
-	switch c.relay.Pump() {
+	up, down := c.relay.Moved(clientSide), c.relay.Moved(upstreamSide)
+	status := c.relay.Pump()
+	c.count(up, down)
+	if !c.has(isHeard) && c.relay.Moved(upstreamSide) > 0 {
+		c.set(isHeard, true)
+		c.w.counters.Took(count.FirstByteTime, c.w.r.Now()-c.start)
+	}
+	switch status {
 	case splice.Blocked:
 		c.watchHalfClose()
 		bulk := c.relay.Bulk()
@@ -26,21 +33,48 @@ func (c *conn) pump() {
 	case splice.Again:
 		c.w.r.Again(c.client.fd)
 	case splice.Finished:
-		c.close()
+		c.w.counters.Add(count.ConnsFinished, 1)
+		c.close(count.ConnsFinished)
 	case splice.Broken:
-		side, errno := c.relay.Failed()
-		failed := &c.client
-		if side == upstreamSide {
-			failed = &c.upstream
-		}
-		if !peersDoing(errno) {
-			c.w.counters.Add(count.FailedRelay, 1)
-			c.w.log.Warn(count.FailedRelay, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
-				Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
-			c.reset(failed) // it lives
-		}
-		c.breakOff(failed)
+		c.broken()
 	}
+}
+
+// preface has the other side of from receive data before all that from has to say.
+func (c *conn) preface(from splice.Side, data []byte) {
+	up, down := c.relay.Moved(clientSide), c.relay.Moved(upstreamSide)
+	c.relay.Preface(from, data)
+	c.count(up, down)
+}
+
+// count adds to the counters what was moved since it was so much.
+func (c *conn) count(up, down uint64) {
+	if n := c.relay.Moved(clientSide) - up; n > 0 {
+		c.w.counters.Add(count.TCPBytesToUpstream, n)
+	}
+	if n := c.relay.Moved(upstreamSide) - down; n > 0 {
+		c.w.counters.Add(count.TCPBytesToClient, n)
+	}
+}
+
+// broken ends a conn one side of which has failed.
+func (c *conn) broken() {
+	side, errno := c.relay.Failed()
+	failed, cause := &c.client, count.ConnsResetByClient
+	if side == upstreamSide {
+		failed, cause = &c.upstream, count.ConnsResetByUpstream
+	}
+	if !peersDoing(errno) {
+		cause = count.FailedRelay
+		c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
+			Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
+	}
+	c.w.counters.Add(cause, 1)
+	c.tell(cause)
+	if cause == count.FailedRelay {
+		c.reset(failed) // it lives
+	}
+	c.breakOff(failed)
 }
 
 // peersDoing reports whether an error of a socket came from its peer or the

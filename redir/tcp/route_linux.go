@@ -38,6 +38,7 @@ func (w *Worker) decide(in *inbound.Inbound, client, dest netip.AddrPort) (*outb
 // with it.
 func (c *conn) named(name string) {
 	in := c.way.In
+	c.name = name
 	f := route.Flow{Network: route.TCP, Client: c.from(), Dest: c.wanted(), Name: name, Named: true}
 	c.way, _ = c.w.set.Router.Decide(in, &f)
 	c.w.conns.dial(c)
@@ -72,7 +73,7 @@ func (c *conn) follow() {
 func (c *conn) block() {
 	c.w.counters.Add(count.RefusedBlocked, 1)
 	if !c.way.Out.Silent {
-		c.abort()
+		c.abort(count.RefusedBlocked)
 		return
 	}
 	c.armDial()
@@ -83,6 +84,6 @@ func (c *conn) blocked() bool {
 	if c.way.Out.Kind != outbound.Block {
 		return false
 	}
-	c.abort()
+	c.abort(count.RefusedBlocked)
 	return true
 }

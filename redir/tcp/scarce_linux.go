@@ -84,7 +84,7 @@ func (c *conn) giveWay(cause count.Counter) {
 		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort()).
 			Dur("idle", time.Duration(w.r.Now()-c.active)).Msg("connection ended, to make way")
 	}
-	c.abort()
+	c.abort(cause)
 }
 
 // giveWayToOthers ends some for the places that other workers have asked for: the

@@ -14,19 +14,20 @@ import (
 	"sluice/redir/count"
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/record"
 	"sluice/redir/socket"
 	"sluice/splice"
 )
 
 // A size class of Go's allocator: eight bytes more would cost 32.
 func TestConnIsOfItsSizeClass(t *testing.T) {
-	if size := unsafe.Sizeof(conn{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 256 {
+	if size := unsafe.Sizeof(conn{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 288 {
 		t.Errorf("a conn has %d bytes", size)
 	}
 }
 
 // testWorker is a worker on a reactor that never turns: its time is 0.
-func testWorker(t *testing.T) *Worker {
+func testWorker(t testing.TB) *Worker {
 	t.Helper()
 	g, err := loop.NewGroup(1)
 	if err != nil {
@@ -42,20 +43,20 @@ func testWorker(t *testing.T) *Worker {
 }
 
 // workerOn is a worker on the only reactor of g.
-func workerOn(t *testing.T, g *loop.Group, set *Settings) *Worker {
+func workerOn(t testing.TB, g *loop.Group, set *Settings) *Worker {
 	t.Helper()
 	a := admit.New()
 	self, err := admit.NewSelf(a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared := NewShared(a, admit.NewClients())
+	shared := NewShared(a, admit.NewClients(), new(record.Feeds))
 	shared.SetMaxConns(100)
 	return NewWorker(shared, g.Reactors()[0], set, splice.Config{}, new(count.Counters), count.NewLog(zerolog.Nop()), self)
 }
 
 // addConn adds a conn that is idle for so long (ns), and has an answer or not.
-func (w *Worker) addConn(t *testing.T, idle int64, answered bool) *conn {
+func (w *Worker) addConn(t testing.TB, idle int64, answered bool) *conn {
 	t.Helper()
 	c := w.conns.add()
 	c.w, c.way, c.active = w, outbound.Plain(inbound.New(inbound.Spec{Tag: "t"}, 1, inbound.Defaults{})), w.r.Now()-idle

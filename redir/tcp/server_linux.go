@@ -44,7 +44,7 @@ func (c *conn) dialServer() {
 	if !c.way.Out.Usable(c.w.r.Now()) {
 		if !c.fallsBack() {
 			c.w.counters.Add(count.FailedUpstreamUnreachable, 1) // that it went down was told
-			c.abort()
+			c.abort(count.FailedUpstreamUnreachable)
 		}
 		return
 	}

@@ -44,7 +44,7 @@ func (c *conn) look(last bool) {
 		return
 	case errno != 0 && errno != unix.EAGAIN: // the client gave up, and left nothing to deliver
 		c.w.counters.Add(count.ClientsGone, 1)
-		c.close()
+		c.close(count.ClientsGone)
 		return
 	}
 	ended := errno == 0 && got == 0

@@ -159,7 +159,7 @@ func TestSniffSettles(t *testing.T) {
 		if left, _ := unix.IoctlGetInt(conn.client.fd, unix.TIOCINQ); left != sent || lowat > 1 {
 			t.Errorf("%s: %d bytes of %d are left, %d bring an edge", name, left, sent, lowat)
 		}
-		conn.abort()
+		conn.abort(0)
 	}
 }
 
@@ -197,7 +197,7 @@ func TestSniffInShreds(t *testing.T) {
 		if conn.state != dialing {
 			t.Errorf("%s: state %d", name, conn.state)
 		}
-		conn.abort()
+		conn.abort(0)
 	}
 }
 
@@ -215,7 +215,7 @@ func TestSniffEnds(t *testing.T) {
 		if c.state != state || what != 0 && counters.took(what) != 1 {
 			t.Errorf("%s: state %d", name, c.state)
 		}
-		c.abort()
+		c.abort(0)
 	}
 	c, _ := begin(9)
 	c.sniff()
@@ -356,5 +356,5 @@ func TestSniffDoesNotAllocate(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { c.sniffEdge(loop.Readable) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	c.abort()
+	c.abort(0)
 }

@@ -70,7 +70,7 @@ func TestNameChoosesTheWay(t *testing.T) {
 			if got := c.dest.AddrPort(); want > 0 && got.Port() != want {
 				t.Errorf("%s, %s: dialled at %v", name, how, got)
 			}
-			c.abort()
+			c.abort(0)
 		}
 	}
 	if n := w.shared.clients.Len(); n != 0 || w.shared.Conns() != 0 {
@@ -96,5 +96,5 @@ func TestSniffingGoesOnAfterAReload(t *testing.T) {
 	if c.state != closed || c.way.In != to {
 		t.Errorf("state %d, by %q", c.state, c.way.In.Tag)
 	}
-	c.abort()
+	c.abort(0)
 }

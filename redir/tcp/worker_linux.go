@@ -12,6 +12,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/record"
 	"sluice/redir/route"
 	"sluice/redir/sniff"
 	"sluice/redir/socket"
@@ -41,6 +42,7 @@ type Settings struct {
 type Shared struct {
 	admission *admit.Admission
 	clients   *admit.Clients
+	feeds     *record.Feeds
 	conns     atomic.Int64 // now
 	maxConns  atomic.Int64
 	wanted    atomic.Int64  // places that a worker found none of its own to give up for
@@ -51,8 +53,8 @@ type Shared struct {
 
 // NewShared returns what the workers of one server share. They accept nothing
 // before SetMaxConns.
-func NewShared(a *admit.Admission, clients *admit.Clients) *Shared {
-	return &Shared{admission: a, clients: clients}
+func NewShared(a *admit.Admission, clients *admit.Clients, feeds *record.Feeds) *Shared {
+	return &Shared{admission: a, clients: clients, feeds: feeds}
 }
 
 // SetMaxConns bounds the connections at once; those that run beyond a lower
@@ -76,6 +78,9 @@ func (s *Shared) Ports() upstream.Ports {
 	p := s.ports.Load()
 	return upstream.Ports{Low: uint16(p), High: uint16(p >> 16)}
 }
+
+// Short tells whether memory is short.
+func (s *Shared) Short() bool { return s.short.Load() }
 
 // Conns is how many connections there are now.
 func (s *Shared) Conns() int64 { return s.conns.Load() }
@@ -112,8 +117,10 @@ type Worker struct {
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
 	frozen    int   // how many conns may be, of those that lookAtStalled has not seen since
 	stalled   atomic.Int64
+	facts     atomic.Pointer[Facts]
 	header    [mostHeader]byte // where one is read or written, or a client's first bytes are; holds nothing between two edges
 	sniffer   sniff.Sniffer
+	told      record.Record // scratch of conn.tell
 }
 
 // NewWorker returns a worker on r, which counts into counters and log.
@@ -122,6 +129,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Conf
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
 		workspace: splice.NewWorkspace(relay),
 	}
+	w.conns.worker = r.Index()
 	w.reserve.take()
 	return w
 }
@@ -216,20 +224,40 @@ func (w *Worker) Trim() {
 	w.reserve.take()
 	w.giveWayToOthers()
 	w.lookAtStalled()
+	w.lookAtFacts()
 }
 
-// AddRunning adds to sum what running connections have moved so far, which the
-// counters learn when they end.
-func (w *Worker) AddRunning(sum *count.Stats) {
-	w.conns.each(func(c *conn) {
-		sum[count.TCPBytesToUpstream] += c.relay.Moved(clientSide)
-		sum[count.TCPBytesToClient] += c.relay.Moved(upstreamSide)
-	})
+// Facts is what of the worker's resources is in use.
+type Facts struct {
+	Dialing     int    // conns of which nothing is relayed yet
+	Pipes       int    // that exist
+	PipeSize    int    // bytes that the kernel has granted last; 0: none was asked for yet
+	PipesDenied uint64 // times that it has granted none
+}
+
+// Facts are at most a second old; from any goroutine.
+func (w *Worker) Facts() Facts {
+	if f := w.facts.Load(); f != nil {
+		return *f
+	}
+	return Facts{}
+}
+
+// lookAtFacts publishes them where they have changed.
+func (w *Worker) lookAtFacts() {
+	pipes := w.workspace.Stats()
+	now := Facts{Dialing: w.conns.dialing.n, Pipes: pipes.PipesIdle + pipes.PipesHeld, PipeSize: pipes.PipeSize, PipesDenied: pipes.PipesDenied}
+	if w.Facts() != now {
+		w.facts.Store(&now)
+	}
 }
 
 // Abort resets all connections.
 func (w *Worker) Abort() {
-	w.conns.each((*conn).abort)
+	w.conns.each(func(c *conn) {
+		w.counters.Add(count.ConnsCut, 1)
+		c.abort(count.ConnsCut)
+	})
 }
 
 // Close resets all that the worker carries.

@@ -26,16 +26,19 @@ func (w *Worker) evictOne() {
 // evict ends a flow that lost its place in the table to another.
 func (w *Worker) evict(e *nat.Entry[*flow]) {
 	w.counters.Add(count.FlowsEvicted, 1)
-	w.end(e)
+	w.end(e, count.FlowsEvicted)
 }
 
-// end gives back what a flow held, after the entry was removed from the table.
-// Its owner does it, since the fd is registered there.
-func (w *Worker) end(e *nat.Entry[*flow]) {
+// end gives back what a flow held, after the entry was removed from the table for a
+// cause. Its owner does it, since the fd is registered there.
+func (w *Worker) end(e *nat.Entry[*flow], cause count.Counter) {
 	w.counters.Add(count.FlowsClosed, 1)
 	f := e.Value
+	w.counters.Took(count.FlowDuration, w.r.Now()-f.start)
 	f.of.End()
+	f.cause = cause
 	if f.isSourced() {
+		w.tell(e)
 		return
 	}
 	owner := f.owner
@@ -73,9 +76,11 @@ func (f *flow) retire(w *Worker) {
 	case f.closed:
 		return
 	case f.there != nil:
+		w.tell(f.entry)
 		f.there.close(w)
 	default:
-		w.r.Retire(f.fd)
+		w.tell(f.entry)
+		w.r.Retire(int(f.fd))
 	}
 	f.closed = true
 }
@@ -94,12 +99,18 @@ func (w *Worker) expireBy(at int64) {
 	}
 }
 
+// expire ends a flow that was idle for its timeout.
+func (w *Worker) expire(e *nat.Entry[*flow]) {
+	w.counters.Add(count.FlowsIdle, 1)
+	w.end(e, count.FlowsIdle)
+}
+
 // Expired ends the flows that have been idle for their timeout. When none is
 // left, neither are the buffers.
 func (w *Worker) Expired(now int64) {
 	next := int64(math.MaxInt64)
 	for _, table := range w.shared.tables() {
-		next = min(next, table.Expire(now, endsPerLook, w.end))
+		next = min(next, table.Expire(now, endsPerLook, w.expire))
 	}
 	if next != math.MaxInt64 {
 		w.expireBy(next)

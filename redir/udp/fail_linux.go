@@ -134,7 +134,7 @@ func (a *association) fallBack() bool {
 	if !w.shared.flows.Remove(f.entry) {
 		return true
 	}
-	w.end(f.entry)
+	w.end(f.entry, count.Fallbacks)
 	w.counters.Add(count.Fallbacks, 1)
 	chosen := a.chosen
 	chosen.way = way

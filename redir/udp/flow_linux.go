@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"syscall"
-	"unique"
 
 	"golang.org/x/sys/unix"
 
@@ -45,27 +44,43 @@ const (
 // return listener.
 type flow struct {
 	owner *Worker
-	fd    int // -1: none
-	id    uint32
-	first uint32 // a hash of what its client wrote to first
 	key   nat.Key
-	scope uint32        // interface index of a link-local client, else 0
+	way   *outbound.Way
 	view  *view         // how its client sees its remotes; nil: as they are
 	there *association  // what it has at a SOCKS5 server that relays it; nil: it has no such
 	of    *admit.Client // who holds it
+	name  *string       // of what its client wrote to first, where that was looked for; nil: none
+	start int64         // ns of Reactor.Now
+	up    traffic       // what its client has sent
+	echo  echoMeter
+	fd    int32 // -1: none
+	id    uint32
+	scope uint32 // interface index of a link-local client, else 0
 	gso   loop.GSO
-	wide  atomic.Bool // has a large send buffer
-	other atomic.Bool // has written elsewhere than to a lookup's port
+	wide  atomic.Bool     // has a large send buffer
+	other atomic.Bool     // has written elsewhere than to a lookup's port
+	first socket.Endpoint // what its client wrote to first
 
-	unseen bool // the kernel forwards its replies, past us
-	told   bool // remotes are told whose its datagrams are
-	echo   echoMeter
-	path   unique.Handle[upstream.Path] // of outlets; zero where it has a socket
+	unseen bool          // the kernel forwards its replies, past us
+	told   bool          // remotes are told whose its datagrams are
+	cause  count.Counter // of its end, for its owner
 
 	// The owner's alone:
-	entry  *nat.Entry[*flow]
 	bulk   bool // receives in batches
 	closed bool
+	entry  *nat.Entry[*flow]
+
+	down traffic // what remotes have sent; away from up, which another worker may be counting
+}
+
+// traffic is what went one way of a flow.
+type traffic struct {
+	bytes, datagrams atomic.Uint64
+}
+
+func (t *traffic) add(m *loop.Received) {
+	t.bytes.Add(uint64(len(m.Payload)))
+	t.datagrams.Add(uint64(m.Datagrams()))
 }
 
 func (f *flow) isSourced() bool { return f.fd < 0 && f.there == nil }
@@ -118,7 +133,7 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.fd = fd
+	f.fd = int32(fd)
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
@@ -128,7 +143,7 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 	if err := w.r.Add(fd, loop.Readable, f); err != nil {
 		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, err)
 		if w.shared.flows.Remove(e) {
-			w.end(e)
+			w.end(e, count.FailedNoResource)
 		}
 		return nil
 	}
@@ -137,10 +152,15 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 
 // newFlow is the flow that m begins, without a socket yet.
 func (w *Worker) newFlow(key nat.Key, way *outbound.Way, m *loop.Received, to netip.AddrPort, of *admit.Client) *flow {
-	return &flow{
-		owner: w, fd: -1, key: key, of: of, scope: m.SourceScope, view: viewOf(way.In, m, to),
-		told: way.Path.SendProxy.Datagrams(), first: namedVariant(m.Dest),
+	f := &flow{
+		owner: w, fd: -1, key: key, way: way, of: of, scope: m.SourceScope, view: viewOf(way.In, m, to), start: w.r.Now(),
+		told: way.Path.SendProxy.Datagrams(), first: socket.EndpointOf(m.Dest),
 	}
+	if w.opening != "" {
+		name := w.opening
+		f.name = &name
+	}
+	return f
 }
 
 // insert puts f into its table, where there may be another of its client's
@@ -177,7 +197,7 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 			break
 		}
 		w.counters.Add(count.FlowsReplaced, 1)
-		w.end(e)
+		w.end(e, count.FlowsReplaced)
 		of, refusal = w.shared.clients.Open(m.Source.Addr())
 	}
 	if of != nil {
@@ -228,7 +248,7 @@ func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, sysc
 // net.ipv4.ip_local_port_range, which is well below the default bound of the
 // table, that fails with EAGAIN, just as a full send buffer does.
 func (f *flow) hasPort() bool {
-	local, err := socket.LocalAddr(f.fd)
+	local, err := socket.LocalAddr(int(f.fd))
 	return err != nil || local.Port() != 0
 }
 

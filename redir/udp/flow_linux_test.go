@@ -85,7 +85,7 @@ func TestBulkFlowsGetBuffers(t *testing.T) {
 	buffers := func() (size [2]int) {
 		fd := s.shared.flows.Lookup(nat.KeyOf(client.addr, 0, 1)).Value.fd
 		for i, option := range []int{unix.SO_SNDBUF, unix.SO_RCVBUF} {
-			size[i], _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, option)
+			size[i], _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, option)
 		}
 		return size
 	}
@@ -186,10 +186,10 @@ func TestGroupsKeepOrder(t *testing.T) {
 	}
 }
 
-// TestFlowsAreSmall has a session take two lines of a processor's cache, since there
-// may be a hundred thousand.
+// TestFlowsAreSmall has a session take no more than a size class of Go's allocator,
+// since there may be a hundred thousand.
 func TestFlowsAreSmall(t *testing.T) {
-	if size := reflect.TypeFor[flow]().Size(); size > 128 {
+	if size := reflect.TypeFor[flow]().Size(); size > 176 {
 		t.Errorf("a flow takes %d bytes", size)
 	}
 }

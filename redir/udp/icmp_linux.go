@@ -136,7 +136,7 @@ func openRaw(addr netip.AddrPort, protocol int, mark uint32) (int, error) {
 // client.
 func (m *messenger) passOn(f *flow) {
 	for range errorsPerEdge {
-		n, controlled, _, to, err := unix.Recvmsg(f.fd, m.data[:], m.control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		n, controlled, _, to, err := unix.Recvmsg(int(f.fd), m.data[:], m.control[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		if err != nil {
 			return
 		}

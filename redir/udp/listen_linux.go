@@ -186,6 +186,7 @@ func (w *Worker) takeChosen(in *inbound.Inbound, slot int32) {
 		w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 		return
 	}
+	f.up.add(m)
 	if f.isSourced() {
 		w.takeToOutlet(f, slot)
 	} else {

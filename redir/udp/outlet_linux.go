@@ -39,7 +39,7 @@ func (w *Worker) openSourced(key nat.Key, way *outbound.Way, m *loop.Received, t
 		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.fd, f.path, f.unseen = -1, unique.Make(way.Path), !way.In.Returns
+	f.unseen = !way.In.Returns
 	w.shared.addOrigin(w.originOf(way, m, to), way.In.Kind == inbound.Direct)
 	e, inserted := w.insert(f, way.In, m)
 	if !inserted {
@@ -53,7 +53,8 @@ func (w *Worker) endSourced() {
 	sourced := w.shared.sourced
 	sourced.Range(func(e *nat.Entry[*flow]) bool {
 		if sourced.Remove(e) {
-			w.end(e)
+			w.counters.Add(count.FlowsCut, 1)
+			w.end(e, count.FlowsCut)
 		}
 		return true
 	})
@@ -69,7 +70,7 @@ func (w *Worker) outletOf(m *loop.Received, path unique.Handle[upstream.Path]) s
 // hasOutlet reports whether the outlet that m would leave by is open, so that a
 // session more costs little.
 func (w *Worker) hasOutlet(way *outbound.Way, m *loop.Received) bool {
-	return w.toUpstream.outlets.all[w.outletOf(m, unique.Make(way.Path))] != nil
+	return w.toUpstream.outlets.all[w.outletOf(m, way.Handle)] != nil
 }
 
 // takeToOutlet puts what slot has received into the queue of this worker's
@@ -79,7 +80,7 @@ func (w *Worker) takeToOutlet(f *flow, slot int32) {
 	m := &q.messages[slot]
 	q.preface(slot, f.told)
 	m.Dest, m.DestScope = f.sentTo(m)
-	b, err := q.outlets.get(w.outletOf(m, f.path))
+	b, err := q.outlets.get(w.outletOf(m, f.way.Handle))
 	if err != nil {
 		w.dropped(count.DroppedSend, m.Datagrams(), m.Source, m.Dest, err)
 		return

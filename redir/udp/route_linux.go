@@ -90,7 +90,9 @@ func (w *Worker) release(in *inbound.Inbound, m *loop.Received, name string) {
 		c.way = carrying(way)
 		c.refusal = w.admits(in, m.Dest, c.way.Port)
 	}
+	w.opening = name
 	w.takeAgain(in, m, c)
+	w.opening = ""
 }
 
 // takeAgain takes a datagram that has waited, for which a choice was made. Payload
@@ -111,12 +113,13 @@ func (w *Worker) takeAgain(in *inbound.Inbound, m *loop.Received, c choice) {
 // begin opens the session of a client that has none, by the way that was chosen. It
 // returns nil when it does not.
 func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	way := w.toUpstream.last.way
+	way, name := w.toUpstream.last.way, w.opening
 	if way == nil {
-		name, taken := w.names.seek(in, m)
+		found, taken := w.names.seek(in, m)
 		if taken {
 			return nil
 		}
+		name = found
 		way, _ = w.decide(in, m, name, true)
 		way = carrying(way)
 	}
@@ -143,7 +146,10 @@ func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.
 		w.counters.Add(count.DroppedFlood, 1)
 		return nil
 	}
-	return w.open(key, way, m, to, bears)
+	w.opening = name
+	e := w.open(key, way, m, to, bears)
+	w.opening = ""
+	return e
 }
 
 // block refuses what m would begin. A client whose datagrams an HTTP proxy should

@@ -224,7 +224,7 @@ func TestRoutesWithSources(t *testing.T) {
 			t.Errorf("%s hears from %s", to.addr, port)
 		}
 		e := s.workers[0].sourcedOf(client, to.addr, 0)
-		if e == nil || to == named && e.Value.first != namedVariant(named.addr) {
+		if e == nil || to == named && e.Value.first.AddrPort() != named.addr {
 			t.Errorf("%s: what comes back belongs to nothing, or another", to.addr)
 		}
 	}

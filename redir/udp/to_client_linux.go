@@ -53,7 +53,7 @@ func (f *flow) Ready(ev loop.Events) {
 	}
 	if ev&loop.Error != 0 {
 		w.icmp.passOn(f)
-		socket.TakeError(f.fd) // reading it clears it
+		socket.TakeError(int(f.fd)) // reading it clears it
 		if f.closed {
 			return // it was a forward's, which leads elsewhere too
 		}
@@ -61,7 +61,7 @@ func (f *flow) Ready(ev loop.Events) {
 	q := &w.toClient
 	for {
 		first := q.used
-		n, errno := q.slots.Recv(f.fd, first)
+		n, errno := q.slots.Recv(int(f.fd), first)
 		if errno != 0 {
 			return
 		}
@@ -76,7 +76,7 @@ func (f *flow) Ready(ev loop.Events) {
 		}
 		if n > 1 && !f.bulk {
 			f.bulk = true
-			becomeBulk(f.fd)
+			becomeBulk(int(f.fd))
 		}
 		if f.bulk {
 			w.r.NotLone()
@@ -86,7 +86,7 @@ func (f *flow) Ready(ev loop.Events) {
 		}
 		w.flushClient()
 		if n > q.slots.Len()/2 {
-			w.r.Again(f.fd)
+			w.r.Again(int(f.fd))
 			return
 		}
 	}
@@ -121,6 +121,9 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	if err != nil {
 		w.dropped(count.DroppedWriteBack, 1, m.Dest, m.Source, err)
 		return
+	}
+	if f != nil {
+		f.down.add(m)
 	}
 	if b.append(q.next, slot) {
 		q.dirty = append(q.dirty, b)

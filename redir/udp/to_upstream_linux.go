@@ -149,7 +149,7 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 	}
 	w.sendOut(g.entry, &total)
 	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
-		socket.SetSendBuffer(f.fd, bulkBuffer)
+		socket.SetSendBuffer(int(f.fd), bulkBuffer)
 	}
 	return total
 }
@@ -157,7 +157,7 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 // sendOut sends what was pushed, and adds what became of it to total.
 func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
 	f := e.Value
-	sent := w.out.Send(f.fd, &f.gso)
+	sent := w.out.Send(int(f.fd), &f.gso)
 	total.Datagrams += sent.Datagrams
 	total.Bytes += sent.Bytes
 	if sent.Dropped > 0 {

@@ -9,6 +9,7 @@ import (
 	"sluice/nat"
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
+	"sluice/redir/socket"
 )
 
 // mostTraits bounds the ways whose sessions are told apart.
@@ -44,7 +45,7 @@ func markOf(o *outbound.Outbound) uint32 {
 // it stays as it is, though the table, the time, or the member of a group is another
 // now.
 func (w *Worker) goesOn(in *inbound.Inbound, m *loop.Received) *nat.Entry[*flow] {
-	first := namedVariant(m.Dest)
+	first := socket.EndpointOf(m.Dest)
 	for _, t := range *w.shared.traits.Load() {
 		variant := w.variant(in, m.Dest, t)
 		if variant == w.toUpstream.last.variant {

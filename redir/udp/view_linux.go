@@ -148,6 +148,7 @@ func (w *Worker) failed(e *nat.Entry[*flow]) {
 	}
 	v.dests.Failed(v.dest)
 	if v.dests.Several() && w.shared.table(e.Value).Remove(e) {
-		w.end(e)
+		w.counters.Add(count.FlowsMoved, 1)
+		w.end(e, count.FlowsMoved)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/outbound"
 	"sluice/redir/portmap"
+	"sluice/redir/record"
 	"sluice/redir/route"
 	"sluice/redir/socket"
 	"sluice/redir/upstream"
@@ -42,6 +43,7 @@ type Settings struct {
 type Shared struct {
 	admission  *admit.Admission
 	clients    *admit.Clients
+	feeds      *record.Feeds
 	flows      *nat.Table[*flow]        // those that have a socket
 	sourced    *nat.Table[*flow]        // those that bear their client's address
 	origins    atomic.Pointer[[]origin] // of what may be among sourced, without forwards
@@ -67,8 +69,8 @@ type Bounds struct {
 
 // NewShared returns what the workers of one server share, with batches of so
 // many datagrams.
-func NewShared(a *admit.Admission, clients *admit.Clients, batch int, b Bounds) *Shared {
-	s := &Shared{admission: a, clients: clients, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
+func NewShared(a *admit.Admission, clients *admit.Clients, feeds *record.Feeds, batch int, b Bounds) *Shared {
+	s := &Shared{admission: a, clients: clients, feeds: feeds, flows: nat.New[*flow](1), sourced: nat.New[*flow](1), batch: batch}
 	s.origins.Store(new([]origin))
 	s.forwards.Store(new([]origin))
 	s.traits.Store(new([]trait))
@@ -128,8 +130,10 @@ type Worker struct {
 	toClient   clientQueue
 	out        *loop.SendBatch // scratch of both directions
 	icmp       messenger
-	noRuns     bool   // the kernel has no UDP_SEGMENT
-	lastFlow   uint32 // id
+	noRuns     bool          // the kernel has no UDP_SEGMENT
+	lastFlow   uint32        // id
+	opening    string        // the name that was found of the flow that is about to be opened
+	ended      record.Record // scratch of tell
 	expiry     loop.Timer
 	closed     bool
 
@@ -144,8 +148,10 @@ type Worker struct {
 func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.Counters, log *count.Log, self *admit.Self) (*Worker, error) {
 	w := &Worker{
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
-		out: loop.NewSendBatch(shared.batch), noRuns: !kernelHasRuns(),
+		out: loop.NewSendBatch(shared.batch),
 	}
+	_, gso := KernelRuns()
+	w.noRuns = !gso
 	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
@@ -193,16 +199,17 @@ func (w *Worker) Relabel(from, to *inbound.Inbound) {
 	}
 }
 
-// kernelHasRuns reports whether UDP_SEGMENT exists: older kernels ignore it,
-// and would send a run as one datagram.
-func kernelHasRuns() bool {
+// KernelRuns reports whether the kernel hands over datagrams in runs, and takes runs.
+// Where UDP_SEGMENT does not exist, older kernels ignore it, and would send a run as
+// one datagram.
+func KernelRuns() (gro, gso bool) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer unix.Close(fd)
 	_, err = unix.GetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT)
-	return err == nil
+	return unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1) == nil, err == nil
 }
 
 // flush sends what the turn has gathered.
@@ -234,7 +241,8 @@ func (w *Worker) Close() {
 	for _, table := range w.shared.tables() {
 		table.Range(func(e *nat.Entry[*flow]) bool {
 			if e.Value.owner == w && table.Remove(e) {
-				w.end(e)
+				w.counters.Add(count.FlowsCut, 1)
+				w.end(e, count.FlowsCut)
 			}
 			return true
 		})

@@ -1,0 +1,121 @@
+package udp
+
+import (
+	"net/netip"
+
+	"sluice/nat"
+	"sluice/redir/count"
+	"sluice/redir/record"
+	"sluice/redir/socket"
+)
+
+// Session is a session as others than its worker may hold it, for as long as they
+// like.
+type Session struct{ entry *nat.Entry[*flow] }
+
+// Sessions are those that there are, from any goroutine: some 30 ns each.
+func (s *Shared) Sessions() []Session {
+	all := make([]Session, 0, s.Flows())
+	for _, table := range s.tables() {
+		table.Range(func(e *nat.Entry[*flow]) bool {
+			all = append(all, Session{e})
+			return true
+		})
+	}
+	return all
+}
+
+// ID names the session.
+func (s Session) ID() record.ID { return s.entry.Value.recordID() }
+
+// Owner is the index of its worker.
+func (s Session) Owner() int { return s.entry.Value.owner.r.Index() }
+
+// Record writes down a session of this worker's, and reports whether it goes on.
+func (w *Worker) Record(s Session, detail record.Detail, r *record.Record) bool {
+	if s.entry.Removed() {
+		return false
+	}
+	s.entry.Value.record(s.entry, detail, r)
+	return true
+}
+
+// Kill ends a session, and reports whether it was this call that did.
+func (w *Worker) Kill(s Session) bool {
+	if !w.shared.table(s.entry.Value).Remove(s.entry) {
+		return false
+	}
+	w.counters.Add(count.FlowsKilled, 1)
+	w.end(s.entry, count.FlowsKilled)
+	return true
+}
+
+func (f *flow) recordID() record.ID { return record.SessionID(f.owner.r.Index(), f.id) }
+
+// record writes down what is known of f, whose entry is e, on its owner's thread; of
+// a flow without a socket, on any worker's.
+func (f *flow) record(e *nat.Entry[*flow], detail record.Detail, r *record.Record) {
+	now, first := f.owner.r.Now(), f.first.AddrPort()
+	*r = record.Record{
+		ID: f.recordID(), State: f.standing(e), Inbound: f.way.In.Tag, Client: f.client(), Dest: first, Dialed: f.dialed(),
+		Out: f.way.Out.Tag, Rule: f.way.Rule, Mark: f.way.Path.Mark, Start: f.start, Active: now - e.Idle(now),
+		Up:   record.Traffic{Bytes: f.up.bytes.Load(), Datagrams: f.up.datagrams.Load()},
+		Down: record.Traffic{Bytes: f.down.bytes.Load(), Datagrams: f.down.datagrams.Load()},
+	}
+	if f.name != nil {
+		r.Name = *f.name
+	}
+	switch {
+	case detail == record.Brief:
+	case f.there != nil:
+		r.Server, r.Source = f.there.ends()
+	case f.isSourced():
+		r.Source = f.client()
+	case !f.closed:
+		if at, err := socket.LocalAddr(int(f.fd)); err == nil && at.Port() != 0 {
+			r.Source = at
+		}
+	}
+}
+
+// dialed is where what the client wrote to first is sent.
+func (f *flow) dialed() netip.AddrPort {
+	first := f.first.AddrPort()
+	switch {
+	case f.view == nil:
+		return first
+	case f.view.isForward():
+		return f.view.dest
+	}
+	return f.view.out(first)
+}
+
+func (f *flow) standing(e *nat.Entry[*flow]) record.State {
+	switch {
+	case f.bulk:
+		return record.Bulk
+	case !e.Replied():
+		return record.Unanswered
+	}
+	return record.Relaying
+}
+
+// ends are the server and what it sees, as far as there is a relay.
+func (a *association) ends() (server, source netip.AddrPort) {
+	if r := a.relay.Load(); r != nil && !r.closed {
+		source, _ = socket.LocalAddr(r.fd)
+	}
+	return a.server, source
+}
+
+// tell puts the record of a flow that has left the table into the feeds, before its
+// sockets are given up.
+func (w *Worker) tell(e *nat.Entry[*flow]) {
+	if !w.shared.feeds.Wanted() {
+		return
+	}
+	f := e.Value
+	f.record(e, record.Full, &w.ended)
+	w.ended.State, w.ended.Cause = record.Ended, f.cause
+	w.shared.feeds.Put(w.r.Index(), &w.ended)
+}
