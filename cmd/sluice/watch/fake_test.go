@@ -22,8 +22,9 @@ type gateway struct {
 	stats count.Stats
 	feeds record.Feeds
 	slice int
-	fails error  // of looks
-	amid  func() // once, between the copy of a slice and the visit; may be nil
+	fails error         // of looks
+	amid  func()        // once, between the copy of a slice and the visit; may be nil
+	pause time.Duration // after each slice
 	looks int
 	next  uint32
 }
@@ -51,7 +52,7 @@ func (g *gateway) Stats() count.Stats {
 func (g *gateway) Flows(ctx context.Context, _ record.Detail, visit func([]record.Record) bool) error {
 	g.mu.Lock()
 	g.looks++
-	all, fails := slices.Clone(g.flows), g.fails
+	all, fails, pause := slices.Clone(g.flows), g.fails, g.pause
 	g.mu.Unlock()
 	for part := range slices.Chunk(all, g.slice) {
 		g.mu.Lock()
@@ -67,9 +68,13 @@ func (g *gateway) Flows(ctx context.Context, _ record.Detail, visit func([]recor
 		if amid != nil {
 			amid()
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if !visit(records) || fails != nil {
 			return fails
 		}
+		time.Sleep(pause)
 	}
 	return fails
 }

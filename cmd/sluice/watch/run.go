@@ -14,7 +14,7 @@ const (
 	// leastRest is between the end of a look and the next: so a look that takes longer
 	// than a second keeps nothing busy all the time.
 	leastRest = 250 * time.Millisecond
-	// lookWait is how long a look waits for reactors that are stuck.
+	// lookWait is how long a look waits for the next slice of a reactor that is stuck.
 	lookWait = 3 * time.Second
 	// feedSize is how many records of ends are kept in all, of 300 bytes each: the ends
 	// of a quarter of a second at 15,000 a second. leastFeed is that of a worker.
@@ -76,7 +76,11 @@ type sampler struct {
 
 func newSampler(c Config) *sampler {
 	size := max(leastFeed, feedSize/max(1, c.Source.Reactors()))
-	return &sampler{config: c, feed: c.Source.Ended(size), flows: newFlows(), clients: newTalkers(), dests: newTalkers()}
+	stats := c.Source.Stats()
+	return &sampler{
+		config: c, feed: c.Source.Ended(size), clients: newTalkers(), dests: newTalkers(),
+		flows: newFlows(connections(&stats) + sessions(&stats)),
+	}
 }
 
 // wall is the time of day at a time of Reactor.Now.
@@ -90,9 +94,12 @@ func (s *sampler) look(ctx context.Context, present []*subscriber) {
 	s.flows.begin(s.config.Source.Now(), s.interval)
 	s.dialing = 0
 	s.gather()
-	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(lookWait, cancel)
+	defer patience.Stop()
 	err := s.config.Source.Flows(ctx, record.Brief, func(slice []record.Record) bool {
+		patience.Reset(lookWait)
 		now := s.config.Source.Now()
 		for i := range slice {
 			s.pass(&slice[i], now, present)

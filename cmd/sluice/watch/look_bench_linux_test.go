@@ -45,11 +45,16 @@ func newCrowd(flows, ends int, isScan bool) *crowd {
 
 func v4(n uint32) netip.Addr { return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))) }
 
-func (c *crowd) Now() int64                     { return int64(time.Since(c.start)) }
-func (c *crowd) Wall(ns int64) time.Time        { return c.start.Add(time.Duration(ns)) }
-func (c *crowd) Reactors() int                  { return 2 }
-func (c *crowd) Ended(size int) *record.Feed    { return c.feeds.Open(2, size) }
-func (c *crowd) Stats() (s count.Stats)         { return s }
+func (c *crowd) Now() int64                  { return int64(time.Since(c.start)) }
+func (c *crowd) Wall(ns int64) time.Time     { return c.start.Add(time.Duration(ns)) }
+func (c *crowd) Reactors() int               { return 2 }
+func (c *crowd) Ended(size int) *record.Feed { return c.feeds.Open(2, size) }
+
+func (c *crowd) Stats() (s count.Stats) {
+	s[count.ConnsAccepted] = uint64(len(c.flows))
+	return s
+}
+
 func (c *crowd) moveOn(r *record.Record, i int) { r.Up.Bytes += uint64(i) * 2654435761 % 1000 }
 
 func (c *crowd) Flows(_ context.Context, _ record.Detail, visit func([]record.Record) bool) error {
@@ -95,10 +100,18 @@ func BenchmarkLook(b *testing.B) {
 				s.reset(present)
 			}
 			look()
+			usage, err := OpenUsage()
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer usage.Close()
+			began, _ := usage.Now()
 			b.ReportAllocs()
 			for b.Loop() {
 				look()
 			}
+			ended, _ := usage.Now()
+			b.ReportMetric(float64(ended-began)/1e6/float64(b.N), "ms-CPU/look")
 			b.ReportMetric(float64(heap()-before)/1e6, "MB-held")
 			s.feed.Close()
 			runtime.KeepAlive(g)
