@@ -22,13 +22,11 @@ type counters struct {
 
 // look takes up what is counted now, and returns the time since the last look.
 func (c *counters) look(now count.Stats) time.Duration {
-	at, before := time.Now(), c.now
+	at := time.Now()
 	if c.interval = 0; !c.at.IsZero() {
 		c.interval = at.Sub(c.at)
-	} else {
-		before = now
 	}
-	c.at, c.before, c.now = at, before, now
+	c.at, c.before, c.now = at, c.now, now
 	return c.interval
 }
 

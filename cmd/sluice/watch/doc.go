@@ -3,8 +3,8 @@
 //
 //	                          each second, in slices
 //	Source.Flows ───────────► sampler ──► flows: what each had moved ──► its rate ──► view.Best, one for each subscriber
-//	Source.Ended ─► Feed ───►    │                                        │
-//	                             │                                        └──► clients, destinations
+//	Source.Ended ─► Feed ───►    │                                        ├──► clients, destinations
+//	Source.Flow ────────────►    │──► details of those that are told of                  │
 //	Source.Stats ───────────►    │──► networks, causes                                   │
 //	                             └──► api.Sample ◄───────────────────────────────────────┘
 //	                                      │
@@ -17,6 +17,8 @@
 // Reactors have no part in it but for the slices that Source.Flows asks of them, and for
 // the record of each end. A look takes time on the CPU for each flow and not for each
 // byte, spread over as many slices as reactors make.
+//
+// Flows are told of as full records have them, sessions as brief ones do.
 //
 // Rates of networks are differences of counters, and exact. Those of clients and
 // destinations are sums over flows, also over those that have begun and ended between

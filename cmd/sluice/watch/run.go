@@ -43,6 +43,7 @@ func (w *Watch) run(ctx context.Context, ended chan<- struct{}) {
 			return
 		}
 		sample := s.sample(present)
+		s.fill(ctx, present)
 		for _, one := range present {
 			w.send(one, s.fit(sample, one))
 		}
@@ -65,6 +66,7 @@ type sampler struct {
 	clients  talkers
 	dests    talkers
 	counters counters
+	details  details
 	most     int // flows that were known at once
 
 	// Of the present look:
@@ -79,7 +81,8 @@ func newSampler(c Config) *sampler {
 	stats := c.Source.Stats()
 	return &sampler{
 		config: c, feed: c.Source.Ended(size), clients: newTalkers(), dests: newTalkers(),
-		flows: newFlows(connections(&stats) + sessions(&stats)),
+		flows:   newFlows(connections(&stats) + sessions(&stats)),
+		details: details{known: map[record.ID]*detail{}},
 	}
 }
 
@@ -132,6 +135,17 @@ func (s *sampler) pass(r *record.Record, now int64, present []*subscriber) {
 	for _, one := range present {
 		one.best.Add(r, now, up, down)
 	}
+}
+
+// fill puts details into the records that are told of.
+func (s *sampler) fill(ctx context.Context, present []*subscriber) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	s.details.begin()
+	for _, one := range present {
+		s.details.fill(ctx, s.config.Source, one.best)
+	}
+	s.details.end()
 }
 
 // gather takes up the flows that have ended.

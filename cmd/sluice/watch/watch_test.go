@@ -284,6 +284,7 @@ func TestMemoryIsGivenBackAfterAWhile(t *testing.T) {
 		synctest.Wait()
 		w.settle(giveBack) // of a sampler that ends, where another runs
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 0 {
 			t.Error("given back while it is used")
 		}
@@ -292,12 +293,14 @@ func TestMemoryIsGivenBackAfterAWhile(t *testing.T) {
 		synctest.Wait()
 		w.settle(giveBack)
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 1 {
 			t.Errorf("given back %d times", given)
 		}
 		w.settle(giveBack)
 		w.Close()
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 1 {
 			t.Error("given back after the end")
 		}
