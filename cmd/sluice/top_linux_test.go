@@ -111,7 +111,7 @@ func testTopKeys(t *testing.T, program string) {
 		t.Errorf("a name from the network sets the title: %s", title)
 	}
 	term.press("Enter")
-	term.shows("flow t0.1.1", "12.3 MB (12345678), 312 kbit/s", `name        evil\x1b[2J\x1b]0;owned\a`)
+	term.shows("flow t0.1.1", "12.3 MB (12345678), 312 kbit/s", `name         evil\x1b[2J\x1b]0;owned\a`)
 	term.press("k")
 	term.shows("End 10.0.0.2:40001", "y/n")
 	term.press("y")
