@@ -51,18 +51,29 @@ func (r *reloads) wait() {
 	}
 }
 
-// reload rereads the file, with the same flags and environment before it, and
-// changes what is different: everything or nothing.
+var (
+	errNothingToReread = errors.New("there is no --config to reread")
+	errFollowed        = errors.New("another sluice has taken over; send it to that one")
+)
+
+// reload does what SIGHUP asks for.
 func (p *process) reload() {
-	if p.cmd.Config == "" {
-		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
-		return
+	if _, err := p.reloadNow(); errors.Is(err, errNothingToReread) || errors.Is(err, errFollowed) {
+		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
+}
+
+// reloadNow rereads the file, with the same flags and environment before it, and
+// changes what is different: everything or nothing. It returns what has changed. Any
+// goroutine may call it.
+func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
+	if p.cmd.Config == "" {
+		return nil, errNothingToReread
+	}
 	if p.hasYielded {
-		p.log.Warn().Msg("SIGHUP: another sluice has taken over; send it to that one")
-		return
+		return nil, errFollowed
 	}
 	p.notify.Reloading()
 	changes, err := p.reread()
@@ -78,6 +89,7 @@ func (p *process) reload() {
 	}
 	p.notify.Ready(status)
 	debug.FreeOSMemory() // what parsing took
+	return changes, err
 }
 
 var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
@@ -96,6 +108,7 @@ func (p *process) reread() (changes []string, err error) {
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
 		{"--confine", next.Confine != p.cmd.Confine},
 		{"--takeover", next.Takeover != p.cmd.Takeover},
+		{"--control", next.Control != p.cmd.Control}, {"--control-token-file", next.ControlTokenFile != p.cmd.ControlTokenFile},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
@@ -132,6 +145,8 @@ func (p *process) reread() (changes []string, err error) {
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
 	p.cmd, p.config = next, config
+	p.inEffect.Store(&effect{config, next.DrainTimeout})
+	p.standing.serve(config.Inbounds, next.InstallRules)
 	p.keepDoor(nil)
 	return changes, nil
 }

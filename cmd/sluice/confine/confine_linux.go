@@ -16,6 +16,7 @@ type Needs struct {
 	Netlink      []int    // protocols of netlink sockets
 	Read         []string // files, and directories with what is beneath them
 	Write        []string // what exists of these may be written to as well
+	Remove       []string // directories from which files may be removed
 }
 
 // Confine gives up everything else, on every thread. It returns what holds, by

@@ -67,8 +67,9 @@ func (f *Filter) All() bool { return f.all }
 // in which order.
 func (f *Filter) WantsRate() bool { return f.query.Rate > 0 || f.order.by == byRate }
 
-// Matches reports whether a flow is meant that runs at now (ns of Reactor.Now). Its
-// rate is in bytes a second, both ways together; below 0, it is not known.
+// Matches reports whether a flow is meant that runs at now (ns of Reactor.Now). What is
+// said of a destination may be true of Dest or Dialed: of a brief record, Dest is not
+// known where they differ. Its rate is in bytes a second, both ways together; below 0, it is not known.
 func (f *Filter) Matches(r *record.Record, now int64, rate float64) bool {
 	q := &f.query
 	switch age := time.Duration(now - r.Start); {
@@ -81,12 +82,12 @@ func (f *Filter) Matches(r *record.Record, now int64, rate float64) bool {
 		q.Older > 0 && age <= q.Older,
 		q.Younger > 0 && age >= q.Younger,
 		q.Idle > 0 && time.Duration(now-r.Active) < q.Idle,
-		len(q.Port) > 0 && !slices.Contains(q.Port, r.Dest.Port()),
+		len(q.Port) > 0 && !slices.Contains(q.Port, r.Dest.Port()) && !slices.Contains(q.Port, r.Dialed.Port()),
 		len(q.Inbound) > 0 && !slices.Contains(q.Inbound, r.Inbound),
 		len(q.Outbound) > 0 && !slices.Contains(q.Outbound, r.Out):
 		return false
 	}
-	return isAt(f.clients, r.Client, "") && isAt(f.dests, r.Dest, r.Name)
+	return isAt(f.clients, r.Client, "") && (isAt(f.dests, r.Dest, r.Name) || isAt(f.dests, r.Dialed, ""))
 }
 
 func states(names []string) (set uint32, err error) {

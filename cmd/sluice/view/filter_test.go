@@ -59,6 +59,12 @@ func TestFilterMatches(t *testing.T) {
 	if f, _ := NewFilter(api.Query{Rate: 1}); f.Matches(&r, now, -1) {
 		t.Error("a rate that is not known is enough")
 	}
+	r.Dialed = netip.MustParseAddrPort("198.51.100.7:8443")
+	for _, q := range []api.Query{{Destination: []string{"198.51.100.7:8443"}}, {Port: []uint16{8443}}, {Destination: []string{"fe80::1"}}} {
+		if f, _ := NewFilter(q); !f.Matches(&r, now, rate) {
+			t.Errorf("%+v: where it is dialed, or asked for, is no destination", q)
+		}
+	}
 	r.Name = ""
 	if f, _ := NewFilter(api.Query{Destination: []string{"example.org"}}); f.Matches(&r, now, rate) {
 		t.Error("no name is one")
