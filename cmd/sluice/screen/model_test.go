@@ -52,8 +52,8 @@ func TestEverySizeHolds(t *testing.T) {
 	for name, reach := range states {
 		m, _ := newScreen(t, 80, 24, 40)
 		reach(m)
-		for width := 0; width <= 170; width += 1 + width/10 {
-			for height := 0; height <= 50; height += 1 + height/4 {
+		for _, width := range []int{0, 1, 7, 20, 39, 59, 60, 79, 80, 103, 104, 131, 170} {
+			for _, height := range []int{0, 1, 2, 3, 5, 11, 12, 24, 50} {
 				send(m, tea.WindowSizeMsg{Width: width, Height: height})
 				screen := shown(m)
 				lines := strings.Split(screen, "\n")
