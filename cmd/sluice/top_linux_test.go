@@ -83,6 +83,7 @@ func TestTop(t *testing.T) {
 }
 
 func testTopKeys(t *testing.T, program string) {
+	t.Parallel()
 	f := newFakeControl(t)
 	f.serve(t)
 	term := openTerminal(t, 80, 24, nil, program, "top", "--control", f.path)
@@ -111,7 +112,7 @@ func testTopKeys(t *testing.T, program string) {
 		t.Errorf("a name from the network sets the title: %s", title)
 	}
 	term.press("Enter")
-	term.shows("flow t0.1.1", "12.3 MB (12345678), 312 kbit/s", `name        evil\x1b[2J\x1b]0;owned\a`)
+	term.shows("flow t0.1.1", "12.3 MB (12345678), 312 kbit/s", `name         evil\x1b[2J\x1b]0;owned\a`)
 	term.press("k")
 	term.shows("End 10.0.0.2:40001", "y/n")
 	term.press("y")
@@ -144,6 +145,7 @@ func testTopKeys(t *testing.T, program string) {
 
 // testTopGone: a sluice that ends is told, and one that comes back is shown.
 func testTopGone(t *testing.T, program string) {
+	t.Parallel()
 	f := newFakeControl(t)
 	stop := f.serve(t)
 	term := openTerminal(t, 80, 24, nil, program, "top", "--control", f.path)
@@ -156,6 +158,7 @@ func testTopGone(t *testing.T, program string) {
 
 // testTopModest: terminals that can do little.
 func testTopModest(t *testing.T, program string) {
+	t.Parallel()
 	f := newFakeControl(t)
 	f.serve(t)
 	term := openTerminal(t, 80, 24, []string{"NO_COLOR=1", "LC_ALL=C"}, program, "top", "--control", f.path)
@@ -169,6 +172,7 @@ func testTopModest(t *testing.T, program string) {
 }
 
 func testTopPipe(t *testing.T, program string) {
+	t.Parallel()
 	f := newFakeControl(t)
 	f.serve(t)
 	once := output(t, program, "top", "--control", f.path, "--once")
@@ -192,6 +196,7 @@ func testTopPipe(t *testing.T, program string) {
 
 // testTopRefused: who may not, or asks nobody, learns what to do.
 func testTopRefused(t *testing.T, program string) {
+	t.Parallel()
 	f := newFakeControl(t)
 	none := exec.Command(program, "top", "--control", f.path)
 	if out, err := none.CombinedOutput(); err == nil || !strings.Contains(string(out), "there is no such socket; start sluice with --control") {

@@ -53,8 +53,18 @@ func flag(v url.Values, name string) (bool, error) {
 }
 
 func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
-	q, f, ok := s.query(w, r.URL.Query(), mostPageLimit)
+	v := r.URL.Query()
+	lines, err := flag(v, "lines")
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	q, f, ok := s.query(w, v, mostPageLimit)
 	if !ok {
+		return
+	}
+	if lines {
+		s.lines(w, r, q, f)
 		return
 	}
 	q.Limit = cmp.Or(q.Limit, pageLimit)
@@ -64,10 +74,11 @@ func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	best := view.NewBest(f, q.Limit)
-	err := s.scan(r.Context(), func(records []record.Record, now int64) {
+	err = s.scan(r.Context(), s.scans, func(records []record.Record, now int64) bool {
 		for i := range records {
 			best.Add(&records[i], now, -1, -1)
 		}
+		return true
 	})
 	s.tell(w, best.Page(s.config.Flows.Wall), err)
 }
@@ -81,18 +92,18 @@ func (s *Server) tell(w http.ResponseWriter, body any, err error) {
 	answer(w, body)
 }
 
-// scan calls visit with all flows. One scan goes on at a time.
-func (s *Server) scan(ctx context.Context, visit func(records []record.Record, now int64)) error {
+// scan calls visit with all flows, until it returns false. One scan of a kind goes on
+// at a time.
+func (s *Server) scan(ctx context.Context, kind chan struct{}, visit func(records []record.Record, now int64) bool) error {
 	select {
-	case s.scans <- struct{}{}:
-		defer func() { <-s.scans }()
+	case kind <- struct{}{}:
+		defer func() { <-kind }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	now := s.config.Flows.Now()
 	return s.config.Flows.Flows(ctx, record.Full, func(records []record.Record) bool {
-		visit(records, now)
-		return ctx.Err() == nil
+		return visit(records, now) && ctx.Err() == nil
 	})
 }
 
@@ -121,6 +132,9 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ended, err := s.config.Flows.Kill(r.Context(), ids)
+	if err != nil && ended > 0 {
+		err = fmt.Errorf("%d flows were ended, and not all: %w", ended, err)
+	}
 	if ended > 0 {
 		s.config.Log.Info().Int("flows", ended).Str("filter", q.Values().Encode()).Msg("ended, as the control socket was told")
 	}
@@ -142,7 +156,7 @@ func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []
 	if q.Limit > 0 {
 		best = view.NewBest(f, q.Limit)
 	}
-	err = s.scan(ctx, func(records []record.Record, now int64) {
+	err = s.scan(ctx, s.scans, func(records []record.Record, now int64) bool {
 		for i := range records {
 			switch {
 			case best != nil:
@@ -151,6 +165,7 @@ func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []
 				ids = append(ids, records[i].ID)
 			}
 		}
+		return true
 	})
 	if best != nil {
 		ids = best.IDs()

@@ -135,6 +135,42 @@ func TestPagesOfFlows(t *testing.T) {
 	}
 }
 
+func TestLinesOfFlows(t *testing.T) {
+	r := newRig(t, "")
+	r.server.Ready()
+	for query, want := range map[string]int{"": 20, "&network=udp": 10, "&client=10.0.0.3": 2, "&client=10.0.0.99": 0} {
+		response, text := r.do("GET", "/v1/flows?lines"+query, "")
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		n := 0
+		for _, line := range lines {
+			var f api.Flow
+			if json.Unmarshal([]byte(line), &f) == nil && f.Inbound == "in" {
+				n++
+			}
+		}
+		if kind := response.Header.Get("Content-Type"); n != want || kind != "application/x-ndjson" {
+			t.Errorf("%s: %d flows of kind %s: %s", query, n, kind, text)
+		}
+	}
+	for _, query := range []string{"sort=bytes", "limit=5", "rate=1", "after=t0.0.0"} {
+		r.wants("GET", "/v1/flows?lines&"+query, "", 400, "lines: ")
+	}
+}
+
+// TestSlowClients: who connects and says nothing keeps nobody else out for long.
+func TestSlowClients(t *testing.T) {
+	r := newRig(t, "", func(s *Server) { s.http.ReadHeaderTimeout = 50 * time.Millisecond })
+	r.server.Ready()
+	for range 3 * MostConns {
+		c, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	r.wants("GET", "/v1/status", "", 200, "serving")
+}
+
 func TestEndingFlows(t *testing.T) {
 	r := newRig(t, "")
 	r.server.Ready()
@@ -191,7 +227,11 @@ func TestEvents(t *testing.T) {
 	}
 	for want := 1; want <= 4; want++ {
 		name, data := next()
-		if name != "sample" || !strings.Contains(data, fmt.Sprintf(`"total":%d`, want)) {
+		wanted := "sample"
+		if want <= 2 {
+			wanted = "past"
+		}
+		if name != wanted || !strings.Contains(data, fmt.Sprintf(`"total":%d`, want)) {
 			t.Errorf("%s %s, want %d", name, data, want)
 		}
 		if want == 3 {

@@ -16,7 +16,7 @@ func helpLines() (lines []*line) {
 		{"K", "end all flows of the client, after y"},
 		{"p", "pause what is shown"},
 		{"q, ctrl+c", "quit"},
-		{"", "Rates are in bits a second, volumes in bytes. Up is from the client."},
+		{"", "Rates are bits a second, volumes bytes. Up: from the client."},
 	} {
 		lines = append(lines, (&line{}).add(strong, pad(" "+key[0], 20)).add(plain, key[1]))
 	}

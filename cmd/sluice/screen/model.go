@@ -22,8 +22,9 @@ type Model struct {
 	statusAt      time.Time   // of the sample that it was asked for at
 	sample        *api.Sample // the last that is shown; nil: there was none yet
 	rates         map[string]*rates
-	lost          error     // why there are no samples; nil: there are
-	lostAt        time.Time // of the last sample before
+	trends        [numViews]trends // of those who are named by address; else nil
+	lost          error            // why there are no samples; nil: there are
+	lostAt        time.Time        // of the last sample before
 
 	view   int
 	tables [numViews]table
@@ -51,6 +52,7 @@ const statusPeriod = 5 * time.Second
 // New makes a screen, which shows source until ctx is done.
 func New(ctx context.Context, source Source, look Look) *Model {
 	m := &Model{ctx: ctx, source: source, look: look, rates: map[string]*rates{"tcp": {}, "udp": {}}}
+	m.trends[viewClients], m.trends[viewDestinations] = trends{}, trends{}
 	m.tables[viewFlows] = table{from: viewFlows, query: api.Query{Sort: sortsOf(viewFlows)[0].name}}
 	return m
 }
@@ -167,6 +169,8 @@ func (m *Model) remember(s *api.Sample) {
 	if s.Interval <= 0 {
 		return
 	}
+	m.trends[viewClients].add(s.Clients)
+	m.trends[viewDestinations].add(s.Destinations)
 	for i := range s.Networks {
 		if r := m.rates[s.Networks[i].Network]; r != nil {
 			r.up.add(s.Networks[i].RateUp)

@@ -24,9 +24,12 @@ func TestViewsAtEightyByTwentyFour(t *testing.T) {
 	press(m, "4")
 	wants(t, m, "upstream_timeout", "refused_client_connects", "A SECOND")
 	press(m, "?")
-	wants(t, m, "end the flow", "any key: back")
+	wants(t, m, "end the flow", "any key: back", "Up: from the client.")
 	press(m, "q")
 	wants(t, m, "CAUSE", "!any key")
+	press(m, "1")
+	send(m, tea.WindowSizeMsg{Width: 120, Height: 24})
+	wants(t, m, "10.0.0.1 ", "0 B                   ███")
 }
 
 // TestEverySizeHolds: whatever is shown, wherever: as many lines as there are, and none
@@ -49,8 +52,8 @@ func TestEverySizeHolds(t *testing.T) {
 	for name, reach := range states {
 		m, _ := newScreen(t, 80, 24, 40)
 		reach(m)
-		for width := 0; width <= 170; width += 1 + width/10 {
-			for height := 0; height <= 50; height += 1 + height/4 {
+		for _, width := range []int{0, 1, 7, 20, 39, 59, 60, 79, 80, 103, 104, 131, 170} {
+			for _, height := range []int{0, 1, 2, 3, 5, 11, 12, 24, 50} {
 				send(m, tea.WindowSizeMsg{Width: width, Height: height})
 				screen := shown(m)
 				lines := strings.Split(screen, "\n")
@@ -123,7 +126,7 @@ func TestOpenedFlow(t *testing.T) {
 	rule := 4
 	source.flow = api.Flow{ID: "t0.0.1", Network: "tcp", State: "bulk", Server: "192.0.2.7:1080", Rule: &rule, BytesUp: 1234567, DatagramsDown: 3, Held: true, Cause: "idle"}
 	press(m, "3", "enter")
-	wants(t, m, "flow t0.0.1", "bulk", "192.0.2.7:1080", "rule        4", "1.23 MB (1234567), 24.0 kbit/s", "3 datagrams", "used up its rate", "cause", "!dialed")
+	wants(t, m, "flow t0.0.1", "bulk", "192.0.2.7:1080", "rule         4", "1.23 MB (1234567), 24.0 kbit/s", "3 datagrams", "used up its rate", "cause", "!dialed")
 	source.flow.BytesUp = 7
 	send(m, sampleMsg{m.stream, sampleAt(4, 3), nil})
 	wants(t, m, "7 B, 24.0 kbit/s")

@@ -91,7 +91,7 @@ func (o *opened) lines(m *Model) []*line {
 	lines := []*line{title}
 	for _, field := range o.fields(m.sample.Time) {
 		if field[1] != "" {
-			lines = append(lines, (&line{}).add(faint, fmt.Sprintf("  %-12s", field[0])).add(plain, show.Text(field[1])))
+			lines = append(lines, (&line{}).add(faint, fmt.Sprintf("  %-13s", field[0])).add(plain, show.Text(field[1])))
 		}
 	}
 	return lines

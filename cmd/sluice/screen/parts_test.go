@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/cmd/sluice/api"
 )
 
 func TestSpark(t *testing.T) {
@@ -114,5 +116,29 @@ func TestWrap(t *testing.T) {
 		if got := strings.Join(wrap(text, 8), "/"); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestTrends(t *testing.T) {
+	all := trends{}
+	a, b := api.Talker{Address: "a", RateUp: 1, RateDown: 3}, api.Talker{Address: "b", RateUp: 8}
+	all.add([]api.Talker{a, b})
+	a.RateUp = 5
+	all.add([]api.Talker{a})
+	if got := all.of("a", Look{Blocks: true}); !strings.HasSuffix(got, " ▄█") {
+		t.Errorf("%q", got)
+	}
+	if got := all.of("b", Look{Blocks: true}); !strings.HasSuffix(got, " █ ") || all.of("c", Look{}) != "" {
+		t.Errorf("%q", got)
+	}
+	for range trendUnseen {
+		all.add(nil)
+	}
+	if len(all) != 1 {
+		t.Errorf("%d are remembered", len(all))
+	}
+	all.add(nil)
+	if len(all) != 0 {
+		t.Errorf("%d are remembered", len(all))
 	}
 }

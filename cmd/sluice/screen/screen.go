@@ -58,20 +58,15 @@ func (m *Model) body(n int) (lines []*line) {
 // what stands above them.
 func (m *Model) table(n int) []*line {
 	t := &m.tables[m.view]
-	columns := columnsOf[m.view]
-	widths := widthsOf(columns, m.width)
-	titles := make([]string, len(columns))
-	for i := range columns {
-		titles[i] = columns[i].title
+	columns, width := columnsOf[m.view], m.width
+	trends := m.trends[m.view]
+	if width < trendFrom {
+		trends = nil
+	} else if trends != nil {
+		width -= trendWidth + between
 	}
-	lines := []*line{(&line{}).add(strong, layOut(columns, widths, titles))}
-	if m.entry == nil && t.filter != "" {
-		about := "only " + t.filter
-		if m.view == viewFlows && m.sample != nil {
-			about += fmt.Sprintf(" (%d flows)", m.sample.Total)
-		}
-		lines = append([]*line{(&line{}).add(amber, about)}, lines...)
-	}
+	widths := widthsOf(columns, width)
+	lines := m.headings(columns, widths)
 	rows := m.rows()
 	n -= len(lines)
 	t.settle(rows, n)
@@ -83,12 +78,33 @@ func (m *Model) table(n int) []*line {
 		if i == t.at {
 			look = chosen
 		}
-		lines = append(lines, (&line{}).add(look, layOut(columns, widths, rows[i].cells)).fill(look, m.width))
+		l := (&line{}).add(look, layOut(columns, widths, rows[i].cells)).fill(look, width)
+		if trends != nil {
+			l.add(plain, "  ").add(down, trends.of(rows[i].key, m.look))
+		}
+		lines = append(lines, l)
 	}
 	if len(rows) == 0 && m.sample != nil {
 		lines = append(lines, (&line{}).add(faint, "none"))
 	}
 	return lines
+}
+
+// headings are the titles of the columns, and above them the filter, where there is one.
+func (m *Model) headings(columns []column, widths []int) (lines []*line) {
+	t := &m.tables[m.view]
+	if m.entry == nil && t.filter != "" {
+		about := "only " + t.filter
+		if m.view == viewFlows && m.sample != nil {
+			about += fmt.Sprintf(" (%d flows)", m.sample.Total)
+		}
+		lines = append(lines, (&line{}).add(amber, about))
+	}
+	titles := make([]string, len(columns))
+	for i := range columns {
+		titles[i] = columns[i].title
+	}
+	return append(lines, (&line{}).add(strong, layOut(columns, widths, titles)))
 }
 
 // foot is the last line: a question, what is typed, a note, or the keys.
