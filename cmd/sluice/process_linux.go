@@ -134,7 +134,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
-	var report reporter
+	report := reporter{status: p.status()}
 	var reloads reloads
 	for {
 		select {
