@@ -27,6 +27,9 @@ func (cmd *runCmd) validate() error {
 	if err := errors.Join(cmd.validateRoutes(), cmd.validateLedgers()); err != nil {
 		return err
 	}
+	if err := cmd.validateControl(); err != nil {
+		return err
+	}
 	options := cmd.options(zerolog.Nop())
 	if err := options.Validate(); err != nil || !cmd.InstallRules {
 		return err

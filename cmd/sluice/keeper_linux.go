@@ -96,6 +96,7 @@ func (k *keeper) begin() (holds []string, err error) {
 // serve returns an error where there is nobody to reply to.
 func (k *keeper) serve(r keep.Request) error {
 	var err error
+	reply := keep.Reply{}
 	switch r.Do {
 	case keep.Arrivals:
 		if k.diversion != nil {
@@ -113,8 +114,9 @@ func (k *keeper) serve(r keep.Request) error {
 		err = k.leave()
 	case keep.Remove:
 		err = k.remove()
+	case keep.Look:
+		reply.Rules, err = k.look()
 	}
-	reply := keep.Reply{}
 	if err != nil {
 		reply.Error = err.Error()
 	}

@@ -19,6 +19,10 @@ type cli struct {
 	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
 	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
+	Status     statusCmd        `cmd:"" help:"Say how a running sluice stands."`
+	Flows      flowsCmd         `cmd:"" help:"Show the flows of a running sluice."`
+	Kill       killCmd          `cmd:"" help:"End flows of a running sluice."`
+	Health     healthCmd        `cmd:"" help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    kong.VersionFlag `env:"-" help:"Print the version and leave."`

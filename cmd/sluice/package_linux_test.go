@@ -45,6 +45,7 @@ func TestPackage(t *testing.T) {
 		"./usr/lib/systemd/system/sluice.service\n", "./usr/lib/sysusers.d/sluice.conf\n",
 		"./usr/share/man/man8/sluice.8.gz\n", "./usr/share/bash-completion/completions/sluice\n",
 		"./usr/share/zsh/vendor-completions/_sluice\n", "./usr/share/fish/vendor_completions.d/sluice.fish\n",
+		"./usr/share/sluice/grafana-dashboard.json\n", "./usr/share/sluice/prometheus-alerts.yml\n",
 	} {
 		if !strings.Contains(contents, want) {
 			t.Errorf("no %q in\n%s", want, contents)

@@ -52,22 +52,33 @@ func (r *reloads) wait() {
 	}
 }
 
-// reload opens the access log anew, and rereads the file, with the same flags and environment before it, and
-// changes what is different: everything or nothing.
+var (
+	errNothingToReread = errors.New("there is no --config to reread")
+	errFollowed        = errors.New("another sluice has taken over; send it to that one")
+)
+
+// reload does what SIGHUP asks for.
 func (p *process) reload() {
-	hasFile := p.ledgers.reopen(p.log)
-	if p.cmd.Config == "" && hasFile {
-		return
+	if _, err := p.reloadNow(); errors.Is(err, errNothingToReread) || errors.Is(err, errFollowed) {
+		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
-	if p.cmd.Config == "" {
-		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
-		return
-	}
+}
+
+// reloadNow opens the access log anew, and rereads the file, with the same flags and environment before it, and
+// changes what is different: everything or nothing. It returns what has changed. Any
+// goroutine may call it.
+func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
+	hasFile := p.ledgers.reopen(p.log)
+	if p.cmd.Config == "" && hasFile {
+		return nil, nil
+	}
+	if p.cmd.Config == "" {
+		return nil, errNothingToReread
+	}
 	if p.hasYielded {
-		p.log.Warn().Msg("SIGHUP: another sluice has taken over; send it to that one")
-		return
+		return nil, errFollowed
 	}
 	p.notify.Reloading()
 	changes, err := p.reread()
@@ -83,6 +94,7 @@ func (p *process) reload() {
 	}
 	p.notify.Ready(p.status())
 	debug.FreeOSMemory() // what parsing took
+	return changes, err
 }
 
 var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
@@ -103,6 +115,7 @@ func (p *process) reread() (changes []string, err error) {
 		{"--takeover", next.Takeover != p.cmd.Takeover},
 		{"--access-log", next.AccessLog != p.cmd.AccessLog},
 		{"--ipfix", next.IPFIX != p.cmd.IPFIX},
+		{"--control", next.Control != p.cmd.Control}, {"--control-token-file", next.ControlTokenFile != p.cmd.ControlTokenFile},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
@@ -140,6 +153,8 @@ func (p *process) reread() (changes []string, err error) {
 	changes = p.config.Changes(config)
 	p.ledgers.reload(next)
 	p.cmd, p.config = next, config
+	p.inEffect.Store(&effect{config, next.DrainTimeout})
+	p.standing.serve(config.Inbounds, next.InstallRules)
 	p.keepDoor(nil)
 	return changes, nil
 }

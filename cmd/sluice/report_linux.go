@@ -89,6 +89,7 @@ func (p *process) logReady(holds, kept []string) {
 			line = line.Strs(kind.String(), listen[kind])
 		}
 	}
+	line = line.Stringer("control", &p.window)
 	if len(holds) > 0 {
 		line = line.Str("confined", strings.Join(holds, ", "))
 	}

@@ -10,8 +10,10 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/control"
 	"sluice/cmd/sluice/handover"
 	"sluice/cmd/sluice/logging"
+	"sluice/cmd/sluice/metrics"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
@@ -96,9 +98,11 @@ type runCmd struct {
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
-	AccessLog       string    `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
-	AccessLogSample int       `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
-	IPFIX           collector `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
+	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
+	ControlTokenFile string          `group:"control" placeholder:"FILE" help:"File with the token that is asked for at ADDR:PORT; else SLUICE_CONTROL_TOKEN has it."`
+	AccessLog        string          `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
+	AccessLogSample  int             `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
+	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
@@ -139,7 +143,9 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.Detach {
 		return detach()
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, output: output, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	lines := new(metrics.Lines)
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), output: output, lines: lines,
+		idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close(), p.ledgers.close())
 	}
@@ -168,7 +174,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		RequireSource:    cmd.SourceFallback == "refuse",
 		KernelReplies:    cmd.SourceReplies == "kernel",
 		AcceptProxy:      prefixes(cmd.AcceptProxy),
-		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
+		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Reserved: cmd.reserved(), Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,

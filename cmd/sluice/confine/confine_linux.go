@@ -17,6 +17,7 @@ type Needs struct {
 	Read         []string // files, and directories with what is beneath them
 	Write        []string // what exists of these may be written to as well
 	Make         []string // directories in which files may be made, and written to
+	Remove       []string // directories from which files may be removed
 }
 
 // Confine gives up everything else, on every thread. It returns what holds, by

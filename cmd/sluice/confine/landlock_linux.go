@@ -35,6 +35,7 @@ func (n Needs) landlock() (string, error) {
 		{n.Write, abi.AccessFSReadFile | abi.AccessFSReadDir | abi.AccessFSWriteFile | abi.AccessFSTruncate,
 			abi.AccessFSReadFile | abi.AccessFSWriteFile | abi.AccessFSTruncate},
 		{n.Make, abi.AccessFSMakeReg | abi.AccessFSWriteFile, 0},
+		{n.Remove, abi.AccessFSRemoveFile, 0},
 	} {
 		for _, path := range grant.paths {
 			access, err := pin(path, grant.directory, grant.files)

@@ -42,7 +42,7 @@ func FindAccount(name string) (Account, error) {
 // UID is its number.
 func (a Account) UID() int { return a.uid }
 
-// GID is that of its group.
+// GID is the number of its group.
 func (a Account) GID() int { return a.gid }
 
 // Become makes every thread of the process the account's, with no supplementary
