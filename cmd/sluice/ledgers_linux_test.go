@@ -93,17 +93,6 @@ func answering(t *testing.T) (at string) {
 	return l.Addr().String()
 }
 
-// freePort is one that nobody has at the moment.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // ask sends so many bytes, and waits for twice as many.
 func ask(t *testing.T, c net.Conn, n int) {
 	t.Helper()
@@ -168,7 +157,6 @@ func TestLedgers(t *testing.T) {
 		t.Skip("to become another user takes root")
 	}
 	program, dir := buildProgram(t), t.TempDir()
-	forUsers(t, program)
 	const nobody = 65534
 	logs := filepath.Join(dir, "logs")
 	if err := os.Mkdir(logs, 0o750); err != nil {
@@ -180,7 +168,7 @@ func TestLedgers(t *testing.T) {
 	forUsers(t, dir)
 	path := filepath.Join(logs, "access.log")
 	flows, collected := startCollector(t)
-	at, dest := fmt.Sprintf("127.0.0.1:%d", freePort(t)), answering(t)
+	at, dest := freePort(t), answering(t)
 	cmd := startLedger(t, program, at, dest, "--user", "nobody", "--confine", "require", "--access-log", path, "--ipfix", flows)
 	sent := map[string]int{}
 	for _, c := range talk(t, at, 30, 10, sent)[:20] {
@@ -257,18 +245,20 @@ func rotate(t *testing.T, logs string, pid int) {
 // end: flows, and bytes each way.
 func startCollector(t *testing.T) (at string, collected func() (flows, up, down int)) {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
-	collect := exec.Command("nfcapd", "-w", dir, "-b", "127.0.0.1", "-p", strconv.Itoa(port), "-t", "3600", "-P", filepath.Join(dir, "pid"))
+	dir, at := t.TempDir(), freePort(t)
+	_, port, _ := strings.Cut(at, ":")
+	collect := exec.Command("nfcapd", "-w", dir, "-b", "127.0.0.1", "-p", port, "-t", "3600", "-P", filepath.Join(dir, "pid"))
 	if err := collect.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { collect.Process.Kill() })
+	n, _ := strconv.Atoi(port)
 	taken := func() bool { // it listens, and nothing waits for it
 		table, _ := os.ReadFile("/proc/self/net/udp")
-		return bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000:0000 07 00000000:00000000", port))
+		return bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000:0000 07 00000000:00000000", n))
 	}
 	eventually(t, "the collector listens", taken)
-	return fmt.Sprintf("127.0.0.1:%d", port), func() (flows, up, down int) {
+	return at, func() (flows, up, down int) {
 		eventually(t, "the collector has taken it", taken)
 		collect.Process.Signal(syscall.SIGTERM)
 		exits(t, collect)
@@ -297,7 +287,7 @@ func TestLedgerFlags(t *testing.T) {
 		"--log-format loud":            `must be one of "auto","console","json","journald"`,
 		"--access-log-sample 2 --io 1": "unknown flag --io",
 	} {
-		cmd := exec.Command(program, append([]string{"run", "--redirect", "127.0.0.1:" + strconv.Itoa(freePort(t)), "--mark", "0"}, strings.Fields(args)...)...)
+		cmd := exec.Command(program, append([]string{"run", "--redirect", freePort(t), "--mark", "0"}, strings.Fields(args)...)...)
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), says) {
 			t.Errorf("%s: %v, %s, want %q", args, err, out, says)

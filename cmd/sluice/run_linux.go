@@ -147,7 +147,8 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 		return detach()
 	}
 	lines := new(metrics.Lines)
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), lines: lines, output: output, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), output: output, lines: lines,
+		idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
 		return errors.Join(err, p.close(), p.ledgers.close())
 	}

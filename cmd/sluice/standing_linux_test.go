@@ -18,8 +18,8 @@ import (
 	"sluice/redir"
 )
 
-// freeAddr is an address of lo at which nobody listens.
-func freeAddr(t *testing.T) string {
+// freePort is an address of lo at which nobody listens.
+func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -101,7 +101,7 @@ func echo(t *testing.T) string {
 // TestStanding: what a scrape and a status say against what was sent, of connections
 // that run and that have ended; promtool finds nothing wrong with it.
 func TestStanding(t *testing.T) {
-	at := freeAddr(t)
+	at := freePort(t)
 	s := standingOf(t, "--allow-local", "--forward", at+"="+echo(t)+",tcp", "--block", "127.0.0.9/32")
 	const open, sent = 5, 10_000
 	conns := make([]net.Conn, open)

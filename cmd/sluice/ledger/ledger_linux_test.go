@@ -261,7 +261,7 @@ func TestSample(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	var server fake
 	book := Keep(&server, openLines(t, &server, path), 10)
-	const flows = 5000
+	const flows = feedRecords
 	for i := range uint64(flows) {
 		r := sample(i)
 		server.Put(0, &r)
