@@ -22,8 +22,8 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 	bounds := &admit.Bounds{
 		Conns:    below(b.conns, boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns)))),
 		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyConns))),
-		Rate:     boundOf(c.Rate, 0),
-		Paced:    c.Rate == 0,
+		Connects: boundOf(c.Connects, 0),
+		Paced:    c.Connects == 0,
 		Sessions: below(b.sessions(), boundOf(c.Sessions, max(b.sessions()/2, min(b.sessions(), manySessions)))),
 		Prefix:   c.Prefix, Exempt: c.Exempt,
 	}

@@ -100,11 +100,11 @@ func manual() []document.Section {
 		{Title: "Environment", Text: `
 Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT. SLUICE_CONTROL is also where status, flows, kill, top and health ask, and SLUICE_CONTROL_TOKEN the token, where it is in no file.
 
-NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3). NO_COLOR turns colours off.`},
+NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3), JOURNAL_STREAM that of systemd.exec(5). NO_COLOR turns colours off.`},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT: refuse what is new, let running connections finish for --drain-timeout, then end. A second one ends at once.
 
-SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
+SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why. The file of --access-log is opened anew, also without a --config.
 
 SIGUSR1: log the counters.
 
@@ -118,7 +118,9 @@ Both must run as the same user, with the same --user. They find each other by ab
 		{Title: "Files", Text: `
 /etc/sluice/sluice.json is what the service of the Debian package reads.
 
-/run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.`},
+/run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.
+
+/var/log/sluice is where it may have an access log, and /etc/logrotate.d/sluice rotates that.`},
 		{Title: "See also", Text: `
 nft(8), ip-rule(8), ip-route(8), systemd.service(5)`},
 	}

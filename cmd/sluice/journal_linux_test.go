@@ -34,10 +34,8 @@ func journalAt(t *testing.T) (program string, journal *net.UnixConn) {
 		}
 	}
 	program = filepath.Join(dir, "sluice")
-	build := exec.Command("go", "build", "-ldflags", "-X github.com/coreos/go-systemd/v22/journal.journalSocket="+socket, "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := build(program, "-ldflags", "-s -w -X github.com/coreos/go-systemd/v22/journal.journalSocket="+socket); err != nil {
+		t.Fatal(err)
 	}
 	return program, journal
 }

@@ -10,6 +10,8 @@ import (
 
 	"sluice/cmd/sluice/ipfix"
 	"sluice/cmd/sluice/ledger"
+	"sluice/cmd/sluice/logging"
+	"sluice/cmd/sluice/metrics"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/resolve"
@@ -136,6 +138,22 @@ func (l *ledgers) tell(log zerolog.Logger) {
 		_, lost, err := l.export.Counts()
 		l.exportLost.Tell(now, "ipfix_lost", lost, err, log)
 	}
+}
+
+// records are what became of the records, and of the lines of the log, for any
+// goroutine.
+func (l *ledgers) records(output *logging.Output) []metrics.Records {
+	all := []metrics.Records{{Log: "log", Written: output.Written(), Dropped: output.Lost()}}
+	for _, b := range []struct {
+		name string
+		book *ledger.Book
+	}{{"access_log", l.access}, {"ipfix", l.export}} {
+		if b.book != nil {
+			written, lost, _ := b.book.Counts()
+			all = append(all, metrics.Records{Log: b.name, Written: written, Dropped: lost})
+		}
+	}
+	return all
 }
 
 // close writes what is there yet: no flow ends any more.

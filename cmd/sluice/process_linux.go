@@ -31,10 +31,10 @@ type process struct {
 	lines     *metrics.Lines
 	standing  *standing // nil: not started
 	window    window
+	ledgers   ledgers
 
 	inEffect   atomic.Pointer[effect] // for any goroutine
 	drainAsked atomic.Bool            // by the control socket
-	ledgers    ledgers
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
@@ -77,10 +77,12 @@ func (p *process) start() (err error) {
 	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
-	p.standing = newStanding(p.server, p.guard, p.lines)
 	if err := p.ledgers.open(p.cmd, p.server, account); err != nil {
 		return err
 	}
+	p.standing = newStanding(p.server, p.guard, p.lines)
+	records := func() []metrics.Records { return p.ledgers.records(p.output) }
+	p.standing.records.Store(&records)
 	if p.cmd.User != "" {
 		if err := account.Become(); err != nil {
 			return err
@@ -161,7 +163,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
-	var report reporter
+	report := reporter{status: p.status()}
 	var reloads reloads
 	for {
 		select {

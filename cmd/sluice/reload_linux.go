@@ -57,21 +57,26 @@ var (
 	errFollowed        = errors.New("another sluice has taken over; send it to that one")
 )
 
-// reload does what SIGHUP asks for: it opens the access log anew, and rereads.
+// reload does what SIGHUP asks for: it opens the access log anew, and rereads the
+// file.
 func (p *process) reload() {
 	hasFile := p.ledgers.reopen(p.log)
 	_, err := p.reloadNow()
-	if errors.Is(err, errNothingToReread) && !hasFile || errors.Is(err, errFollowed) {
+	if errors.Is(err, errFollowed) || errors.Is(err, errNothingToReread) && !hasFile {
 		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
 }
 
-// reloadNow rereads the file, with the same flags and environment before it, and
+// reloadNow opens the access log anew, and rereads the file, with the same flags and environment before it, and
 // changes what is different: everything or nothing. It returns what has changed. Any
 // goroutine may call it.
 func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
+	hasFile := p.ledgers.reopen(p.log)
+	if p.cmd.Config == "" && hasFile {
+		return nil, nil
+	}
 	if p.cmd.Config == "" {
 		return nil, errNothingToReread
 	}
@@ -111,9 +116,9 @@ func (p *process) reread() (changes []string, err error) {
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
 		{"--confine", next.Confine != p.cmd.Confine},
 		{"--takeover", next.Takeover != p.cmd.Takeover},
-		{"--control", next.Control != p.cmd.Control}, {"--control-token-file", next.ControlTokenFile != p.cmd.ControlTokenFile},
 		{"--access-log", next.AccessLog != p.cmd.AccessLog},
 		{"--ipfix", next.IPFIX != p.cmd.IPFIX},
+		{"--control", next.Control != p.cmd.Control}, {"--control-token-file", next.ControlTokenFile != p.cmd.ControlTokenFile},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)

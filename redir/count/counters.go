@@ -40,7 +40,7 @@ const (
 	RefusedPressure       // the same, and datagrams without a session, since memory is short
 	RefusedClientConns    // a client had as many as it may, see admit.Bounds
 	RefusedClientDials    // likewise
-	RefusedClientRate     // likewise
+	RefusedClientConnects // likewise
 	RefusedClientSessions // likewise
 	RefusedProxyAbsent    // a front's connection that began without a PROXY header
 	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
@@ -126,7 +126,7 @@ var counterNames = [numCounters]string{
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedUnresolved: "refused_unresolved", RefusedMaxConns: "refused_max_conns",
 	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
-	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
+	RefusedClientConnects: "refused_client_connects", RefusedClientSessions: "refused_client_sessions",
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",

@@ -10,7 +10,7 @@
 //	GET    /v1/counters            Counters
 //	GET    /v1/top                 Top              ?by=client|destination &limit=
 //	GET    /v1/events              server-sent: "sample", a Sample a second; "status", a Status every ten
-//	                               ?flows= (how many; else none) and filters; ?history: Samples of before come first
+//	                               ?flows= (how many; else none) and filters; ?history: "past", Samples of before, come first
 //	GET    /v1/config              the configuration in effect, as run --print-config writes it
 //	GET    /v1/log-level           LogLevel
 //	PUT    /v1/log-level           LogLevel

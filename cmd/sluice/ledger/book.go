@@ -11,9 +11,9 @@ import (
 const (
 	// feedRecords is how many records of each worker may wait, of some 300 bytes: what
 	// one that ends all it has at once ends in several gatherPeriods.
-	feedRecords = 8192
+	feedRecords = 4096
 	// gatherPeriod is how long records may wait for others to be written with.
-	gatherPeriod = 20 * time.Millisecond
+	gatherPeriod = 5 * time.Millisecond
 	// batchRecords bounds a batch.
 	batchRecords = 256
 )

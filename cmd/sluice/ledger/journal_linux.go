@@ -47,7 +47,7 @@ func text(r *record.Record) string {
 		dest += " (" + r.Name + ")"
 	}
 	return fmt.Sprintf("%s %s to %s ended: %s after %.3f s, %d bytes up, %d down",
-		network(r), r.Client, dest, r.Cause, seconds(r.Active-r.Start), r.Up.Bytes, r.Down.Bytes)
+		network(r), r.Client, dest, r.Cause, seconds(r.End-r.Start), r.Up.Bytes, r.Down.Bytes)
 }
 
 // Flush has nothing to do.

@@ -36,7 +36,7 @@ func sample(serial uint64) record.Record {
 	return record.Record{
 		ID: record.ConnID(0, 1, serial), Cause: count.ConnsFinished, Inbound: "in", Client: at("10.0.0.5:4711"), Dest: at("192.0.2.7:443"),
 		Name: "www.example", Dialed: at("192.0.2.7:443"), Source: at("203.0.113.1:50001"), Out: "direct", Rule: 2, Mark: 2,
-		Start: int64(time.Second), Active: int64(2500 * time.Millisecond),
+		Start: int64(time.Second), Active: int64(2 * time.Second), End: int64(2500 * time.Millisecond),
 		Up: record.Traffic{Bytes: 1<<53 + 1}, Down: record.Traffic{Bytes: 7},
 	}
 }
@@ -69,10 +69,10 @@ func TestLine(t *testing.T) {
 	for want, r := range map[string]*record.Record{
 		`{"time":"2023-11-14T22:13:22.500Z","id":"t0.1.1","network":"tcp","cause":"finished","inbound":"in","client":"10.0.0.5:4711",` +
 			`"destination":"192.0.2.7:443","name":"www.example","source":"203.0.113.1:50001","outbound":"direct","rule":2,"mark":2,` +
-			`"started":"2023-11-14T22:13:21.000Z","duration":1.5,"bytes_up":9007199254740993,"bytes_down":7}`: &conn,
+			`"started":"2023-11-14T22:13:21.000Z","active":"2023-11-14T22:13:22.000Z","duration":1.5,"bytes_up":9007199254740993,"bytes_down":7}`: &conn,
 		`{"time":"2023-11-14T22:13:22.500Z","id":"u1.2","network":"udp","cause":"finished","inbound":"in","client":"10.0.0.5:4711",` +
 			`"destination":"192.0.2.7:443","dialed":"192.0.2.7:5353","outbound":"direct","server":"198.51.100.1:1080","mark":2,` +
-			`"started":"2023-11-14T22:13:21.000Z","duration":1.5,"bytes_up":9007199254740993,"bytes_down":7,"datagrams_up":3,"datagrams_down":0}`: &session,
+			`"started":"2023-11-14T22:13:21.000Z","active":"2023-11-14T22:13:22.000Z","duration":1.5,"bytes_up":9007199254740993,"bytes_down":7,"datagrams_up":3,"datagrams_down":0}`: &session,
 	} {
 		var b bytes.Buffer
 		log := zerolog.New(&b)
@@ -261,7 +261,7 @@ func TestSample(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	var server fake
 	book := Keep(&server, openLines(t, &server, path), 10)
-	const flows = 5000
+	const flows = feedRecords
 	for i := range uint64(flows) {
 		r := sample(i)
 		server.Put(0, &r)

@@ -16,7 +16,7 @@ type wall func(ns int64) time.Time
 // object writes a record as the access log has it: named as in cmd/sluice/api, with
 // the time of its end first.
 func (w wall) object(e *zerolog.Event, r *record.Record) *zerolog.Event {
-	e = e.Time("time", w(r.Active)).Stringer("id", r.ID).Str("network", network(r)).Str("cause", r.Cause.String()).
+	e = e.Time("time", w(r.End)).Stringer("id", r.ID).Str("network", network(r)).Str("cause", r.Cause.String()).
 		Str("inbound", r.Inbound).Str("client", r.Client.String()).Str("destination", r.Dest.String())
 	if r.Name != "" {
 		e = e.Str("name", r.Name)
@@ -29,7 +29,7 @@ func (w wall) object(e *zerolog.Event, r *record.Record) *zerolog.Event {
 	if r.Rule != route.Final {
 		e = e.Int("rule", r.Rule)
 	}
-	e = e.Uint32("mark", r.Mark).Time("started", w(r.Start)).Float64("duration", seconds(r.Active-r.Start)).
+	e = e.Uint32("mark", r.Mark).Time("started", w(r.Start)).Time("active", w(r.Active)).Float64("duration", seconds(r.End-r.Start)).
 		Uint64("bytes_up", r.Up.Bytes).Uint64("bytes_down", r.Down.Bytes)
 	if r.ID.IsSession() {
 		e = e.Uint64("datagrams_up", r.Up.Datagrams).Uint64("datagrams_down", r.Down.Datagrams)

@@ -3,7 +3,6 @@ package logging
 import (
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
@@ -17,7 +16,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 // Output is where the program's lines go. Any goroutine may write to Log.
 type Output struct {
 	Log     zerolog.Logger
-	lost    *atomic.Uint64
+	tally   *tally
 	journal *queue // nil: the lines go elsewhere
 }
 
@@ -28,14 +27,14 @@ func Open(format, level string) (*Output, error) {
 		return nil, err
 	}
 	zerolog.TimeFieldFormat = timeFormat
-	o := &Output{lost: new(atomic.Uint64)}
-	errors := errorOutput{o.lost}
+	o := &Output{tally: new(tally)}
+	errors := errorOutput{o.tally}
 	switch format = resolve(format); format {
 	case "journald":
 		if !journal.Enabled() {
 			return nil, fmt.Errorf("--log-format journald: nobody listens at /run/systemd/journal/socket; leave it at auto, or say console or json")
 		}
-		o.journal = newQueue(o.lost, sendLine)
+		o.journal = newQueue(o.tally, sendLine)
 		go o.journal.run()
 		o.Log = zerolog.New(o.journal)
 	case "console":
@@ -72,7 +71,10 @@ func SetLevel(level string) error {
 }
 
 // Lost is how many lines found no room so far.
-func (o *Output) Lost() uint64 { return o.lost.Load() }
+func (o *Output) Lost() uint64 { return o.tally.lost.Load() }
+
+// Written is how many were written.
+func (o *Output) Written() uint64 { return o.tally.written.Load() }
 
 // closePatience is how long the end waits for the journal.
 const closePatience = time.Second

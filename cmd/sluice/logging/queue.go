@@ -11,19 +11,22 @@ import (
 // a burst of every cause from every worker.
 const queueLines = 1024
 
+// tally counts lines, from any goroutine.
+type tally struct{ written, lost atomic.Uint64 }
+
 // queue takes lines from whoever must not wait, and sends them on its own goroutine.
 type queue struct {
 	lines  chan []byte
 	send   func(line []byte) error // may wait for as long as it likes
-	lost   *atomic.Uint64
+	tally  *tally
 	ending sync.Once
 	end    chan struct{} // closed: nothing more is taken
 	done   chan struct{} // closed: all of it is sent
 }
 
-func newQueue(lost *atomic.Uint64, send func([]byte) error) *queue {
+func newQueue(tally *tally, send func([]byte) error) *queue {
 	return &queue{
-		lines: make(chan []byte, queueLines), send: send, lost: lost,
+		lines: make(chan []byte, queueLines), send: send, tally: tally,
 		end: make(chan struct{}), done: make(chan struct{}),
 	}
 }
@@ -33,7 +36,7 @@ func (q *queue) Write(line []byte) (int, error) {
 	select {
 	case q.lines <- slices.Clone(line):
 	default:
-		q.lost.Add(1)
+		q.tally.lost.Add(1)
 	}
 	return len(line), nil
 }
@@ -60,8 +63,10 @@ func (q *queue) run() {
 
 func (q *queue) deliver(line []byte) {
 	if q.send(line) != nil {
-		q.lost.Add(1)
+		q.tally.lost.Add(1)
+		return
 	}
+	q.tally.written.Add(1)
 }
 
 // close lets run end, and waits for that, for a while.

@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
 func TestQueueSendsInOrder(t *testing.T) {
-	var lost atomic.Uint64
+	var counted tally
 	var sent []string
-	q := newQueue(&lost, func(line []byte) error { sent = append(sent, string(line)); return nil })
+	q := newQueue(&counted, func(line []byte) error { sent = append(sent, string(line)); return nil })
 	go q.run()
 	line := make([]byte, 1) // the library takes it back
 	var want strings.Builder
@@ -24,17 +23,17 @@ func TestQueueSendsInOrder(t *testing.T) {
 	}
 	q.close(time.Minute)
 	q.close(time.Minute)
-	if got := strings.Join(sent, ""); got != want.String() || lost.Load() != 0 {
-		t.Errorf("sent %q, want %q; %d lost", got, &want, lost.Load())
+	if got := strings.Join(sent, ""); got != want.String() || counted.lost.Load() != 0 || counted.written.Load() != 100 {
+		t.Errorf("sent %q, want %q; %d lost", got, &want, counted.lost.Load())
 	}
 }
 
 // TestQueueWaitsForNobody: whoever logs goes on, and what is left out is counted.
 func TestQueueWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var lost atomic.Uint64
+		var counted tally
 		hangs := make(chan struct{})
-		q := newQueue(&lost, func([]byte) error { <-hangs; return errors.New("gone") })
+		q := newQueue(&counted, func([]byte) error { <-hangs; return errors.New("gone") })
 		go q.run()
 		synctest.Wait()
 		const more = 10
@@ -42,7 +41,7 @@ func TestQueueWaitsForNobody(t *testing.T) {
 			fmt.Fprintf(q, "line %d", i)
 			synctest.Wait()
 		}
-		if n := lost.Load(); n != more {
+		if n := counted.lost.Load(); n != more {
 			t.Errorf("%d lines lost, want %d", n, more)
 		}
 		begun := time.Now()
@@ -52,7 +51,7 @@ func TestQueueWaitsForNobody(t *testing.T) {
 		}
 		close(hangs)
 		<-q.done
-		if n := lost.Load(); n != queueLines+1+more {
+		if n := counted.lost.Load(); n != queueLines+1+more {
 			t.Errorf("%d lines lost of those that could not be sent", n)
 		}
 	})
