@@ -7,9 +7,9 @@ import (
 
 const (
 	// burst is how much (ns) of its rate a bucket's connections may have at once after
-	// a pause: a wake-up that comes late, by a timer's millisecond or a turn of a busy
-	// reactor, loses nothing.
-	burst = int64(20 * time.Millisecond)
+	// a pause: a wake-up that comes late, by a timer's millisecond or since others have
+	// the CPU, loses nothing.
+	burst = int64(50 * time.Millisecond)
 	// dropBurst is the same for datagrams, which cannot wait: what a sender begins with
 	// before it hears of a drop, a round trip's worth on a line of these days; and
 	// leastDropBurst, in bytes, a QUIC handshake or a page's lookups on a slow one.

@@ -54,7 +54,8 @@ func pull(b *Bucket, conns []puller, rng *rand.Rand, start, length, late, datagr
 	for {
 		first := -1
 		for i := range conns {
-			if at := conns[i].at; at < next && (first < 0 || at < conns[first].at) {
+			c := &conns[i]
+			if c.at < next && (first < 0 || c.at < conns[first].at || c.at == conns[first].at && c.moved < conns[first].moved) {
 				first = i
 			}
 		}
