@@ -1,6 +1,7 @@
 package shape
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -25,6 +26,9 @@ const (
 	mostPiece  = 256 << 10
 )
 
+// longAgo (ns) is before the clock began, and before any burst.
+const longAgo = math.MinInt64 / 2
+
 // Bucket bounds one way of a client's traffic. Its methods may be called on any
 // goroutine; times come from one clock, whose readers may be a turn apart.
 type Bucket struct {
@@ -45,6 +49,8 @@ func (b *Bucket) init(rate int64) {
 	b.rate = rate
 	b.piece = min(max(rate*int64(pieceTime)/int64(time.Second), leastPiece), mostPiece)
 	b.pause = max(dropBurst, b.cost(leastDropBurst))
+	b.next.Store(longAgo)
+	b.passed.Store(longAgo)
 }
 
 // Bounded reports whether the bucket bounds anything. Without it, nothing else is to
