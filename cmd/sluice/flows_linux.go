@@ -30,8 +30,9 @@ type flowsCmd struct {
 }
 
 const (
-	// flowsPage is how many are asked for at a time.
-	flowsPage = 1000
+	// flowsPage is how many are asked for at a time, and tableFlows how many are
+	// aligned with each other in a table.
+	flowsPage, tableFlows = 10_000, 1000
 	// watchedFlows are those of a sample where there is no terminal, and
 	// mostWatchedFlows how many there may be.
 	watchedFlows, mostWatchedFlows = 20, 200
@@ -154,7 +155,7 @@ func (w *flowWriter) write(f api.Flow) error {
 	if w.isJSON {
 		return json.NewEncoder(w.out).Encode(&f)
 	}
-	if w.page = append(w.page, f); len(w.page) < flowsPage {
+	if w.page = append(w.page, f); len(w.page) < tableFlows {
 		return nil
 	}
 	return w.end()
