@@ -50,7 +50,7 @@ The file is plain JSON, without comments. Inbounds stand in a list; an inbound a
     "mark": 2
   }
 
-An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout, iface (a name, a pattern as ppp*, or a list: with install_rules, what arrives there is diverted to this inbound), and for what it dials source, mark, bind_iface and send_proxy. A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
+An inbound has type (redirect, tproxy or direct), listen_port, and if wanted tag, listen (:: by default, which is both families), network (a string or a list; all that the type carries by default), udp_timeout and udp_query_timeout, iface (a name, a pattern as ppp*, or a list: with install_rules, what arrives there is diverted to this inbound), and for what it dials source, mark, bind_iface and send_proxy, and client_rate, how fast each client may be by it alone ("1MiB,8MiB", from it and to it). A direct one leads to override_address (an address or a name), at override_port or else at listen_port.
 
 Outbounds stand in a list too, each with type (direct, block, socks, http, forward, urltest) and tag. One that dials may have source (or inet4_bind_address, inet6_bind_address), mark (routing_mark), bind_iface (bind_interface) and connect_timeout; socks and http have server, server_port, username, and password or password_file. A password of "env:NAME" is that variable's. fallback is the tag of the outbound that is taken while the server is out of reach. block has method: reset or drop. urltest has outbounds, url (http://HOST/PATH, of which the first byte is awaited, or HOST:PORT or https://HOST, which are connected to), interval, tolerance (milliseconds) and fallback, and takes the fastest.
 
@@ -100,11 +100,11 @@ func manual() []document.Section {
 		{Title: "Environment", Text: `
 Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT. SLUICE_CONTROL is also where status, flows, kill, top and health ask, and SLUICE_CONTROL_TOKEN the token, where it is in no file.
 
-NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3). NO_COLOR turns colours off.`},
+NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3), JOURNAL_STREAM that of systemd.exec(5). NO_COLOR turns colours off.`},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT: refuse what is new, let running connections finish for --drain-timeout, then end. A second one ends at once.
 
-SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
+SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why. The file of --access-log is opened anew, also without a --config.
 
 SIGUSR1: log the counters.
 
@@ -118,7 +118,9 @@ Both must run as the same user, with the same --user. They find each other by ab
 		{Title: "Files", Text: `
 /etc/sluice/sluice.json is what the service of the Debian package reads.
 
-/run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.`},
+/run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.
+
+/var/log/sluice is where it may have an access log, and /etc/logrotate.d/sluice rotates that.`},
 		{Title: "See also", Text: `
 nft(8), ip-rule(8), ip-route(8), systemd.service(5)`},
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/cmd/sluice/keep"
+	"sluice/cmd/sluice/logging"
 	"sluice/cmd/sluice/service"
 	"sluice/redir/rules"
 )
@@ -157,8 +158,7 @@ func (k *keeper) redivert(sum string) error {
 		return err
 	}
 	k.cmd, k.ifaces = next, spec.Ingress()
-	_, err = newLogger(next.LogFormat, next.LogLevel)
-	return err
+	return logging.SetLevel(next.LogLevel)
 }
 
 // leave lets go of the rules.

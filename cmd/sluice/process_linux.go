@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
 	"sluice/cmd/sluice/metrics"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
@@ -21,6 +22,7 @@ type process struct {
 	cmd       *runCmd
 	config    config.Config // of cmd
 	log       zerolog.Logger
+	output    *logging.Output // of log
 	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
@@ -29,6 +31,7 @@ type process struct {
 	lines     *metrics.Lines
 	standing  *standing // nil: not started
 	window    window
+	ledgers   ledgers
 
 	inEffect   atomic.Pointer[effect] // for any goroutine
 	drainAsked atomic.Bool            // by the control socket
@@ -37,6 +40,7 @@ type process struct {
 	door       *handover.Door     // where successors knock; nil: they do not
 	followed   chan handover.Peer // who serves from now on
 	hasYielded bool               // another one serves; guarded by changing
+	refused    string             // why the last reload was; likewise
 	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
 	ending     atomic.Bool        // nothing is worth waiting for
 }
@@ -73,7 +77,12 @@ func (p *process) start() (err error) {
 	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
+	if err := p.ledgers.open(p.cmd, p.server, account); err != nil {
+		return err
+	}
 	p.standing = newStanding(p.server, p.guard, p.lines)
+	records := func() []metrics.Records { return p.ledgers.records(p.output) }
+	p.standing.records.Store(&records)
 	if p.cmd.User != "" {
 		if err := account.Become(); err != nil {
 			return err
@@ -154,6 +163,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
+	report := reporter{status: p.status()}
 	var reloads reloads
 	for {
 		select {
@@ -180,6 +190,7 @@ func (p *process) serve() (os.Signal, error) {
 			p.answerWatchdog()
 		case <-compare.C:
 			p.tellArrivals()
+			report.tick(p)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func Flow(r *record.Record, wall func(ns int64) time.Time) api.Flow {
 		f.Rule = &rule
 	}
 	if r.Cause != 0 {
-		ended := f.Active
+		ended := wall(r.End)
 		f.Cause, f.Ended = r.Cause.String(), &ended
 	}
 	return f

@@ -33,8 +33,8 @@ func TestFlow(t *testing.T) {
 	}
 	r.ID, r.State, r.Cause, r.Rule, r.Dialed = record.SessionID(1, 3), record.Ended, count.FlowsEvicted, 0, netip.MustParseAddrPort("[2001:db8::1]:53")
 	r.Source, r.Server = netip.MustParseAddrPort("198.51.100.1:1"), netip.MustParseAddrPort("198.51.100.2:2")
-	r.Up.Datagrams, r.Down.Datagrams = 1, 2
-	rule, ended := 0, wall(3e9)
+	r.Up.Datagrams, r.Down.Datagrams, r.End = 1, 2, 4e9
+	rule, ended := 0, wall(4e9)
 	want.ID, want.Network, want.State, want.Cause, want.Rule, want.Dialed = "u1.3", "udp", "ended", "udp_sessions_evicted", &rule, "[2001:db8::1]:53"
 	want.Source, want.Server, want.DatagramsUp, want.DatagramsDown, want.Ended = "198.51.100.1:1", "198.51.100.2:2", 1, 2, &ended
 	if diff := cmp.Diff(want, Flow(&r, wall)); diff != "" {

@@ -145,7 +145,7 @@ func (g *gateway) tell(r *record.Record) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	told := *r
-	told.State, told.Cause, told.Active = record.Ended, count.FailedRelay, g.Now()
+	told.State, told.Cause, told.End = record.Ended, count.FailedRelay, g.Now()
 	g.feeds.Put(0, &told)
 }
 
