@@ -35,7 +35,9 @@ type dashboard struct {
 		GridPos                  struct{ X, Y, W, H int }
 		Targets                  []struct{ Expr string }
 	}
-	Templating  struct{ List []struct{ Name, Type, Definition string } }
+	Templating struct {
+		List []struct{ Name, Type, Definition string }
+	}
 	Annotations struct{ List []struct{ Expr string } }
 }
 
