@@ -30,8 +30,9 @@ type flowsCmd struct {
 }
 
 const (
-	// flowsPage is how many are asked for at a time.
-	flowsPage = 1000
+	// flowsPage is how many are asked for at a time, and tableFlows how many are
+	// aligned with each other in a table.
+	flowsPage, tableFlows = 10_000, 1000
 	// watchedFlows are those of a sample where there is no terminal, and
 	// mostWatchedFlows how many there may be.
 	watchedFlows, mostWatchedFlows = 20, 200
@@ -100,13 +101,24 @@ func (cmd *flowsCmd) limit(out sheet) int {
 	return 0
 }
 
-// list writes flows once: as they come where it is JSON, else as a table.
+// list writes flows once: all that there are in no order, which takes one look at
+// them, or pages.
 func (cmd *flowsCmd) list(ctx context.Context, source *client.Client, out sheet) error {
 	q, limit := cmd.query(), cmd.limit(out)
-	var table []api.Flow
-	encoder := json.NewEncoder(out)
+	w := flowWriter{out: &out, isJSON: cmd.JSON}
+	if limit == 0 && q.Sort == "" && q.Rate == 0 {
+		for f, err := range source.All(ctx, &q) {
+			if err == nil {
+				err = w.write(f)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return w.end()
+	}
 	written, total := 0, 0
-	for {
+	for more := true; more; more = q.After != "" && (limit == 0 || written < limit) {
 		q.Limit = flowsPage
 		if limit > 0 {
 			q.Limit = min(flowsPage, limit-written)
@@ -115,34 +127,51 @@ func (cmd *flowsCmd) list(ctx context.Context, source *client.Client, out sheet)
 		if err != nil {
 			return err
 		}
-		for i := range page.Flows {
-			if !cmd.JSON {
-				continue
-			}
-			if err := encoder.Encode(&page.Flows[i]); err != nil {
+		for _, f := range page.Flows {
+			if err := w.write(f); err != nil {
 				return err
 			}
 		}
-		if !cmd.JSON {
-			table = append(table, page.Flows...)
-		}
-		written, total = written+len(page.Flows), page.Total
-		if q.After = page.Next; q.After == "" || limit > 0 && written >= limit {
-			break
-		}
+		written, total, q.After = written+len(page.Flows), page.Total, page.Next
 	}
-	if !cmd.JSON {
-		if err := out.lines(tell.Flows(table, time.Now(), out.width)); err != nil {
-			return err
-		}
-	}
-	if err := out.Flush(); err != nil {
+	if err := w.end(); err != nil {
 		return err
 	}
-	if q.After != "" {
+	if q.After != "" && cmd.Limit == nil {
 		fmt.Fprintf(os.Stderr, "%d of %d flows; --limit 0 shows all\n", written, total)
 	}
 	return nil
+}
+
+// flowWriter writes flows as they come, where they are a table a page at a time.
+type flowWriter struct {
+	out     *sheet
+	isJSON  bool
+	page    []api.Flow
+	isBegun bool // the heading is written
+}
+
+func (w *flowWriter) write(f api.Flow) error {
+	if w.isJSON {
+		return json.NewEncoder(w.out).Encode(&f)
+	}
+	if w.page = append(w.page, f); len(w.page) < tableFlows {
+		return nil
+	}
+	return w.end()
+}
+
+// end writes what has not been.
+func (w *flowWriter) end() error {
+	if w.isJSON || w.isBegun && len(w.page) == 0 {
+		return w.out.Flush()
+	}
+	lines := tell.Flows(w.page, time.Now(), w.out.width)
+	if w.isBegun {
+		lines = lines[1:]
+	}
+	w.isBegun, w.page = true, w.page[:0]
+	return w.out.lines(lines)
 }
 
 // watch writes the first flows each second, until it is told to end: over those before
@@ -162,6 +191,7 @@ func (cmd *flowsCmd) watch(ctx context.Context, source *client.Client, out sheet
 			fmt.Fprintln(os.Stderr, "sluice:", show.Text(err.Error()))
 		case cmd.JSON:
 			err = errors.Join(json.NewEncoder(out).Encode(sample), out.Flush())
+		case sample.Interval == 0: // the first look tells no rates
 		case out.isTerminal:
 			err = out.repaint(block(sample, out.width))
 		default:

@@ -102,7 +102,9 @@ func (g *guard) ask(r keep.Request) error {
 	if err == nil && r.Do != keep.Open {
 		g.holds = r.Do == keep.Divert && r.Sum != ""
 	}
-	g.looks.last.Store(nil)
+	if err == nil {
+		g.looks.changed(g.holds)
+	}
 	return err
 }
 

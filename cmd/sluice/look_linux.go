@@ -17,12 +17,12 @@ const (
 	lookPeriod = 2 * time.Second
 	// lookPatience is how long who asks waits for a look. The keeper goes on with it
 	// for who asks next.
-	lookPatience = 500 * time.Millisecond
+	lookPatience = time.Second
 )
 
 // looks is what the guard knows of the rules, for any goroutine.
 type looks struct {
-	last  atomic.Pointer[look] // nil: not looked at since they were changed
+	last  atomic.Pointer[look] // nil: there were none yet
 	under atomic.Pointer[chan struct{}]
 }
 
@@ -31,6 +31,10 @@ type look struct {
 	rules keep.Rules
 	at    time.Time
 }
+
+// changed notes that they were put in place, or taken away, without an error. Until
+// somebody has looked, that is what is known.
+func (l *looks) changed(holds bool) { l.last.Store(&look{rules: keep.Rules{Installed: holds}}) }
 
 // rules is how the rules stand, as the keeper saw them some seconds ago. While they
 // are being changed it is what was known before.
@@ -47,7 +51,7 @@ func (g *guard) rules() api.Rules {
 	case g.isGone():
 		return api.Rules{Findings: []string{errKeeperGone.Error() + ", and nobody knows how the rules stand"}}
 	case last == nil:
-		return api.Rules{Findings: []string{"the rules are being changed, and were not looked at since"}}
+		return api.Rules{Findings: []string{"the rules are not in place yet"}}
 	}
 	said := last.rules
 	return api.Rules{Installed: said.Installed, Effective: said.Installed && len(said.Amiss) == 0,

@@ -76,13 +76,17 @@ func TestGuardRules(t *testing.T) {
 	}
 }
 
-// TestGuardUnknown: before anybody has looked, after an error, and without a keeper,
+// TestGuardUnknown: before they are in place, after an error, and without a keeper,
 // rules are not effective.
 func TestGuardUnknown(t *testing.T) {
 	g, keeper := fakeGuard(t)
 	g.asking.Lock()
 	if r := g.rules(); r.Installed || r.Effective || len(r.Findings) != 1 {
-		t.Errorf("never looked at: %+v", r)
+		t.Errorf("not in place: %+v", r)
+	}
+	g.looks.changed(true)
+	if r := g.rules(); !r.Installed || !r.Effective {
+		t.Errorf("put in place, and not looked at: %+v", r)
 	}
 	g.asking.Unlock()
 	answers(t, keeper, keep.Reply{Error: "netlink: no"})
@@ -90,7 +94,7 @@ func TestGuardUnknown(t *testing.T) {
 		t.Errorf("after an error: %+v", r)
 	}
 	g.holds = false
-	g.looks.last.Store(nil)
+	g.looks.changed(false)
 	if r := g.rules(); r.Installed || r.Effective || len(r.Findings) != 0 {
 		t.Errorf("without rules: %+v", r)
 	}

@@ -21,6 +21,7 @@ type cli struct {
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
 	Status     statusCmd        `cmd:"" help:"Say how a running sluice stands."`
 	Flows      flowsCmd         `cmd:"" help:"Show the flows of a running sluice."`
+	Top        topCmd           `cmd:"" help:"Show what goes through a running sluice, and end it: on a whole terminal, or as text."`
 	Kill       killCmd          `cmd:"" help:"End flows of a running sluice."`
 	Health     healthCmd        `cmd:"" help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`

@@ -40,15 +40,13 @@ func TestScrapeOfGateway(t *testing.T) {
 	r := startRun(t, buildProgram(t), "--tproxy", ":12345", "--install-rules", "--source", "client", "--iface", "lan", "--control", socket)
 	get := asking(socket)
 	page := func() string { _, text := get("/metrics"); return text }
-	text := page()
 	for _, want := range []string{
 		"sluice_rules_installed 1", "sluice_rules_effective 1", "sluice_rules_zones 1", "sluice_live 1", "sluice_ready 1",
 		`sluice_state{state="serving"} 1`, `sluice_inbound_info{inbound="tproxy [::]:12345",type="tproxy",listen="[::]:12345"} 1`,
 	} {
-		if !strings.Contains(text, "\n"+want+"\n") {
-			t.Errorf("no %s in\n%s", want, text)
-		}
+		r.awaits(want, func() bool { return strings.Contains(page(), "\n"+want+"\n") })
 	}
+	text := page()
 	for _, unwanted := range []string{"process_resident_memory_bytes 0", "process_open_fds 0", "process_max_fds 0", "sluice_fds 0", "sluice_confinements 0"} {
 		if strings.Contains(text, "\n"+unwanted+"\n") {
 			t.Errorf("confined, it sees nothing: %s", unwanted)

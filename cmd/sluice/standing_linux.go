@@ -95,11 +95,20 @@ func (s *standing) status() api.Status {
 
 // health says whether the process does its work, or besides whether there is room.
 func (s *standing) health(ready bool) api.Health {
-	status, facts := s.look(s.server.Stats(), s.server.Facts(), s.usage.Read())
 	if ready {
-		return status.Health
+		return s.status().Health
 	}
+	facts := s.vital()
 	return health.Live(&facts)
+}
+
+// vital are the facts that show whether sluice does its work.
+func (s *standing) vital() (facts health.Facts) {
+	facts.KeeperGone = s.guard != nil && s.guard.isGone()
+	for _, t := range s.server.Turns() {
+		facts.Beats = append(facts.Beats, t.Ago)
+	}
+	return facts
 }
 
 // readiness is what a sample tells of health.
@@ -147,18 +156,13 @@ func (s *standing) look(counters count.Stats, resources redir.Facts, use usage.U
 	for _, o := range s.server.Outbounds() {
 		status.Outbounds = append(status.Outbounds, api.Outbound{Tag: o.Tag, Type: o.Kind, Up: o.Up})
 	}
-	facts := health.Facts{
-		State: status.State, TCP: serves.tcp, UDP: serves.udp, Installs: serves.installs,
-		Connections: status.Connections, Sessions: status.Sessions, Limits: status.Limits, Use: status.Use,
-	}
 	if s.guard != nil {
 		status.Rules = s.guard.rules()
-		facts.KeeperGone = s.guard.isGone()
 	}
-	facts.Rules = status.Rules
-	for _, t := range s.server.Turns() {
-		facts.Beats = append(facts.Beats, t.Ago)
-	}
+	facts := s.vital()
+	facts.State, facts.TCP, facts.UDP = status.State, serves.tcp, serves.udp
+	facts.Installs, facts.Rules = serves.installs, status.Rules
+	facts.Connections, facts.Sessions, facts.Limits, facts.Use = status.Connections, status.Sessions, status.Limits, status.Use
 	status.Health = health.Ready(&facts)
 	return status, facts
 }

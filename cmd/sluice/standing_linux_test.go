@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,9 @@ func TestStanding(t *testing.T) {
 	holds("closed", "sluice_connections 0", fmt.Sprintf(`sluice_ended_total{network="tcp",cause="conns_finished"} %d`, open),
 		fmt.Sprintf(`sluice_duration_seconds_count{network="tcp"} %d`, open), fmt.Sprintf("sluice_first_byte_seconds_count %d", open),
 		"sluice_live 1", "sluice_ready 1", "sluice_rules_installed 0", `sluice_state{state="serving"} 1`)
+	if !regexp.MustCompile(`\nsluice_reactor_turns_total\{reactor="1"\} [1-9]`).MatchString(s.scrape()) {
+		t.Error("reactor 1 has not turned")
+	}
 	s.state.Store(stateDraining)
 	if live, ready := s.health(false), s.health(true); !live.Well || ready.Well {
 		t.Errorf("draining: live %+v, ready %+v", live, ready)

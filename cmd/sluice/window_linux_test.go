@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"sluice/cmd/sluice/api"
 	"sluice/cmd/sluice/client"
+	"sluice/cmd/sluice/control"
 )
 
 // controlDir is a directory for a socket, which every user may reach and the given one
@@ -77,6 +79,8 @@ func TestControlSocket(t *testing.T) {
 	t.Run("steers", func(t *testing.T) { testControlSteers(t, program) })
 	t.Run("is handed over", func(t *testing.T) { testControlHandedOver(t, program) })
 	t.Run("belongs to one", func(t *testing.T) { testControlBelongsToOne(t, program) })
+	t.Run("shows and ends flows", func(t *testing.T) { testControlFlows(t, program) })
+	t.Run("by default", func(t *testing.T) { testControlDefault(t, program) })
 	t.Run("TCP", func(t *testing.T) { testControlTCP(t, program) })
 }
 
@@ -263,6 +267,52 @@ func testControlBelongsToOne(t *testing.T, program string) {
 		t.Errorf("%+v, %v", status, err)
 	}
 	again.ended()
+}
+
+// testControlDefault: where its directory is there, it is there too, unless another
+// sluice has it.
+func testControlDefault(t *testing.T, program string) {
+	inside := filepath.Join(controlDir(t, 0), "sluice")
+	script := `#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/sluice && exec "$@"' sh ` + program + ` "$@"
+`
+	if err := os.WriteFile(inside, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := startAnswering(t, inside, "--tproxy", ":4369")
+	pid := strconv.Itoa(r.cmd.Process.Pid)
+	path := "/proc/" + pid + "/root" + control.Default
+	answers := func(when string) {
+		if status, err := asked(t, path, "").Status(t.Context()); err != nil || status.PID != r.cmd.Process.Pid {
+			t.Errorf("%s: %d, %v", when, status.PID, err)
+		}
+	}
+	answers("alone")
+	other := exec.Command("nsenter", "--mount", "--net", "--target", pid, program, "run", "--redirect", ":4370", "--log-format", "json")
+	other.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	said, err := other.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.Contains(lines.Text(), `"ready"`) {
+		log.WriteString(lines.Text())
+	}
+	if !strings.Contains(log.String(), "there is no control socket") || !strings.Contains(log.String(), "process "+pid+" answers there") {
+		t.Errorf("another one says %s", &log)
+	}
+	answers("beside another one")
+	other.Process.Signal(syscall.SIGTERM)
+	_, _ = io.Copy(io.Discard, said)
+	if err := other.Wait(); err != nil {
+		t.Error(err)
+	}
+	answers("after it")
+	r.ended()
 }
 
 // testControlTCP: nobody without the token, and nobody's traffic, not even where the

@@ -188,7 +188,7 @@ func TestPermissionNamesTheGroup(t *testing.T) {
 	if err := os.Chown(path, 0, 1); err != nil { // of daemon, in every Debian
 		t.Fatal(err)
 	}
-	if err := c.unreached(t.Context(), refused); !strings.Contains(err.Error(), "user root and group daemon (usermod -aG daemon YOU") {
+	if err := c.unreached(t.Context(), refused); !strings.Contains(err.Error(), "root and members of group daemon (usermod -aG daemon YOU") {
 		t.Error(err)
 	}
 }

@@ -71,8 +71,12 @@ func whoMay(path string) string {
 	if g, err := user.LookupGroupId(group); err == nil {
 		group = g.Name
 	}
-	if info.Mode().Perm()&0o060 == 0 || owner.Gid == 0 {
-		return fmt.Sprintf("it is for user %s and root", account)
+	who := "user " + account + " and root"
+	if owner.Uid == 0 {
+		who = "root"
 	}
-	return fmt.Sprintf("it is for root, user %s and group %s (usermod -aG %s YOU, and log in anew)", account, group, group)
+	if info.Mode().Perm()&0o060 == 0 || owner.Gid == 0 {
+		return "it is for " + who
+	}
+	return fmt.Sprintf("it is for %s and members of group %s (usermod -aG %s YOU, and log in anew)", who, group, group)
 }

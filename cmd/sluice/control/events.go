@@ -89,7 +89,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	if history {
 		for _, sample := range s.config.Watch.History() {
-			if out.send("sample", sample) != nil {
+			if out.send("past", sample) != nil {
 				return
 			}
 		}

@@ -97,7 +97,11 @@ func (f *fake) Rates(_ context.Context, q api.Query) (api.FlowPage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = q
-	return api.FlowPage{Flows: []api.Flow{{ID: "t0.1.1"}}, Total: 1}, nil
+	page := api.FlowPage{Flows: []api.Flow{{ID: "t0.5.1"}}, Total: 2, Next: "1~t0.5.1"}
+	if q.After != "" {
+		page = api.FlowPage{Flows: []api.Flow{{ID: "t0.6.1"}}, Total: 2}
+	}
+	return page, nil
 }
 
 func (f *fake) Subscribe(q api.Query) (<-chan api.Sample, func(), error) {
@@ -123,12 +127,13 @@ type rig struct {
 	http   http.Client
 	base   string
 	header http.Header
+	dial   func() (net.Conn, error)
 }
 
 func page(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "the page at ", r.URL.Path) }
 
 // newRig has ten connections and ten sessions of 10.0.0.0 to 10.0.0.9.
-func newRig(t *testing.T, token Token) *rig {
+func newRig(t *testing.T, token Token, change ...func(*Server)) *rig {
 	t.Helper()
 	f := &fake{level: "info", samples: make(chan api.Sample, 1), reloads: func() ([]string, error) { return []string{"mark"}, nil }}
 	for i := range 20 {
@@ -152,9 +157,11 @@ func newRig(t *testing.T, token Token) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, l.Addr().String())
-	}}
+	r.dial = func() (net.Conn, error) { return net.Dial(network, l.Addr().String()) }
+	r.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return r.dial() }}
+	for _, change := range change {
+		change(r.server)
+	}
 	r.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r.server.Serve(l)
 	t.Cleanup(func() {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,10 +17,10 @@ import (
 
 // Flows of a page.
 const (
-	pageLimit     = 100
-	mostPageLimit = 1000
-	// mostEndLimit bounds the flows of which the first in an order are ended.
-	mostEndLimit = 10_000
+	pageLimit = 100
+	// mostPageLimit bounds the flows that are kept while others pass, some 400 bytes
+	// each.
+	mostPageLimit = 10_000
 )
 
 // query reads parameters, or answers what is amiss with them.
@@ -53,8 +54,18 @@ func flag(v url.Values, name string) (bool, error) {
 }
 
 func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
-	q, f, ok := s.query(w, r.URL.Query(), mostPageLimit)
+	v := r.URL.Query()
+	lines, err := flag(v, "lines")
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	q, f, ok := s.query(w, v, mostPageLimit)
 	if !ok {
+		return
+	}
+	if lines {
+		s.lines(w, r, q, f)
 		return
 	}
 	q.Limit = cmp.Or(q.Limit, pageLimit)
@@ -64,10 +75,11 @@ func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	best := view.NewBest(f, q.Limit)
-	err := s.scan(r.Context(), func(records []record.Record, now int64) {
+	err = s.scan(r.Context(), s.scans, func(records []record.Record, now int64) bool {
 		for i := range records {
 			best.Add(&records[i], now, -1, -1)
 		}
+		return true
 	})
 	s.tell(w, best.Page(s.config.Flows.Wall), err)
 }
@@ -81,18 +93,18 @@ func (s *Server) tell(w http.ResponseWriter, body any, err error) {
 	answer(w, body)
 }
 
-// scan calls visit with all flows. One scan goes on at a time.
-func (s *Server) scan(ctx context.Context, visit func(records []record.Record, now int64)) error {
+// scan calls visit with all flows, until it returns false. One scan of a kind goes on
+// at a time.
+func (s *Server) scan(ctx context.Context, kind chan struct{}, visit func(records []record.Record, now int64) bool) error {
 	select {
-	case s.scans <- struct{}{}:
-		defer func() { <-s.scans }()
+	case kind <- struct{}{}:
+		defer func() { <-kind }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	now := s.config.Flows.Now()
 	return s.config.Flows.Flows(ctx, record.Full, func(records []record.Record) bool {
-		visit(records, now)
-		return ctx.Err() == nil
+		return visit(records, now) && ctx.Err() == nil
 	})
 }
 
@@ -104,7 +116,7 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	q, f, ok := s.query(w, v, mostEndLimit)
+	q, f, ok := s.query(w, v, mostPageLimit)
 	switch {
 	case !ok:
 		return
@@ -121,6 +133,9 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ended, err := s.config.Flows.Kill(r.Context(), ids)
+	if err != nil && ended > 0 {
+		err = fmt.Errorf("%d flows were ended, and not all: %w", ended, err)
+	}
 	if ended > 0 {
 		s.config.Log.Info().Int("flows", ended).Str("filter", q.Values().Encode()).Msg("ended, as the control socket was told")
 	}
@@ -130,19 +145,13 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 // meant are the IDs of the flows of a query.
 func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []record.ID, err error) {
 	if f.WantsRate() {
-		q.Limit = cmp.Or(q.Limit, mostPageLimit)
-		page, err := s.config.Watch.Rates(ctx, q)
-		for i := range page.Flows {
-			id, parseErr := record.ParseID(page.Flows[i].ID)
-			ids, err = append(ids, id), errors.Join(err, parseErr)
-		}
-		return ids, err
+		return s.meantByRate(ctx, q)
 	}
 	var best *view.Best
 	if q.Limit > 0 {
 		best = view.NewBest(f, q.Limit)
 	}
-	err = s.scan(ctx, func(records []record.Record, now int64) {
+	err = s.scan(ctx, s.scans, func(records []record.Record, now int64) bool {
 		for i := range records {
 			switch {
 			case best != nil:
@@ -151,11 +160,29 @@ func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []
 				ids = append(ids, records[i].ID)
 			}
 		}
+		return true
 	})
 	if best != nil {
 		ids = best.IDs()
 	}
 	return ids, err
+}
+
+// meantByRate are the same, page by page.
+func (s *Server) meantByRate(ctx context.Context, q api.Query) (ids []record.ID, err error) {
+	limit := cmp.Or(q.Limit, math.MaxInt)
+	for len(ids) < limit {
+		q.Limit = min(mostPageLimit, limit-len(ids))
+		page, err := s.config.Watch.Rates(ctx, q)
+		for i := range page.Flows {
+			id, parseErr := record.ParseID(page.Flows[i].ID)
+			ids, err = append(ids, id), errors.Join(err, parseErr)
+		}
+		if q.After = page.Next; q.After == "" || err != nil {
+			return ids, err
+		}
+	}
+	return ids, nil
 }
 
 // one reads the ID of a path, or answers what is amiss with it.

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,11 +63,27 @@ func listenTCP(address string, fds []int) (net.Listener, []int, error) {
 	if l, rest := inherit(fds, func(l net.Listener) bool { return l.Addr().Network() == "tcp" && l.Addr().String() == address }); l != nil {
 		return l, rest, nil
 	}
-	l, err := net.Listen("tcp", address)
+	config := net.ListenConfig{Control: freely}
+	l, err := config.Listen(context.Background(), "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: ss -ltnp says by whom", err)
 	}
 	return l, fds, err
+}
+
+// freely lets an address be listened at that the machine gets later, as a gateway's
+// does that starts before its network (ip(7)).
+func freely(network, _ string, c syscall.RawConn) error {
+	level, option := unix.SOL_IP, unix.IP_FREEBIND
+	if network == "tcp6" {
+		level, option = unix.SOL_IPV6, unix.IPV6_FREEBIND // since Linux 4.15
+	}
+	var inner error
+	err := c.Control(func(fd uintptr) { inner = unix.SetsockoptInt(int(fd), level, option, 1) })
+	if errors.Is(inner, unix.ENOPROTOOPT) {
+		inner = nil
+	}
+	return errors.Join(err, os.NewSyscallError("setsockopt", inner))
 }
 
 func listenUnix(path string, owner Owner, fds []int) (net.Listener, []int, error) {
@@ -90,8 +107,8 @@ func listenUnix(path string, owner Owner, fds []int) (net.Listener, []int, error
 		if pid, answers := whoAnswers(path); answers {
 			return nil, nil, &InUseError{path, pid}
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // its sluice was killed
-			return nil, nil, err
+		if err := unix.Unlink(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // its sluice was killed
+			return nil, nil, fmt.Errorf("%s: %w", path, os.NewSyscallError("unlink", err))
 		}
 	}
 	l, err := bindUnix(path, owner)
@@ -123,7 +140,7 @@ func bindUnix(path string, owner Owner) (net.Listener, error) {
 			return l, nil
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("%s: %w", path, err), os.Remove(path))
+	return nil, errors.Join(fmt.Errorf("%s: %w", path, err), unix.Unlink(path))
 }
 
 // listenAgain makes this process the one that SO_PEERCRED names (unix_listen in
@@ -213,7 +230,7 @@ func (l *Listener) Close() (err error) {
 			return
 		}
 		if _, answers := whoAnswers(path); !answers {
-			_ = os.Remove(path) // which may be given up, or another's to allow: the next start removes it then
+			_ = unix.Unlink(path) // which may be given up, or another's to allow: the next start removes it then
 		}
 	})
 	return err

@@ -124,6 +124,18 @@ func TestListenErrors(t *testing.T) {
 	}
 }
 
+// TestListenBeforeItsAddress: as a gateway's LAN has it later.
+func TestListenBeforeItsAddress(t *testing.T) {
+	for _, text := range []string{"198.51.100.77:9090", "[2001:db8::77]:9090"} {
+		l, _, err := Listen(address(t, text), self(), nil)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		l.Close()
+	}
+}
+
 // TestListenInherits: who follows has the same socket, and the one that ends first
 // leaves the path.
 func TestListenInherits(t *testing.T) {

@@ -33,7 +33,8 @@ const (
 	// keeper of the rules has a minute (keeperPatience), twice where it is undone.
 	answerTime = 30 * time.Second
 	reloadTime = 150 * time.Second
-	idleTime   = time.Minute // between two requests
+	linesTime  = 2 * time.Minute // to who asks for all flows
+	idleTime   = time.Minute     // between two requests
 	// endTime is how long answers that are under way may take at the end.
 	endTime = time.Second
 )
@@ -98,6 +99,7 @@ type Server struct {
 	serves  atomic.Bool // Ready was called
 	streams chan struct{}
 	scans   chan struct{}
+	dumps   chan struct{}   // scans whose reader may be slow
 	ending  context.Context // of streams
 	end     context.CancelFunc
 	serving sync.WaitGroup
@@ -105,7 +107,7 @@ type Server struct {
 
 // New returns a server that answers nobody yet.
 func New(c Config) *Server {
-	s := &Server{config: c, streams: make(chan struct{}, mostStreams), scans: make(chan struct{}, 1)}
+	s := &Server{config: c, streams: make(chan struct{}, mostStreams), scans: make(chan struct{}, 1), dumps: make(chan struct{}, 1)}
 	s.ending, s.end = context.WithCancel(context.Background())
 	s.http = http.Server{
 		Handler:           s.guarded(s.routes()),

@@ -124,15 +124,51 @@ func TestPagesOfFlows(t *testing.T) {
 		t.Errorf("%d flows in %d pages", len(seen), pages)
 	}
 	for query, says := range map[string]string{
-		"limit=1001": "limit: 1001: want at most 1000", "client=x": "client: ", "clinet=::1": "clinet: ", "older=x": "older: ",
+		"limit=10001": "limit: 10001: want at most 10000", "client=x": "client: ", "clinet=::1": "clinet: ", "older=x": "older: ",
 		"sort=size": "sort: ", "after=x": "after: ", "state=asleep": "state: ",
 	} {
 		r.wants("GET", "/v1/flows?"+query, "", 400, says)
 	}
-	r.wants("GET", "/v1/flows?sort=rate&limit=5", "", 200, `"total":1`)
+	r.wants("GET", "/v1/flows?sort=rate&limit=5", "", 200, `"total":2`)
 	if _, q := r.watched(); q.Sort != "rate" || q.Limit != 5 {
 		t.Errorf("asked for %+v", q)
 	}
+}
+
+func TestLinesOfFlows(t *testing.T) {
+	r := newRig(t, "")
+	r.server.Ready()
+	for query, want := range map[string]int{"": 20, "&network=udp": 10, "&client=10.0.0.3": 2, "&client=10.0.0.99": 0} {
+		response, text := r.do("GET", "/v1/flows?lines"+query, "")
+		lines := strings.Split(strings.TrimSpace(text), "\n")
+		n := 0
+		for _, line := range lines {
+			var f api.Flow
+			if json.Unmarshal([]byte(line), &f) == nil && f.Inbound == "in" {
+				n++
+			}
+		}
+		if kind := response.Header.Get("Content-Type"); n != want || kind != "application/x-ndjson" {
+			t.Errorf("%s: %d flows of kind %s: %s", query, n, kind, text)
+		}
+	}
+	for _, query := range []string{"sort=bytes", "limit=5", "rate=1", "after=t0.0.0"} {
+		r.wants("GET", "/v1/flows?lines&"+query, "", 400, "lines: ")
+	}
+}
+
+// TestSlowClients: who connects and says nothing keeps nobody else out for long.
+func TestSlowClients(t *testing.T) {
+	r := newRig(t, "", func(s *Server) { s.http.ReadHeaderTimeout = 50 * time.Millisecond })
+	r.server.Ready()
+	for range 3 * MostConns {
+		c, err := r.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	r.wants("GET", "/v1/status", "", 200, "serving")
 }
 
 func TestEndingFlows(t *testing.T) {
@@ -150,8 +186,9 @@ func TestEndingFlows(t *testing.T) {
 			t.Errorf("%s is there", gone)
 		}
 	}
-	r.wants("DELETE", "/v1/flows?rate=1", "", 200, `{"ended":0}`)
-	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":15}`)
+	r.wants("DELETE", "/v1/flows?rate=1&limit=1", "", 200, `{"ended":1}`)
+	r.wants("DELETE", "/v1/flows?rate=1", "", 200, `{"ended":1}`) // the other one
+	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":13}`)
 	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":0}`)
 }
 
@@ -191,7 +228,11 @@ func TestEvents(t *testing.T) {
 	}
 	for want := 1; want <= 4; want++ {
 		name, data := next()
-		if name != "sample" || !strings.Contains(data, fmt.Sprintf(`"total":%d`, want)) {
+		wanted := "sample"
+		if want <= 2 {
+			wanted = "past"
+		}
+		if name != wanted || !strings.Contains(data, fmt.Sprintf(`"total":%d`, want)) {
 			t.Errorf("%s %s, want %d", name, data, want)
 		}
 		if want == 3 {

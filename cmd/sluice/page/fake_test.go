@@ -25,6 +25,7 @@ type fake struct {
 	token   string // "" asks for none
 	flows   []api.Flow
 	asked   []string // DELETE, and the queries of events: METHOD URI
+	full    bool     // there are as many streams as may be
 	streams map[chan string]string
 	opened  chan string // the query of each stream
 }
@@ -84,8 +85,15 @@ func (f *fake) session(w http.ResponseWriter, r *http.Request) {
 }
 
 func (f *fake) events(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	full := f.full
+	f.mu.Unlock()
+	if full {
+		refuse(w, http.StatusServiceUnavailable, "16 watch already")
+		return
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.WriteHeader(http.StatusOK)
+	_, _ = fmt.Fprint(w, "retry: 100\n\n") // ms until the browser comes back
 	w.(http.Flusher).Flush()
 	stream := make(chan string, 1000)
 	f.mu.Lock()

@@ -63,6 +63,14 @@ func (b *Best) Add(r *record.Record, now int64, up, down float64) bool {
 	return true
 }
 
+// Each calls f with the records that were kept, which it may change: their order is
+// settled.
+func (b *Best) Each(f func(*record.Record)) {
+	for i := range b.kept {
+		f(&b.kept[i].record)
+	}
+}
+
 // Page is what was kept, in order. Nothing can be added after it but after Reset.
 func (b *Best) Page(wall func(ns int64) time.Time) api.FlowPage {
 	p := api.FlowPage{Flows: make([]api.Flow, 0, len(b.kept)), Total: b.total}

@@ -22,13 +22,11 @@ type counters struct {
 
 // look takes up what is counted now, and returns the time since the last look.
 func (c *counters) look(now count.Stats) time.Duration {
-	at, before := time.Now(), c.now
+	at := time.Now()
 	if c.interval = 0; !c.at.IsZero() {
 		c.interval = at.Sub(c.at)
-	} else {
-		before = now
 	}
-	c.at, c.before, c.now = at, before, now
+	c.at, c.before, c.now = at, c.now, now
 	return c.interval
 }
 
@@ -41,8 +39,8 @@ func (c *counters) sample() api.Sample {
 			c.network("udp", count.UDPBytesToUpstream, count.UDPBytesToClient, count.DatagramsToUpstream, count.DatagramsToClient, count.FlowsOpened, count.FlowsClosed),
 		},
 		Refusals:    c.causes(),
-		Connections: int(since(c.now[count.ConnsClosed], c.now[count.ConnsAccepted])),
-		Sessions:    int(since(c.now[count.FlowsClosed], c.now[count.FlowsOpened])),
+		Connections: connections(&c.now),
+		Sessions:    sessions(&c.now),
 	}
 }
 
@@ -85,3 +83,10 @@ func (c *counters) use(s *api.Sample, usage func() (time.Duration, uint64)) {
 	}
 	c.cpu, c.cpuAt = cpu, at
 }
+
+// connections are those of a time about which counters differ: a connection may be
+// counted as closed, and not yet as accepted.
+func connections(s *count.Stats) int { return int(since(s[count.ConnsClosed], s[count.ConnsAccepted])) }
+
+// sessions are those of UDP, likewise.
+func sessions(s *count.Stats) int { return int(since(s[count.FlowsClosed], s[count.FlowsOpened])) }

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -15,17 +16,20 @@ import (
 
 // gateway is a Source whose flows do what a test says.
 type gateway struct {
-	mu    sync.Mutex
-	start time.Time
-	step  time.Duration // of the clock
-	flows []*record.Record
-	stats count.Stats
-	feeds record.Feeds
-	slice int
-	fails error  // of looks
-	amid  func() // once, between the copy of a slice and the visit; may be nil
-	looks int
-	next  uint32
+	mu      sync.Mutex
+	start   time.Time
+	step    time.Duration // of the clock
+	flows   []*record.Record
+	stats   count.Stats
+	feeds   record.Feeds
+	slice   int
+	fails   error         // of looks
+	amid    func()        // once, between the copy of a slice and the visit; may be nil
+	pause   time.Duration // after each slice
+	looks   int
+	asked   int  // times, for a flow
+	isStuck bool // a reactor: nobody answers
+	next    uint32
 }
 
 func newGateway() *gateway { return &gateway{start: time.Now(), slice: 3} }
@@ -51,7 +55,7 @@ func (g *gateway) Stats() count.Stats {
 func (g *gateway) Flows(ctx context.Context, _ record.Detail, visit func([]record.Record) bool) error {
 	g.mu.Lock()
 	g.looks++
-	all, fails := slices.Clone(g.flows), g.fails
+	all, fails, pause := slices.Clone(g.flows), g.fails, g.pause
 	g.mu.Unlock()
 	for part := range slices.Chunk(all, g.slice) {
 		g.mu.Lock()
@@ -67,12 +71,48 @@ func (g *gateway) Flows(ctx context.Context, _ record.Detail, visit func([]recor
 		if amid != nil {
 			amid()
 		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if !visit(records) || fails != nil {
 			return fails
 		}
+		time.Sleep(pause)
 	}
 	return fails
 }
+
+func (g *gateway) Flow(ctx context.Context, id record.ID) (record.Record, error) {
+	g.mu.Lock()
+	g.asked++
+	isStuck := g.isStuck
+	i := slices.IndexFunc(g.flows, func(r *record.Record) bool { return r.ID == id })
+	var r record.Record
+	if i >= 0 {
+		r = *g.flows[i]
+	}
+	g.mu.Unlock()
+	if isStuck {
+		<-ctx.Done()
+		return record.Record{}, ctx.Err()
+	}
+	if i < 0 {
+		return record.Record{}, errors.New("ended")
+	}
+	if r.State != record.Dialing {
+		r.Source = source
+	}
+	return r, nil
+}
+
+func (g *gateway) timesAsked() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.asked
+}
+
+// source is what full records have beyond brief ones.
+var source = netip.MustParseAddrPort("198.51.100.1:1")
 
 // open begins a flow of 10.0.0.CLIENT.
 func (g *gateway) open(client, dest byte, isSession bool) *record.Record {

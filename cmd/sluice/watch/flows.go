@@ -39,7 +39,10 @@ type moved struct{ up, down uint64 }
 // noLook is later than anything.
 const noLook = math.MaxInt64
 
-func newFlows() flows { return flows{known: newTable[record.ID, known](), since: noLook} }
+// newFlows has room for so many, and some that come and go.
+func newFlows(room int) flows {
+	return flows{known: newTable[record.ID, known](room + room/4), since: noLook}
+}
 
 func (f *flows) count() int { return len(f.known.entries) }
 

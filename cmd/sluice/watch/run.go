@@ -14,7 +14,7 @@ const (
 	// leastRest is between the end of a look and the next: so a look that takes longer
 	// than a second keeps nothing busy all the time.
 	leastRest = 250 * time.Millisecond
-	// lookWait is how long a look waits for reactors that are stuck.
+	// lookWait is how long a look waits for the next slice of a reactor that is stuck.
 	lookWait = 3 * time.Second
 	// feedSize is how many records of ends are kept in all, of 300 bytes each: the ends
 	// of a quarter of a second at 15,000 a second. leastFeed is that of a worker.
@@ -43,6 +43,7 @@ func (w *Watch) run(ctx context.Context, ended chan<- struct{}) {
 			return
 		}
 		sample := s.sample(present)
+		s.fill(ctx, present)
 		for _, one := range present {
 			w.send(one, s.fit(sample, one))
 		}
@@ -65,6 +66,7 @@ type sampler struct {
 	clients  talkers
 	dests    talkers
 	counters counters
+	details  details
 	most     int // flows that were known at once
 
 	// Of the present look:
@@ -76,7 +78,12 @@ type sampler struct {
 
 func newSampler(c Config) *sampler {
 	size := max(leastFeed, feedSize/max(1, c.Source.Reactors()))
-	return &sampler{config: c, feed: c.Source.Ended(size), flows: newFlows(), clients: newTalkers(), dests: newTalkers()}
+	stats := c.Source.Stats()
+	return &sampler{
+		config: c, feed: c.Source.Ended(size), clients: newTalkers(), dests: newTalkers(),
+		flows:   newFlows(connections(&stats) + sessions(&stats)),
+		details: details{known: map[record.ID]*detail{}},
+	}
 }
 
 // wall is the time of day at a time of Reactor.Now.
@@ -90,9 +97,12 @@ func (s *sampler) look(ctx context.Context, present []*subscriber) {
 	s.flows.begin(s.config.Source.Now(), s.interval)
 	s.dialing = 0
 	s.gather()
-	ctx, cancel := context.WithTimeout(ctx, lookWait)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	patience := time.AfterFunc(lookWait, cancel)
+	defer patience.Stop()
 	err := s.config.Source.Flows(ctx, record.Brief, func(slice []record.Record) bool {
+		patience.Reset(lookWait)
 		now := s.config.Source.Now()
 		for i := range slice {
 			s.pass(&slice[i], now, present)
@@ -125,6 +135,17 @@ func (s *sampler) pass(r *record.Record, now int64, present []*subscriber) {
 	for _, one := range present {
 		one.best.Add(r, now, up, down)
 	}
+}
+
+// fill puts details into the records that are told of.
+func (s *sampler) fill(ctx context.Context, present []*subscriber) {
+	ctx, cancel := context.WithTimeout(ctx, askWait)
+	defer cancel()
+	s.details.begin()
+	for _, one := range present {
+		s.details.fill(ctx, s.config.Source, one.best)
+	}
+	s.details.end()
 }
 
 // gather takes up the flows that have ended.

@@ -27,15 +27,16 @@ type entry[K comparable, V any] struct {
 	value V
 }
 
-func newTable[K comparable, V any]() table[K, V] {
-	return table[K, V]{seed: maphash.MakeSeed()}
+// newTable has room for so many entries from the start.
+func newTable[K comparable, V any](room int) table[K, V] {
+	return table[K, V]{seed: maphash.MakeSeed(), entries: make([]entry[K, V], 0, room)}
 }
 
 // of is the value of a key, until the table changes, and whether there was one before;
 // else it is a new one.
 func (t *table[K, V]) of(key K) (value *V, isKnown bool) {
 	if 2*len(t.entries) >= len(t.slots) {
-		t.index(max(leastSlots, 2*len(t.slots)))
+		t.index(slotsFor(max(cap(t.entries), len(t.entries)+1)))
 	}
 	slot := t.slot(key)
 	for ; t.slots[slot] != 0; slot = (slot + 1) & (len(t.slots) - 1) {
@@ -46,6 +47,15 @@ func (t *table[K, V]) of(key K) (value *V, isKnown bool) {
 	t.entries = append(t.entries, entry[K, V]{key: key})
 	t.slots[slot] = uint32(len(t.entries))
 	return &t.entries[len(t.entries)-1].value, false
+}
+
+// slotsFor is how many slots so many entries need.
+func slotsFor(entries int) int {
+	slots := leastSlots
+	for slots < 2*entries {
+		slots *= 2
+	}
+	return slots
 }
 
 func (t *table[K, V]) slot(key K) int {
@@ -87,8 +97,7 @@ func (t *table[K, V]) keep(isWorthIt func(*V) bool) {
 	slots := len(t.slots)
 	if t.isVast() {
 		t.entries = slices.Clone(t.entries)
-		for slots = leastSlots; slots < 4*kept; slots *= 2 {
-		}
+		slots = slotsFor(cap(t.entries))
 	}
 	t.index(slots)
 }

@@ -8,7 +8,7 @@ import (
 // TestTableIsAMap compares a table with a map that does the same.
 func TestTableIsAMap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	table, model := newTable[uint64, int](), map[uint64]int{}
+	table, model := newTable[uint64, int](7), map[uint64]int{}
 	for round := range 60 {
 		keys := uint64(100)
 		if round%20 == 10 {

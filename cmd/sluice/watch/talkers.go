@@ -31,7 +31,7 @@ type named struct {
 	start int64 // ns of Reactor.Now
 }
 
-func newTalkers() talkers { return talkers{all: newTable[netip.Addr, talker]()} }
+func newTalkers() talkers { return talkers{all: newTable[netip.Addr, talker](0)} }
 
 // destination is what a flow is counted for: where it was really led, if that is known,
 // which it is also of a flow whose record is brief.

@@ -26,6 +26,7 @@ const (
 // Source is what of a redir.Server is looked at.
 type Source interface {
 	Flows(ctx context.Context, detail record.Detail, visit func([]record.Record) bool) error
+	Flow(ctx context.Context, id record.ID) (record.Record, error)
 	Ended(size int) *record.Feed
 	Stats() count.Stats
 	Now() int64

@@ -228,6 +228,33 @@ func TestFailedLookIsTold(t *testing.T) {
 	})
 }
 
+// TestLooksThatTakeLong are slow ones, which are complete, and one that a reactor keeps
+// waiting, which is given up.
+func TestLooksThatTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGateway()
+		g.slice, g.pause = 1, lookWait/2
+		for i := range 4 {
+			g.open(byte(i), 1, false)
+		}
+		w := New(Config{Source: g})
+		defer w.Close()
+		samples := subscribe(t, w, api.Query{})
+		if s := <-samples; s.Total != 4 || s.Interval != (4*g.pause+leastRest).Seconds() {
+			t.Errorf("%d flows, an interval of %v", s.Total, s.Interval)
+		}
+		g.mu.Lock()
+		g.pause, g.amid = 0, func() { time.Sleep(lookWait + 1) }
+		g.mu.Unlock()
+		if s := <-samples; s.Total != 0 {
+			t.Errorf("%d flows of a reactor that is stuck", s.Total)
+		}
+		if s := <-samples; s.Total != 4 || s.Interval != (lookWait+1+leastRest).Seconds() {
+			t.Errorf("%d flows, an interval of %v", s.Total, s.Interval)
+		}
+	})
+}
+
 // TestSampleIsJSON looks for what JSON has no words for, as where nothing moves.
 func TestSampleIsJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -257,6 +284,7 @@ func TestMemoryIsGivenBackAfterAWhile(t *testing.T) {
 		synctest.Wait()
 		w.settle(giveBack) // of a sampler that ends, where another runs
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 0 {
 			t.Error("given back while it is used")
 		}
@@ -265,12 +293,14 @@ func TestMemoryIsGivenBackAfterAWhile(t *testing.T) {
 		synctest.Wait()
 		w.settle(giveBack)
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 1 {
 			t.Errorf("given back %d times", given)
 		}
 		w.settle(giveBack)
 		w.Close()
 		time.Sleep(2 * settleAfter)
+		synctest.Wait()
 		if given != 1 {
 			t.Error("given back after the end")
 		}

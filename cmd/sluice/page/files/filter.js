@@ -75,7 +75,7 @@ export class Filter {
     const query = this.parameters();
     query.set('sort', this.#sort);
     query.set('limit', shown);
-    return query.toString();
+    return `${query}&history`;
   }
 
   text() {
@@ -90,6 +90,10 @@ export class Filter {
 
   // set takes other filters, unless sluice refuses them.
   async set(values) {
+    if (new URLSearchParams(values).toString() === this.parameters().toString()) {
+      this.#complain('');
+      return;
+    }
     const query = new URLSearchParams(values);
     query.set('limit', 1);
     const mine = query.toString();

@@ -6,14 +6,28 @@ const renewal = 15e3; // ms after which a silent stream is opened anew
 const pause = 2e3; // ms between two tries
 const unseen = 300e3; // ms that a hidden page goes on, since samples cost the gateway work
 
-// answer is what a path says; an error bears what the server has said of it.
+// problem is what sluice says of a refusal.
+async function problem(response) {
+  const said = await response.json().catch(() => null);
+  const error = new Error(said?.detail || said?.title || `sluice has answered with status ${response.status}`);
+  error.status = response.status;
+  return error;
+}
+
+// answer is what a path says; an error bears what sluice has said of it, and the status.
 export async function answer(path, options = {}) {
   const response = await fetch(path, { headers: { Accept: 'application/json' }, cache: 'no-store', ...options });
-  if (response.ok) return response.json().catch(() => null);
-  const problem = await response.json().catch(() => null);
-  const error = new Error(problem?.detail || problem?.title || `sluice has answered with status ${response.status}`);
-  error.status = response.status;
-  throw error;
+  if (!response.ok) throw await problem(response);
+  return response.json().catch(() => null);
+}
+
+// refusal is why a path gives no stream, which an EventSource does not tell.
+async function refusal(path) {
+  const asked = new AbortController();
+  const response = await fetch(path, { signal: asked.signal }).catch(() => null);
+  if (response && !response.ok) return (await problem(response)).message;
+  asked.abort();
+  return '';
 }
 
 // Link calls hear.status(Status), hear.past(Sample), hear.sample(Sample), hear.token() and
@@ -27,6 +41,7 @@ export class Link {
   #lost = null; // Date.now() since when there is none
   #attempt = 0; // what an earlier one still hears counts no more
   #retry = 0;
+  #closed = 0; // streams that were refused, one after the other
   #hiding = 0;
   #paused = false;
 
@@ -71,6 +86,7 @@ export class Link {
     let opened = 0;
     this.#source = source;
     source.onopen = () => {
+      this.#closed = 0;
       if (opened++ > 0) this.status();
     };
     source.addEventListener('status', (event) => this.#hear.status(JSON.parse(event.data)));
@@ -83,8 +99,9 @@ export class Link {
     });
     source.onerror = () => {
       if (source !== this.#source) return;
-      if (source.readyState === EventSource.CLOSED) this.#again('');
-      else this.#lose('');
+      if (source.readyState !== EventSource.CLOSED) this.#lose('');
+      else if (this.#closed++ === 0) this.#again('');
+      else refusal(source.url).then((why) => source === this.#source && this.#again(why));
     };
   }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sluice/cmd/sluice/api"
 	"sluice/redir/count"
 	"sluice/redir/record"
@@ -45,11 +47,17 @@ func newCrowd(flows, ends int, isScan bool) *crowd {
 
 func v4(n uint32) netip.Addr { return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, n))) }
 
-func (c *crowd) Now() int64                     { return int64(time.Since(c.start)) }
-func (c *crowd) Wall(ns int64) time.Time        { return c.start.Add(time.Duration(ns)) }
-func (c *crowd) Reactors() int                  { return 2 }
-func (c *crowd) Ended(size int) *record.Feed    { return c.feeds.Open(2, size) }
-func (c *crowd) Stats() (s count.Stats)         { return s }
+func (c *crowd) Now() int64                                                   { return int64(time.Since(c.start)) }
+func (c *crowd) Wall(ns int64) time.Time                                      { return c.start.Add(time.Duration(ns)) }
+func (c *crowd) Reactors() int                                                { return 2 }
+func (c *crowd) Flow(context.Context, record.ID) (r record.Record, err error) { return r, nil }
+func (c *crowd) Ended(size int) *record.Feed                                  { return c.feeds.Open(2, size) }
+
+func (c *crowd) Stats() (s count.Stats) {
+	s[count.ConnsAccepted] = uint64(len(c.flows))
+	return s
+}
+
 func (c *crowd) moveOn(r *record.Record, i int) { r.Up.Bytes += uint64(i) * 2654435761 % 1000 }
 
 func (c *crowd) Flows(_ context.Context, _ record.Detail, visit func([]record.Record) bool) error {
@@ -89,21 +97,33 @@ func BenchmarkLook(b *testing.B) {
 			look := func() {
 				s.look(b.Context(), present)
 				sample := s.sample(present)
+				s.fill(b.Context(), present)
 				for _, one := range present {
 					s.fit(sample, one)
 				}
 				s.reset(present)
 			}
 			look()
+			began := used(b)
 			b.ReportAllocs()
 			for b.Loop() {
 				look()
 			}
+			b.ReportMetric(float64(used(b)-began)/1e6/float64(b.N), "ms-CPU/look")
 			b.ReportMetric(float64(heap()-before)/1e6, "MB-held")
 			s.feed.Close()
 			runtime.KeepAlive(g)
 		})
 	}
+}
+
+// used is the time on the CPU since the process began, in ns.
+func used(b *testing.B) int64 {
+	var used unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return used.Utime.Nano() + used.Stime.Nano()
 }
 
 // heap is what is in use of it, without garbage.
