@@ -41,6 +41,7 @@ type Server struct {
 	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
 	counters   *count.Counters               // of what no worker counts
 	feeds      record.Feeds
+	wall       wall
 	gro, gso   bool // the kernel has runs of UDP; to ask it patches its code (udp_encap_needed_key), so it is asked once
 	limits     atomic.Pointer[Limits]
 	log        zerolog.Logger // for any goroutine: a reload replaces opts
@@ -152,6 +153,7 @@ func (s *Server) listen() error {
 	}
 	s.resolver.Await(resolvePatience)
 	s.inbounds = opened
+	s.clients.SetRates(s.opts.rates(opened))
 	s.useRoutes(routes, opened)
 	for _, w := range s.workers {
 		w.tcp.Set(s.opts.tcpSettings(s.router))

@@ -139,7 +139,7 @@ func (f *fakeControl) sample(client string, first bool) *api.Sample {
 			{Network: "tcp", RateUp: 1.5e6 * wave, RateDown: 12.5e6 * wave, Opened: 120, Ended: 118},
 			{Network: "udp", RateUp: 125000, RateDown: 250000, DatagramsUp: 100, DatagramsDown: 200, Opened: 3, Ended: 2},
 		},
-		Refusals: []api.Cause{{Name: "refused_client_rate", Kind: "refused", Total: 123456, Rate: 12.5}, {Name: "upstream_timeout", Kind: "failed", Total: 7}},
+		Refusals: []api.Cause{{Name: "refused_client_connects", Kind: "refused", Total: 123456, Rate: 12.5}, {Name: "upstream_timeout", Kind: "failed", Total: 7}},
 		Top: api.Top{
 			Clients: []api.Talker{
 				{Address: "10.0.0.1", Connections: 10, RateUp: 100000, RateDown: 9e6, BytesUp: 12345678, BytesDown: 987654321, Held: true},

@@ -5,6 +5,7 @@ import (
 
 	"sluice/cmd/sluice/api"
 	"sluice/cmd/sluice/view"
+	"sluice/redir/size"
 )
 
 // filterFlags say which flows are meant (api.Query).
@@ -19,7 +20,7 @@ type filterFlags struct {
 	Older       time.Duration `env:"-" placeholder:"TIME" help:"That began longer ago, as 10m."`
 	Younger     time.Duration `env:"-" placeholder:"TIME" help:"That began later."`
 	Idle        time.Duration `env:"-" placeholder:"TIME" help:"Of which nothing has moved for as long."`
-	Rate        size          `env:"-" placeholder:"BYTES" help:"That move so many bytes a second or more, both ways together, as 1MiB."`
+	Rate        size.Bytes    `env:"-" placeholder:"BYTES" help:"That move so many bytes a second or more, both ways together, as 1MiB."`
 	Held        bool          `env:"-" help:"Of clients that have used up their rate."`
 	Sort        string        `env:"-" placeholder:"ORDER" help:"By rate, bytes, age, idle, client or destination; - before it (--sort=-age) turns it round."`
 }

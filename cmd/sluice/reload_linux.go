@@ -57,9 +57,12 @@ var (
 	errFollowed        = errors.New("another sluice has taken over; send it to that one")
 )
 
-// reload does what SIGHUP asks for.
+// reload does what SIGHUP asks for: it opens the access log anew, and rereads the
+// file.
 func (p *process) reload() {
-	if _, err := p.reloadNow(); errors.Is(err, errNothingToReread) || errors.Is(err, errFollowed) {
+	hasFile := p.ledgers.reopen(p.log)
+	_, err := p.reloadNow()
+	if errors.Is(err, errFollowed) || errors.Is(err, errNothingToReread) && !hasFile {
 		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
 }

@@ -20,6 +20,8 @@ import (
 	"sluice/redir/portmap"
 	"sluice/redir/proxyproto"
 	"sluice/redir/rules"
+	"sluice/redir/shape"
+	"sluice/redir/size"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -62,10 +64,11 @@ type runCmd struct {
 
 	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
 	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 5000. off: no bound."`
-	ClientRate     clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
+	ClientConnects clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
 	ClientSessions clientBound `group:"client" default:"auto" placeholder:"N" help:"UDP sessions of one client at once. auto: half of all, or up to 5000. off: no bound."`
+	ClientRate     shape.Limit `group:"client" default:"off,off" placeholder:"UP,DOWN" help:"Bytes a second of each client, an address or an IPv6 network: from it, and to it, as 1MiB,8MiB; off: no bound. Connections wait, datagrams beyond it are dropped."`
 	ClientPrefix   int         `group:"client" default:"64" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
-	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds (repeatable)."`
+	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds, and without a rate (repeatable)."`
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
@@ -84,8 +87,8 @@ type runCmd struct {
 
 	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
-	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
-	BufferSize   size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
+	PipeSize     size.Bytes    `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
+	BufferSize   size.Bytes    `group:"path" default:"64KiB" help:"Size of a copy buffer."`
 	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
 	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
 	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
@@ -183,8 +186,8 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 
 func (cmd *runCmd) clients() redir.ClientOptions {
 	c := redir.ClientOptions{
-		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Rate: int(cmd.ClientRate), Sessions: int(cmd.ClientSessions),
-		Prefix: cmd.ClientPrefix,
+		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Connects: int(cmd.ClientConnects), Sessions: int(cmd.ClientSessions),
+		Rate: cmd.ClientRate, Prefix: cmd.ClientPrefix,
 	}
 	c.Exempt = prefixes(cmd.ClientExempt)
 	return c

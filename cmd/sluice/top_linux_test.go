@@ -105,7 +105,7 @@ func testTopKeys(t *testing.T, program string) {
 	term.press("2")
 	term.shows("DESTINATION", `evil\x1b`)
 	term.press("4")
-	term.shows("refused_client_rate", "123456")
+	term.shows("refused_client_connects", "123456")
 	term.press("3", "Down")
 	term.shows("10.0.0.1:40016", "STATE")
 	if title := term.tmux("display-message", "-p", "#{pane_title}"); strings.Contains(title, "owned") {

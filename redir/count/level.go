@@ -20,7 +20,7 @@ var causeLevels = [numCounters]zerolog.Level{
 
 	// A client that goes where diverted traffic does not, or has its share.
 	RefusedListener: zerolog.InfoLevel, RefusedOwnAddress: zerolog.InfoLevel, RefusedNoOriginalDest: zerolog.InfoLevel,
-	RefusedClientConns: zerolog.InfoLevel, RefusedClientDials: zerolog.InfoLevel, RefusedClientRate: zerolog.InfoLevel,
+	RefusedClientConns: zerolog.InfoLevel, RefusedClientDials: zerolog.InfoLevel, RefusedClientConnects: zerolog.InfoLevel,
 	RefusedClientSessions: zerolog.InfoLevel, RefusedSource: zerolog.InfoLevel,
 	DialsReplaced: zerolog.InfoLevel, FlowsReplaced: zerolog.InfoLevel,
 	DroppedEcho: zerolog.InfoLevel, SourceFallback: zerolog.InfoLevel,

@@ -34,7 +34,7 @@ func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 	switch refusal.Cause {
 	case 0:
 		return of
-	case count.RefusedClientRate:
+	case count.RefusedClientConnects:
 		l.pressure.refused(from.Addr(), now)
 	case count.RefusedClientDials:
 		room = w.settleDials(refusal.Of) || w.endOldDial(refusal.Of, now)

@@ -175,6 +175,15 @@ func (f *fake) send(name string, v any) {
 	}
 }
 
+// pass tells what was from one second to another, and nothing of 20 seconds in between.
+func (f *fake) pass(from, to int) {
+	for i := from; i < to; i++ {
+		if i < 40 || i > 60 {
+			f.send("past", api.Sample{Time: sample(i).Time, Interval: 1, Networks: sample(i).Networks})
+		}
+	}
+}
+
 // hangUp ends all streams.
 func (f *fake) hangUp() {
 	f.mu.Lock()
@@ -191,7 +200,7 @@ func (f *fake) stream(t *testing.T) string {
 	select {
 	case query := <-f.opened:
 		return query
-	case <-time.After(15 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no stream was opened")
 		return ""
 	}

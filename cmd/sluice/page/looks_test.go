@@ -14,13 +14,10 @@ import (
 func testLooks(t *testing.T, b *browser.Browser) {
 	f := serve(t)
 	tab := open(t, b, f)
-	for i := 1; i < 125; i++ {
-		if i < 50 || i > 70 {
-			few := sample(i)
-			few.Flows = few.Flows[:12]
-			f.send("sample", few)
-		}
-	}
+	f.pass(1, 124)
+	few := sample(124)
+	few.Flows = few.Flows[:12]
+	f.send("sample", few)
 	tab.Wait(`document.querySelectorAll('#flow-table tbody tr').length === 12`)
 	tab.Click("#flow-table tbody tr:nth-child(2) .open")
 	tab.Wait(`document.querySelector('tr.detail')`)

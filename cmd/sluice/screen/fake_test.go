@@ -62,7 +62,7 @@ func sampleAt(second, n int) *api.Sample {
 	s := &api.Sample{
 		Time: noon.Add(time.Duration(second) * time.Second), Interval: 1, Connections: n, Total: n, CPU: 0.5, Memory: 5e6,
 		Networks: []api.Network{{Network: "tcp", RateUp: 125000, RateDown: 1.25e6 * float64(second), Opened: 3}, {Network: "udp"}},
-		Refusals: []api.Cause{{Name: "upstream_timeout", Kind: "failed", Total: 9}, {Name: "refused_client_rate", Kind: "refused", Rate: 2, Total: 5}},
+		Refusals: []api.Cause{{Name: "upstream_timeout", Kind: "failed", Total: 9}, {Name: "refused_client_connects", Kind: "refused", Rate: 2, Total: 5}},
 		Top: api.Top{
 			Clients:      []api.Talker{{Address: "10.0.0.1", RateUp: 5, Connections: 3, Sessions: 2}, {Address: "10.0.0.2", RateDown: 9, Held: true}},
 			Destinations: []api.Talker{{Address: "203.0.113.5", Name: hostile}},

@@ -22,7 +22,7 @@ func TestViewsAtEightyByTwentyFour(t *testing.T) {
 	press(m, "tab")
 	wants(t, m, "STATE", "10.0.0.17:4000", "!10.0.0.18:4000", "relaying", "1m03s", "240k")
 	press(m, "4")
-	wants(t, m, "upstream_timeout", "refused_client_rate", "A SECOND")
+	wants(t, m, "upstream_timeout", "refused_client_connects", "A SECOND")
 	press(m, "?")
 	wants(t, m, "end the flow", "any key: back", "Up: from the client.")
 	press(m, "q")
@@ -199,7 +199,7 @@ func TestSortAndFilterOfTalkers(t *testing.T) {
 		{"", "10.0.0.2 10.0.0.1"}, {"r", "10.0.0.1 10.0.0.2"}, {"r S", "10.0.0.1 10.0.0.2"}, // address
 		{"S", "10.0.0.1 10.0.0.2"}, {"r", "10.0.0.2 10.0.0.1"}, // flows
 		{"/ . 2 enter", "10.0.0.2"}, {"/ ctrl+u enter", "10.0.0.2 10.0.0.1"}, {"/ x esc", "10.0.0.2 10.0.0.1"},
-		{"4", "refused_client_rate upstream_timeout"}, {"s", "upstream_timeout refused_client_rate"}, {"s", "refused_client_rate upstream_timeout"},
+		{"4", "refused_client_connects upstream_timeout"}, {"s", "upstream_timeout refused_client_connects"}, {"s", "refused_client_connects upstream_timeout"},
 	} {
 		press(m, strings.Fields(step.keys)...)
 		if got := order(); got != step.want {

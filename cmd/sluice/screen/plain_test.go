@@ -22,7 +22,7 @@ func TestPlainText(t *testing.T) {
 	}
 	text := out.String()
 	for _, want := range []string{
-		"connections 3 (0 dialing)", "tcp      1.00 Mbit/s  20.0 Mbit/s", "10.0.0.2", "held back", "t0.1.1", "refused_client_rate", "not well: the rules are gone; evil\\x1b",
+		"connections 3 (0 dialing)", "tcp      1.00 Mbit/s  20.0 Mbit/s", "10.0.0.2", "held back", "t0.1.1", "refused_client_connects", "not well: the rules are gone; evil\\x1b",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)

@@ -11,6 +11,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// look is how often Wait looks: seldom enough that a page need not draw for it.
+const look = 40 * time.Millisecond
+
 // Eval evaluates an expression, or waits for the promise that it is.
 func Eval[T any](t *Tab, expression string) T {
 	t.tb.Helper()
@@ -24,7 +27,7 @@ func Eval[T any](t *Tab, expression string) T {
 // Wait waits until an expression is true.
 func (t *Tab) Wait(expression string) {
 	t.tb.Helper()
-	_, err := run(t.ctx, chromedp.Poll[chromedp.Void]("Boolean("+expression+")", chromedp.WithPollingTimeout(patience-time.Second)))
+	_, err := run(t.ctx, chromedp.Poll[chromedp.Void]("Boolean("+expression+")", chromedp.WithPollingInterval(look), chromedp.WithPollingTimeout(patience-time.Second)))
 	if err != nil {
 		t.tb.Fatalf("never true: %s: %v; faults %q; shown:\n%.1500s", expression, err, t.Faults(), Eval[string](t, "document.body.innerText"))
 	}

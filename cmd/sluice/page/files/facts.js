@@ -40,7 +40,7 @@ export class Facts {
   sample(sample) {
     const limits = this.#status?.limits ?? {};
     this.#measure('connections', sample.connections, limits.connections);
-    this.#measure('sessions', sample.sessions, limits.sessions, limits.sessions_bound ? `bounded by ${quote(limits.sessions_bound)}` : '');
+    this.#measure('sessions', sample.sessions, limits.sessions, limits.sessions_bound ? `bounded by ${quote(words(limits.sessions_bound))}` : '');
   }
 
   // status draws what seldom changes.

@@ -95,17 +95,21 @@ export class Flows {
     return `sorted by ${name}${this.#turned ? ', turned round' : ''}${still ? '; rows keep their places meanwhile' : ''}.`;
   }
 
-  // follow keeps the open flow, also where it is not among those of the sample.
+  // #follow keeps the open flow, also where it is not among those of the sample.
   #follow() {
     const fresh = this.#flows.find((f) => f.id === this.#open.id);
     if (fresh) {
-      this.#open = fresh;
+      // A sample is brief, and what was asked for knows better.
+      const { destination, dialed, source, server } = this.#open;
+      this.#open = { ...fresh, destination, dialed, source, server };
+      this.#flows = this.#flows.map((f) => (f === fresh ? this.#open : f));
       return;
     }
     if (!this.#open.ended && !this.#open.gone) this.#ask(this.#open);
     this.#flows = [...this.#flows, this.#open];
   }
 
+  // #ask asks for all that is known of a flow.
   async #ask(flow) {
     if (this.#asking) return;
     this.#asking = true;
@@ -131,6 +135,7 @@ export class Flows {
 
   #toggle(flow) {
     this.#open = this.#open?.id === flow.id ? null : flow;
+    if (this.#open) this.#ask(flow);
     this.#draw(true);
   }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // patience is how long a test waits for what should happen within a second.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // dashboard is what Grafana reads, as far as it concerns queries.
 type dashboard struct {
