@@ -209,6 +209,23 @@ func testLost(t *testing.T, b *browser.Browser) {
 	}
 }
 
+// testHidden has the five minutes pass at once, after which a page that nobody sees lets
+// the gateway rest.
+func testHidden(t *testing.T, b *browser.Browser) {
+	f := serve(t)
+	tab := open(t, b, f)
+	browser.Eval[bool](tab, `(() => { const wait = setTimeout; setTimeout = (f, ms) => wait(f, ms === 300000 ? 0 : ms); return true; })()`)
+	see := func(hidden string) {
+		browser.Eval[bool](tab, `(Object.defineProperty(document, 'hidden', {value: `+hidden+`, configurable: true}), document.dispatchEvent(new Event('visibilitychange')))`)
+	}
+	see("true")
+	tab.Wait(`document.querySelector('#link').textContent === 'Paused while nobody looked'`)
+	see("false")
+	f.stream(t)
+	f.send("sample", sample(30))
+	tab.Wait(`document.querySelector('#link').textContent === 'Live'`)
+}
+
 func testKeyboard(t *testing.T, b *browser.Browser) {
 	f := serve(t)
 	tab := open(t, b, f)
