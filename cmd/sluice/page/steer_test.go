@@ -84,9 +84,17 @@ func testSorts(t *testing.T, b *browser.Browser) {
 	tab.Point(1, 1)
 	tab.Wait(`!document.querySelector('#flow-table tbody').matches(':hover')`)
 	f.send("sample", turned)
+	tab.Size(360, 900, true) // without the table's head there is a choice beside the filters
+	if chosen := browser.Eval[string](tab, `document.querySelector('#sort').selectedOptions[0].text`); chosen != "age" {
+		t.Errorf("chosen is %s", chosen)
+	}
 	reversed := strings.Fields(before)
 	slices.Reverse(reversed)
 	tab.Wait(ids + ` === '` + strings.Join(reversed, " ") + `'`)
+	tab.Click("#turn")
+	if query := f.stream(t); query != "sort=age&limit=50&history" {
+		t.Errorf("asked for %s", query)
+	}
 }
 
 func testOpens(t *testing.T, b *browser.Browser) {
