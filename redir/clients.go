@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"sluice/redir/admit"
+	"sluice/redir/shape"
 )
 
 // NoBound, for a bound of ClientOptions, leaves clients unbounded.
@@ -15,8 +16,9 @@ const NoBound = -1
 type ClientOptions struct {
 	Conns    int
 	Dials    int // that are unanswered
-	Rate     int // new connections a second
+	Connects int // new connections a second
 	Sessions int
+	Rate     shape.Limit
 	Prefix   int // bits of an IPv6 client's network
 	Exempt   []netip.Prefix
 }
@@ -29,7 +31,7 @@ func (c *ClientOptions) validate() error {
 		name  string
 		value int
 	}{
-		{"--client-conns", c.Conns}, {"--client-dials", c.Dials}, {"--client-rate", c.Rate}, {"--client-sessions", c.Sessions},
+		{"--client-conns", c.Conns}, {"--client-dials", c.Dials}, {"--client-connects", c.Connects}, {"--client-sessions", c.Sessions},
 	} {
 		if n.value < NoBound || n.value > mostClientBound {
 			return fmt.Errorf("%s %d: must be between 1 and %d, auto or off", n.name, n.value, mostClientBound)

@@ -1,6 +1,10 @@
 package redir
 
-import "sluice/redir/admit"
+import (
+	"sluice/redir/admit"
+	"sluice/redir/inbound"
+	"sluice/redir/shape"
+)
 
 const (
 	// manyConns is what one client may have where half of all would be less: a
@@ -22,8 +26,8 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 	bounds := &admit.Bounds{
 		Conns:    below(b.conns, boundOf(c.Conns, max(b.conns/2, min(b.conns-b.conns/lastPart, manyConns)))),
 		Dials:    boundOf(c.Dials, max(b.conns/8, min((b.conns+1)/2, manyConns))),
-		Rate:     boundOf(c.Rate, 0),
-		Paced:    c.Rate == 0,
+		Connects: boundOf(c.Connects, 0),
+		Paced:    c.Connects == 0,
 		Sessions: below(b.sessions(), boundOf(c.Sessions, max(b.sessions()/2, min(b.sessions(), manySessions)))),
 		Prefix:   c.Prefix, Exempt: c.Exempt,
 	}
@@ -31,6 +35,17 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 		bounds.Dials = min(bounds.Dials, (b.conns+1)/2)
 	}
 	return bounds
+}
+
+// rates are how fast one client may be, by inbounds as they are open.
+func (o *Options) rates(inbounds []*inbound.Inbound) *admit.Rates {
+	r := &admit.Rates{All: o.Clients.Rate, Of: map[uint16]shape.Limit{}}
+	for _, in := range inbounds {
+		if in.ClientRate.IsSet() {
+			r.Of[in.ID] = in.ClientRate
+		}
+	}
+	return r
 }
 
 // boundOf is what admit.Bounds takes for a flag's value.

@@ -20,14 +20,14 @@ func TestClientBounds(t *testing.T) {
 		{8, 100, ClientOptions{}, admit.Bounds{Dials: 4, Paced: true}},
 		{1, 1, ClientOptions{}, admit.Bounds{Dials: 1, Paced: true}},
 		{0, 100, ClientOptions{}, admit.Bounds{Paced: true}},
-		{5136, 6160, ClientOptions{Conns: 10, Dials: 9000, Rate: 100, Sessions: 20}, admit.Bounds{Conns: 10, Dials: 2568, Rate: 100, Sessions: 20}},
-		{5136, 6160, ClientOptions{Conns: NoBound, Dials: NoBound, Rate: NoBound, Sessions: NoBound}, admit.Bounds{}},
+		{5136, 6160, ClientOptions{Conns: 10, Dials: 9000, Connects: 100, Sessions: 20}, admit.Bounds{Conns: 10, Dials: 2568, Connects: 100, Sessions: 20}},
+		{5136, 6160, ClientOptions{Conns: NoBound, Dials: NoBound, Connects: NoBound, Sessions: NoBound}, admit.Bounds{}},
 	} {
 		o := testOptions()
 		o.Clients = c.set
 		got := o.clientBounds(budget{conns: c.conns, flows: c.flows})
 		if got.Conns != c.want.Conns || got.Dials != c.want.Dials || got.Sessions != c.want.Sessions ||
-			got.Rate != c.want.Rate || got.Paced != c.want.Paced {
+			got.Connects != c.want.Connects || got.Paced != c.want.Paced {
 			t.Errorf("%d connections, %d sessions, %+v: %+v, want %+v", c.conns, c.flows, c.set, got, c.want)
 		}
 	}

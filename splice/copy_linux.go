@@ -10,13 +10,14 @@ import "golang.org/x/sys/unix"
 // that precedes it was in the queue already, and the short read has reached it: the 0 need not be read either.
 func (r *Relay) copyOnce(from Side) {
 	d, src := &r.dirs[from], &r.sides[from]
-	buf := r.w.buffer
+	buf := r.within(from, r.w.buffer)
 	n, errno := recv(int(src.fd), buf)
 	if n == 0 {
 		r.readFailed(from, errno)
 		return
 	}
-	r.noteRead(d, n)
+	r.took(from, n)
+	r.noteRead(d, n, len(buf))
 	if n < len(buf) {
 		switch {
 		case src.seen&(InHangUp|HangUp|Err|Urgent) == 0:

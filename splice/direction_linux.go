@@ -34,7 +34,8 @@ func (d *direction) empty() bool { return d.rest == nil && d.pipe == nil && !d.u
 // over tells whether the direction has ended and everything is delivered.
 func (d *direction) over() bool { return d.ended && d.empty() }
 
-// pump moves bytes until the source has none, the destination has no room, or the budget is used up, which it reports.
+// pump moves bytes until the source has none or may give no more, the destination has no room, or the budget is used up, which it
+// reports.
 //
 // What it may assume of the source: In is noted with every edge, and removed only when a call has proved that the receive
 // queue is empty. Whatever arrives later makes a new edge (sk_data_ready after the queue changed; recv and the softirq exclude
@@ -46,7 +47,7 @@ func (r *Relay) pump(from Side) (again bool) {
 	}
 	start := d.moved
 	spliced := false
-	for !d.ended && src.seen&In != 0 && dst.seen&Out != 0 {
+	for !d.ended && src.seen&In != 0 && dst.seen&Out != 0 && r.w.left[from] > 0 {
 		if d.moved-start >= r.w.budget {
 			again = true
 			break
@@ -126,10 +127,11 @@ func (r *Relay) readFailed(from Side, errno syscall.Errno) {
 	}
 }
 
-// noteRead counts reads that filled the copy buffer; one that left most of it unused is a message, not a flow, and starts anew.
-func (r *Relay) noteRead(d *direction, n int) {
-	switch size := len(r.w.buffer); {
-	case n == size && d.bulk < bulkEnough:
+// noteRead counts reads that filled as much of the copy buffer as they might; one that left most of it unused is a message, not a
+// flow, and starts anew. One that might not fill more than a message takes says nothing.
+func (r *Relay) noteRead(d *direction, n, most int) {
+	switch {
+	case n == most && uint64(most) >= r.w.much() && d.bulk < bulkEnough:
 		d.bulk++
 		if d.bulk == bulkEnough {
 			d.bulk = bulkSure
@@ -137,7 +139,7 @@ func (r *Relay) noteRead(d *direction, n int) {
 				d.piece = pieceUnknown
 			}
 		}
-	case uint64(n) < r.w.much() && d.bulk < bulkEnough:
+	case n < most && uint64(n) < r.w.much() && d.bulk < bulkEnough:
 		d.bulk = 0
 	}
 }

@@ -109,7 +109,8 @@ type rig struct {
 	stop           atomic.Bool
 	inspect        chan func() // run on the driver's goroutine
 	pumps          atomic.Int64
-	tid            int // of the driver's thread, once it has one of its own
+	allow          func() Allowance // of each pump; nil: no bound
+	tid            int              // of the driver's thread, once it has one of its own
 }
 
 func newRig(tb testing.TB, network string, c Config) *rig {
@@ -175,7 +176,7 @@ func (g *rig) drive(ep int) {
 			continue
 		}
 		g.pumps.Add(1)
-		status = g.relay.Pump()
+		status = g.pump()
 		timeout = 5
 		switch status {
 		case Again:
@@ -187,6 +188,23 @@ func (g *rig) drive(ep int) {
 	}
 	unix.Close(g.fds[A])
 	unix.Close(g.fds[B])
+}
+
+// pump moves what is allowed. A side that rests is called again at once, and is allowed something by and by.
+func (g *rig) pump() Status {
+	if g.allow == nil {
+		return g.relay.Pump()
+	}
+	before := g.allow()
+	left := before
+	status := g.relay.PumpWithin(&left)
+	if left[A] > before[A] || left[B] > before[B] {
+		g.tb.Errorf("%v bytes were allowed, and %v are left", before, left)
+	}
+	if status == Blocked && (g.relay.Wants(A) || g.relay.Wants(B)) {
+		return Again
+	}
+	return status
 }
 
 // finish does what the caller of a relay owes.

@@ -74,22 +74,39 @@ func TestRandomSchedules(t *testing.T) {
 	}
 	for _, network := range networks {
 		for seed := range uint64(rounds) {
-			randomSchedule(t, network, seed)
+			randomSchedule(t, network, seed, seed%2 == 1)
 		}
 	}
 }
 
 func FuzzSchedule(f *testing.F) {
-	f.Add(uint64(1), uint8(0))
-	f.Fuzz(func(t *testing.T, seed uint64, network uint8) {
-		randomSchedule(t, networks[int(network)%len(networks)], seed)
+	f.Add(uint64(1), uint8(0), false)
+	f.Add(uint64(2), uint8(1), true)
+	f.Fuzz(func(t *testing.T, seed uint64, network uint8, bounded bool) {
+		randomSchedule(t, networks[int(network)%len(networks)], seed, bounded)
 	})
 }
 
-func randomSchedule(t *testing.T, network string, seed uint64) {
+// randomAllowances are none at times, of a few bytes or of many at others.
+func randomAllowances(seed uint64) func() Allowance {
+	rng := rand.New(rand.NewPCG(seed, 43))
+	return func() (a Allowance) {
+		for side := range a {
+			if n := rng.IntN(8); n > 0 {
+				a[side] = uint64(rng.IntN(8 << (2 * n)))
+			}
+		}
+		return a
+	}
+}
+
+func randomSchedule(t *testing.T, network string, seed uint64, bounded bool) {
 	rng := rand.New(rand.NewPCG(seed, 42))
 	c := Config{Mode: Mode(rng.IntN(3)), BufferSize: 4096 << rng.IntN(5), Budget: 1 << (8 + rng.IntN(14)), MaxPipes: 1 + rng.IntN(2)}
 	g := newRig(t, network, c)
+	if bounded {
+		g.allow = randomAllowances(seed)
+	}
 	small := rng.IntN(2) == 0
 	if small {
 		for _, fd := range g.fds {

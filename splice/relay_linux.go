@@ -65,6 +65,11 @@ func (r *Relay) Notify(s Side, ev Events) {
 // sockets are about to be closed, both have been read to their end, and close(2) sends a FIN when nothing is unread
 // (tcp_close in Linux's net/ipv4/tcp.c sends a reset only otherwise).
 func (r *Relay) Pump() Status {
+	r.w.left = Allowance{Unlimited, Unlimited}
+	return r.move()
+}
+
+func (r *Relay) move() Status {
 	failedBefore, movedA, movedB := r.failed, r.dirs[A].moved, r.dirs[B].moved
 	again := r.pump(A)
 	again = r.pump(B) || again
@@ -81,7 +86,7 @@ func (r *Relay) Pump() Status {
 		return Finished
 	}
 	if !r.failed && (r.passEnd(A) || r.passEnd(B)) {
-		return r.Pump()
+		return r.move()
 	}
 	if again {
 		return Again

@@ -40,7 +40,8 @@ func (r *Relay) takePipe(from Side) bool {
 // SOCK_DONE). So the edge that brings both is waited for, and where it brought no urgent mark, recv has the last word.
 func (r *Relay) spliceOnce(from Side) {
 	d := &r.dirs[from]
-	n, errno := splice(r.fd(from), d.pipe.w, d.piece.of(d.pipe.size))
+	n, errno := splice(r.fd(from), d.pipe.w, int(min(uint64(d.piece.of(d.pipe.size)), r.w.left[from])))
+	r.took(from, n)
 	switch {
 	case n > 0:
 		d.pipe.held = n

@@ -25,12 +25,13 @@ func (r *Relay) copyUrgent(from Side) bool {
 		src.seen &^= In
 		return true
 	}
-	into := r.w.buffer
+	into := r.within(from, r.w.buffer)
 	atMark := ioctlInt(fd, unix.SIOCATMARK) != 0
 	if atMark {
 		into = d.urgent[:]
 	}
 	n, errno := recv(fd, into)
+	r.took(from, n)
 	switch {
 	case n == 0 && errno == unix.EAGAIN && queued > 0:
 		return false // a pending signal, such as the Go runtime's preemption, makes recv answer so at the mark; no edge follows

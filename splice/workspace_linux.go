@@ -11,6 +11,7 @@ type Workspace struct {
 	copied   uint64 // bytes
 	spliced  uint64 // bytes
 	option   option
+	left     Allowance // of the relay that is being pumped
 }
 
 // NewWorkspace allocates the copy buffer. Pipes and residue buffers come when a relay needs them.

@@ -10,13 +10,18 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/control"
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
+	"sluice/cmd/sluice/metrics"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
 	"sluice/redir/portmap"
 	"sluice/redir/proxyproto"
 	"sluice/redir/rules"
+	"sluice/redir/shape"
+	"sluice/redir/size"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 	"sluice/splice"
@@ -59,10 +64,11 @@ type runCmd struct {
 
 	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
 	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 5000. off: no bound."`
-	ClientRate     clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
+	ClientConnects clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
 	ClientSessions clientBound `group:"client" default:"auto" placeholder:"N" help:"UDP sessions of one client at once. auto: half of all, or up to 5000. off: no bound."`
+	ClientRate     shape.Limit `group:"client" default:"off,off" placeholder:"UP,DOWN" help:"Bytes a second of each client, an address or an IPv6 network: from it, and to it, as 1MiB,8MiB; off: no bound. Connections wait, datagrams beyond it are dropped."`
 	ClientPrefix   int         `group:"client" default:"64" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
-	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds (repeatable)."`
+	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds, and without a rate (repeatable)."`
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
@@ -81,8 +87,8 @@ type runCmd struct {
 
 	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
-	PipeSize     size          `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
-	BufferSize   size          `group:"path" default:"64KiB" help:"Size of a copy buffer."`
+	PipeSize     size.Bytes    `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
+	BufferSize   size.Bytes    `group:"path" default:"64KiB" help:"Size of a copy buffer."`
 	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
 	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
 	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
@@ -91,9 +97,15 @@ type runCmd struct {
 	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
-	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
+	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
+
+	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
+	ControlTokenFile string          `group:"control" placeholder:"FILE" help:"File with the token that is asked for at ADDR:PORT; else SLUICE_CONTROL_TOKEN has it."`
+	AccessLog        string          `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
+	AccessLogSample  int             `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
+	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
@@ -116,10 +128,12 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 		_, err := os.Stdout.Write(cmd.config(ctx).Print())
 		return err
 	}
-	log, err := newLogger(cmd.LogFormat, cmd.LogLevel)
+	output, err := logging.Open(cmd.LogFormat, cmd.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer output.Close()
+	log := output.Log
 	if err := cmd.validateRun(); err != nil {
 		return err
 	}
@@ -132,14 +146,16 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.Detach {
 		return detach()
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	lines := new(metrics.Lines)
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), output: output, lines: lines,
+		idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
-		return errors.Join(err, p.close())
+		return errors.Join(err, p.close(), p.ledgers.close())
 	}
 	if err := p.run(); err != nil {
-		return errors.Join(p.abandon(), err)
+		return errors.Join(p.abandon(), p.ledgers.close(), err)
 	}
-	err = p.close()
+	err = errors.Join(p.close(), p.ledgers.close())
 	p.logStats("stopped")
 	return err
 }
@@ -161,7 +177,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		RequireSource:    cmd.SourceFallback == "refuse",
 		KernelReplies:    cmd.SourceReplies == "kernel",
 		AcceptProxy:      prefixes(cmd.AcceptProxy),
-		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
+		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Reserved: cmd.reserved(), Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,
@@ -170,8 +186,8 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 
 func (cmd *runCmd) clients() redir.ClientOptions {
 	c := redir.ClientOptions{
-		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Rate: int(cmd.ClientRate), Sessions: int(cmd.ClientSessions),
-		Prefix: cmd.ClientPrefix,
+		Conns: int(cmd.ClientConns), Dials: int(cmd.ClientDials), Connects: int(cmd.ClientConnects), Sessions: int(cmd.ClientSessions),
+		Rate: cmd.ClientRate, Prefix: cmd.ClientPrefix,
 	}
 	c.Exempt = prefixes(cmd.ClientExempt)
 	return c

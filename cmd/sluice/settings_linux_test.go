@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"sluice/redir/size"
 )
 
 // parseRun parses a command line of `sluice run` with the environment.
@@ -47,7 +49,7 @@ func TestPrecedence(t *testing.T) {
 		"bool":                    {cmd.AllowLocal, true},
 		"list":                    {strings.Join(cmd.Rules.Iface, " "), "lan0 lan1"},
 		"list of numbers":         {slices.Equal(cmd.Rules.ExcludeUID, []uint32{1, 2}), true},
-		"default":                 {cmd.BufferSize, size(64 << 10)},
+		"default":                 {cmd.BufferSize, size.Bytes(64 << 10)},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("%s: got %v, want %v", what, got[0], got[1])

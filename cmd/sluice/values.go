@@ -45,40 +45,6 @@ func (a listenAddr) String() string {
 	return a.AddrPort.String()
 }
 
-// size is a number of bytes: 65536, 64KiB, 1MiB.
-type size int
-
-var sizeUnits = []struct {
-	suffix string
-	bytes  int
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}, {"B", 1}}
-
-// String is the size in the largest unit that leaves a whole number.
-func (z size) String() string {
-	for _, u := range sizeUnits[:3] {
-		if z != 0 && int(z)%u.bytes == 0 {
-			return strconv.Itoa(int(z)/u.bytes) + u.suffix
-		}
-	}
-	return strconv.Itoa(int(z))
-}
-
-func (z *size) UnmarshalText(text []byte) error {
-	number, unit := strings.TrimSpace(string(text)), 1
-	for _, u := range sizeUnits {
-		if head, ok := strings.CutSuffix(number, u.suffix); ok {
-			number, unit = head, u.bytes
-			break
-		}
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 31)
-	if err != nil || n > (1<<40)/uint64(unit) {
-		return fmt.Errorf("%q is no size; want bytes, or a number with KiB or MiB, such as 256KiB", text)
-	}
-	*z = size(int(n) * unit)
-	return nil
-}
-
 // clientBound is what one client may have: a number, auto (or 0) or off.
 type clientBound int
 

@@ -11,9 +11,9 @@ import (
 type Bounds struct {
 	Conns    int
 	Dials    int  // connections whose upstream has not answered yet
-	Rate     int  // new connections a second; as many may come at once
+	Connects int  // new connections a second; as many may come at once
 	Sessions int  // of UDP
-	Paced    bool // where Rate is 0, the pace that Connect is told of holds
+	Paced    bool // where Connects is 0, the pace that Connect is told of holds
 
 	Prefix int            // bits of the network of an IPv6 client, 48 to 128
 	Exempt []netip.Prefix // clients that are counted, and never refused
@@ -56,8 +56,8 @@ func (r Refusal) Flag() string {
 		return "--client-conns"
 	case count.RefusedClientDials:
 		return "--client-dials"
-	case count.RefusedClientRate:
-		return "--client-rate"
+	case count.RefusedClientConnects:
+		return "--client-connects"
 	case count.RefusedClientSessions:
 		return "--client-sessions"
 	}

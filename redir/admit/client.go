@@ -2,6 +2,7 @@ package admit
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"sluice/redir/count"
 )
@@ -21,8 +22,10 @@ const (
 // be another's. Its methods may be called on any goroutine.
 type Client struct {
 	key    key
-	shard  *clientShard
-	within *Client // the network; nil: none
+	shard  *clientShard // it stays the same
+	within *Client      // the network; nil: none
+
+	rations atomic.Pointer[ration] // how fast it may be, by inbounds that were asked for
 
 	// Behind the shard's lock:
 	held    [kinds]int32
@@ -92,9 +95,9 @@ func (c *Client) mayConnect(b *Bounds, now int64, p Pace) Refusal {
 	switch {
 	case p.Interval == 0:
 	case c.next-now > p.Burst:
-		return Refusal{count.RefusedClientRate, p.rate(), c.key.prefix()}
+		return Refusal{count.RefusedClientConnects, p.rate(), c.key.prefix()}
 	case c.within != nil && c.within.next-now > p.Burst:
-		return Refusal{count.RefusedClientRate, ofNetwork(p.rate()), c.within.key.prefix()}
+		return Refusal{count.RefusedClientConnects, ofNetwork(p.rate()), c.within.key.prefix()}
 	}
 	return Refusal{}
 }

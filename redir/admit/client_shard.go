@@ -1,6 +1,10 @@
 package admit
 
-import "sync"
+import (
+	"sync"
+
+	"sluice/redir/shape"
+)
 
 // clientShards is a power of two, more than reactors that open at once.
 const clientShards = 64
@@ -9,13 +13,16 @@ const clientShards = 64
 // network is where the client is, however long a prefix that is.
 type clientShard struct {
 	mu      sync.Mutex
+	all     *Clients
 	clients map[key]*Client
-	paced   bool      // some may be there for their rate alone
+	shapers map[shaperKey]*shape.Shaper
+	left    bool      // some shapers may be of clients that are gone
+	paced   bool      // some clients may be there for their pace alone
 	spare   []*Client // of those that are gone
 	_       [64]byte  // a cache line of its own
 }
 
-// mostSpares bounds what a shard keeps for later, to 4 KiB.
+// mostSpares bounds what a shard keeps for later, to 5 KiB.
 const mostSpares = 64
 
 // client returns the client of a key, which is new where it holds nothing. Its
@@ -34,9 +41,10 @@ func (s *clientShard) add(k key) *Client {
 	if n := len(s.spare); n > 0 {
 		r, s.spare = s.spare[n-1], s.spare[:n-1]
 	} else {
-		r = new(Client)
+		r = &Client{shard: s}
 	}
-	*r = Client{key: k, shard: s}
+	r.key, r.within, r.held, r.members, r.next = k, nil, [kinds]int32{}, 0, 0
+	r.rations.Store(nil)
 	s.clients[k] = r
 	return r
 }
@@ -94,6 +102,7 @@ func (s *clientShard) drop(r *Client) {
 		s.leave(r, network)
 		r.within = nil
 	}
+	s.left = len(s.shapers) > 0
 	if len(s.spare) < mostSpares {
 		s.spare = append(s.spare, r)
 	}

@@ -6,16 +6,19 @@ import (
 	"sync/atomic"
 
 	"sluice/redir/count"
+	"sluice/redir/shape"
 )
 
 // Clients knows what each client holds, on whichever worker, and refuses what is
 // beyond its Bounds. It is asked once when a connection or a session begins and
 // told when it ends, never in between; each takes the lock of one shard. What it
-// remembers goes with what is held: a client costs 64 bytes, and its place in a
+// remembers goes with what is held: a client costs 80 bytes, and its place in a
 // map, while it has something.
 type Clients struct {
 	seed   maphash.Seed
 	bounds atomic.Pointer[Bounds]
+	rates  atomic.Pointer[Rates]
+	rated  atomic.Bool // they bound somebody
 	shards [clientShards]clientShard
 }
 
@@ -23,8 +26,10 @@ type Clients struct {
 func NewClients() *Clients {
 	c := &Clients{seed: maphash.MakeSeed()}
 	for i := range c.shards {
-		c.shards[i].clients = map[key]*Client{}
+		s := &c.shards[i]
+		s.all, s.clients, s.shapers = c, map[key]*Client{}, map[shaperKey]*shape.Shaper{}
 	}
+	c.rates.Store(&Rates{})
 	c.Set(&Bounds{})
 	return c
 }
@@ -32,15 +37,16 @@ func NewClients() *Clients {
 // Set replaces the bounds, from one goroutine at a time. Nobody loses what it
 // holds beyond lower ones.
 func (c *Clients) Set(b *Bounds) {
-	if was := c.bounds.Swap(b); was == nil || was.Prefix == b.Prefix {
-		return
+	was := c.bounds.Swap(b)
+	if was != nil && was.Prefix != b.Prefix {
+		for i := range c.shards {
+			s := &c.shards[i]
+			s.mu.Lock()
+			s.rejoin(b.Prefix)
+			s.mu.Unlock()
+		}
 	}
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		s.rejoin(b.Prefix)
-		s.mu.Unlock()
-	}
+	c.reration()
 }
 
 // Connect takes a connection, and the dial that it begins with, for the client
@@ -99,14 +105,17 @@ func (c *Clients) Open(addr netip.Addr) (*Client, Refusal) {
 	return r, Refusal{}
 }
 
-// Sweep forgets clients that were remembered for their rate and are slow enough
-// again at now. Call it every second or so.
+// Sweep forgets what was remembered of clients for their rates and is no longer of
+// consequence at now. Call it every second or so.
 func (c *Clients) Sweep(now int64) {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.Lock()
 		if s.paced {
 			s.sweep(now)
+		}
+		if s.left {
+			s.sweepShapers(now)
 		}
 		s.mu.Unlock()
 	}

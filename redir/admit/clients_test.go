@@ -141,7 +141,7 @@ func (m *clientModel) step(b [3]byte) {
 		m.clients.Sweep(m.now)
 	default: // a reload
 		m.bounds = Bounds{
-			Conns: int(b[1] % 7), Dials: int(b[2] % 5), Sessions: int(b[1] % 6), Rate: 1e6 * int(b[2]&1),
+			Conns: int(b[1] % 7), Dials: int(b[2] % 5), Sessions: int(b[1] % 6), Connects: 1e6 * int(b[2]&1),
 			Prefix: []int{64, 64, 48, 56, 127, 128}[b[2]%6],
 		}
 		if b[1]&1 != 0 {
@@ -171,7 +171,7 @@ func (m *clientModel) agree() {
 		}
 	}
 	if len(m.live) == 0 {
-		m.clients.Sweep(m.now + 2*rateBurst)
+		m.clients.Sweep(m.now + 2*connectBurst)
 		if n := m.clients.Len(); n != 0 {
 			m.t.Fatalf("%d clients are remembered, nothing is held", n)
 		}
@@ -291,11 +291,11 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestClientRate asserts that a client opens at its rate after a burst of one
+// TestClientConnects asserts that a client opens at its rate after a burst of one
 // second, on its own account.
-func TestClientRate(t *testing.T) {
+func TestClientConnects(t *testing.T) {
 	c := NewClients()
-	c.Set(&Bounds{Rate: 10, Prefix: 64})
+	c.Set(&Bounds{Connects: 10, Prefix: 64})
 	open := func(addr string, now time.Duration) count.Counter {
 		of, refusal := c.Connect(netip.MustParseAddr(addr), int64(now), Pace{})
 		if of != nil {
@@ -359,7 +359,7 @@ func TestPace(t *testing.T) {
 func TestClientsDoNotAllocate(t *testing.T) {
 	for _, s := range []string{"10.0.0.1", "2001:db8::1"} {
 		c, addr := NewClients(), netip.MustParseAddr(s)
-		c.Set(&Bounds{Conns: 2, Dials: 1, Sessions: 1, Rate: 1e6, Prefix: 64})
+		c.Set(&Bounds{Conns: 2, Dials: 1, Sessions: 1, Connects: 1e6, Prefix: 64})
 		var now int64
 		round := func() {
 			now += int64(time.Second)

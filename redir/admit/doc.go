@@ -4,12 +4,13 @@
 // left for others.
 //
 //	kernel's local table ──Watch──► own addresses ─┐
-//	inbounds ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
+//	inbounds, reserved addresses ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
 //	AllowLocal ────────────────────────────────────┘
 //
 //	kernel's other tables ──Watch──► links ──► Admission.MayBear(client, dest)
 //
 //	a conn, a dial, a session begins ──► Clients ──► Client, which holds it until it ends; or a Refusal
+//	                                                   └─ Shaper(inbound) ──► how fast it may be
 //
 // A Self knows the clients that are sluice's own upstream sockets, whose packets
 // somebody's rules have diverted again.
@@ -31,5 +32,7 @@
 //     addresses of its network, and a LAN shares one: the bounds hold for each
 //     address and, half as much again, for the network.
 //   - bound: what one client may hold at once, or begin in a second.
-//   - exempt: counted, and never refused.
+//   - exempt: counted, and never refused, nor held to a rate.
+//   - ration: how fast a client may be by one inbound. An IPv6 network has one for
+//     all its clients.
 package admit

@@ -8,8 +8,8 @@ type Pace struct {
 	Burst    int64 // ns; as much as this time allows may come at once
 }
 
-// rateBurst is how much of Bounds.Rate may come at once.
-const rateBurst = int64(time.Second)
+// connectBurst is how much of Bounds.Connects may come at once.
+const connectBurst = int64(time.Second)
 
 // rate is in connections a second.
 func (p Pace) rate() int { return int(int64(time.Second) / p.Interval) }
@@ -17,8 +17,8 @@ func (p Pace) rate() int { return int(int64(time.Second) / p.Interval) }
 // paceOf is the pace that holds where the caller asks for p.
 func (b *Bounds) paceOf(p Pace) Pace {
 	switch {
-	case b.Rate > 0:
-		return Pace{Interval: int64(time.Second) / int64(b.Rate), Burst: rateBurst}
+	case b.Connects > 0:
+		return Pace{Interval: int64(time.Second) / int64(b.Connects), Burst: connectBurst}
 	case b.Paced:
 		return p
 	}

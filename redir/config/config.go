@@ -128,6 +128,9 @@ func inboundJSON(in inbound.Spec) string {
 	if in.SendProxy != proxyproto.SendDefault {
 		fields = append(fields, `"send_proxy": `+quote(in.SendProxy.String()))
 	}
+	if in.ClientRate.IsSet() {
+		fields = append(fields, `"client_rate": `+quote(in.ClientRate.String()))
+	}
 	return "{" + strings.Join(fields, ", ") + "}"
 }
 
@@ -204,6 +207,9 @@ func describe(in inbound.Spec) string {
 	}
 	if in.SendProxy != proxyproto.SendDefault {
 		text += " send_proxy " + in.SendProxy.String()
+	}
+	if in.ClientRate.IsSet() {
+		text += " client_rate " + in.ClientRate.String()
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
+	"sluice/redir/shape"
 	"sluice/redir/source"
 )
 
@@ -20,7 +21,7 @@ func testConfig() Config {
 	}
 	c := Config{Inbounds: []inbound.Spec{
 		{Kind: inbound.TProxy, Tag: "tproxy-in", Listen: addrPort("[::]:12345"), TCP: true, UDP: true, UDPTimeout: 2 * time.Hour, UDPQueryTimeout: time.Minute,
-			Ifaces: "lan0,ppp*", Source: source.Source{Kind: source.Address, IPv4: netip.MustParseAddr("203.0.113.5"), IPv6: netip.MustParseAddr("2001:db8::5")}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV1},
+			Ifaces: "lan0,ppp*", Source: source.Source{Kind: source.Address, IPv4: netip.MustParseAddr("203.0.113.5"), IPv6: netip.MustParseAddr("2001:db8::5")}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV1, ClientRate: shape.Limit{Up: 1 << 20, Down: shape.Off}},
 		{Kind: inbound.Redirect, Tag: "redirect-in", Listen: addrPort("10.0.0.1:12346"), TCP: true},
 		{Kind: inbound.Direct, Tag: "web", Listen: addrPort("222.173.190.239:51966"), TCP: true, UDP: true, Dest: resolve.Target{Host: "backend.example", Port: 80}},
 	}}
@@ -33,7 +34,7 @@ func testConfig() Config {
 func TestPrint(t *testing.T) {
 	const want = `{
   "inbounds": [
-    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h", "udp_query_timeout": "1m", "iface": ["lan0", "ppp*"], "source": "203.0.113.5,2001:db8::5", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v1"},
+    {"type": "tproxy", "tag": "tproxy-in", "listen": "::", "listen_port": 12345, "network": ["tcp", "udp"], "udp_timeout": "2h", "udp_query_timeout": "1m", "iface": ["lan0", "ppp*"], "source": "203.0.113.5,2001:db8::5", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v1", "client_rate": "1MiB,off"},
     {"type": "redirect", "tag": "redirect-in", "listen": "10.0.0.1", "listen_port": 12346, "network": ["tcp"]},
     {"type": "direct", "tag": "web", "listen": "222.173.190.239", "listen_port": 51966, "network": ["tcp", "udp"], "override_address": "backend.example", "override_port": 80}
   ],
@@ -86,10 +87,10 @@ func TestChanges(t *testing.T) {
 	after.Settings[6].Texts = nil
 	after.Settings[7].Texts = strings.Fields("1 2 3 4 5 6")
 	want := []string{
-		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h udp_query_timeout 1m iface lan0,ppp* source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1 send_proxy v1`,
+		`closed tproxy-in: tproxy [::]:12345 tcp,udp udp_timeout 2h udp_query_timeout 1m iface lan0,ppp* source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1 send_proxy v1 client_rate 1MiB,off`,
 		`closed redirect-in: redirect 10.0.0.1:12346 tcp`,
 		`closed web: direct 222.173.190.239:51966=backend.example:80 tcp,udp`,
-		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h udp_query_timeout 1m iface lan0,ppp* source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1 send_proxy v1`,
+		`opened tproxy-in: tproxy [::]:12345 tcp udp_timeout 2h udp_query_timeout 1m iface lan0,ppp* source 203.0.113.5,2001:db8::5 mark 0x12 bind_iface wan1 send_proxy v1 client_rate 1MiB,off`,
 		`udp_timeout 5m -> 10m`,
 		`rules.iface lan0,lan1 -> none`,
 		`rules.dport 443 -> 6 entries`,

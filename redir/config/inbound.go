@@ -12,7 +12,7 @@ import (
 )
 
 // inboundKeys are the keys of one inbound.
-var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "iface", "source", "mark", "bind_iface", "send_proxy"}
+var inboundKeys = []string{"type", "tag", "listen", "listen_port", "network", "override_address", "override_port", "udp_timeout", "udp_query_timeout", "iface", "source", "mark", "bind_iface", "send_proxy", "client_rate"}
 
 // inbounds reads each node as an inbound; path is that of their list, empty
 // for one that stands alone.
@@ -206,6 +206,12 @@ func (r *inboundReader) way(in *inbound.Spec) (err error) {
 			return r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s`, n)
 		}
 		in.SendProxy = sending
+	}
+	if n, ok := r.members.find("client_rate"); ok {
+		text, _ := Text.text(n)
+		if err := in.ClientRate.UnmarshalText([]byte(text)); err != nil {
+			return r.fault("client_rate", n, "%v", err)
+		}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"sluice/redir/inbound"
 	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
+	"sluice/redir/shape"
 	"sluice/redir/source"
 )
 
@@ -66,9 +67,9 @@ func TestParseInbounds(t *testing.T) {
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true, UDPTimeout: 1500 * time.Millisecond}},
 		},
 		"a way of its own": {
-			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v2"}`,
+			`{"type": "tproxy", "listen_port": 12345, "source": "client", "mark": "0x12", "bind_iface": "wan1", "send_proxy": "v2", "client_rate": "125000,1MiB"}`,
 			[]inbound.Spec{{Kind: inbound.TProxy, Tag: "tproxy [::]:12345", Listen: both, TCP: true, UDP: true,
-				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV2}},
+				Source: source.Source{Kind: source.Client}, Mark: 0x12, Device: "wan1", SendProxy: proxyproto.SendV2, ClientRate: shape.Limit{Up: 125000, Down: 1 << 20}}},
 		},
 		"a forward": {
 			`{"inbounds": [{"type": "direct", "listen": "222.173.190.239", "listen_port": 51966, "override_address": "backend.example", "override_port": 80},
@@ -200,6 +201,8 @@ func TestErrors(t *testing.T) {
 		{inbound(`"type": "tproxy", "mark": 0`), `2:50: inbounds[0].mark: want a mark other than 0, as 18 or "0x12", not 0`},
 		{inbound(`"type": "tproxy", "bind_iface": 1`), `2:56: inbounds[0].bind_iface: want the name of an interface, not 1`},
 		{inbound(`"type": "tproxy", "send_proxy": "v3"`), `2:56: inbounds[0].send_proxy: want "off", "v1", "v2" or "v2+udp", not "v3"`},
+		{inbound(`"type": "tproxy", "client_rate": 100`), `2:57: inbounds[0].client_rate: "100": bytes a second want two values, from the client and to it, as 1MiB,8MiB or off,1MiB; new connections a second are --client-connects now`},
+		{inbound(`"type": "tproxy", "client_rate": "1,off"`), `2:57: inbounds[0].client_rate: "1,off": 1 bytes a second are less than a packet; want 1000 at least, or off`},
 		{inbound(`"type": "tproxy", "send_proxy": 2`), `2:56: inbounds[0].send_proxy: want "off", "v1", "v2" or "v2+udp", not 2`},
 		{inbound(`"type": "tproxy", "override_address": "10.0.0.5"`), `2:62: inbounds[0].override_address: tproxy inbounds carry traffic to where it was going: only direct ones lead elsewhere`},
 		{inbound(`"type": "redirect", "override_port": 80`), `2:61: inbounds[0].override_port: redirect inbounds carry traffic to where it was going: only direct ones lead elsewhere; see the key map`},

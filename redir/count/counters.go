@@ -40,7 +40,7 @@ const (
 	RefusedPressure       // the same, and datagrams without a session, since memory is short
 	RefusedClientConns    // a client had as many as it may, see admit.Bounds
 	RefusedClientDials    // likewise
-	RefusedClientRate     // likewise
+	RefusedClientConnects // likewise
 	RefusedClientSessions // likewise
 	RefusedProxyAbsent    // a front's connection that began without a PROXY header
 	RefusedProxyMalformed // the same: with one that makes no sense, or is too long
@@ -90,8 +90,9 @@ const (
 	DroppedWaiting // waited in vain for a relay of an outbound's server, or were too many to wait
 	DroppedFlood   // would have opened a session while its listener was behind
 	DroppedWriteBack
-	DroppedReply    // to a client's own address, which has no session
-	DroppedStranger // came to a forward's session from elsewhere than where that leads
+	DroppedReply      // to a client's own address, which has no session
+	DroppedClientRate // beyond what its client may have in a second
+	DroppedStranger   // came to a forward's session from elsewhere than where that leads
 
 	firstEvent        // what else is worth knowing
 	AcceptPaused      // times that accepting paused for want of fds
@@ -126,7 +127,7 @@ var counterNames = [numCounters]string{
 	RefusedBroadcast: "refused_to_broadcast", RefusedPortZero: "refused_port_zero",
 	RefusedNoOriginalDest: "refused_no_original_dest", RefusedUnresolved: "refused_unresolved", RefusedMaxConns: "refused_max_conns",
 	RefusedClientConns: "refused_client_conns", RefusedClientDials: "refused_client_dials",
-	RefusedClientRate: "refused_client_rate", RefusedClientSessions: "refused_client_sessions",
+	RefusedClientConnects: "refused_client_connects", RefusedClientSessions: "refused_client_sessions",
 	RefusedScarce: "refused_scarce", RefusedPressure: "refused_memory_pressure",
 	RefusedEnding:         "refused_ending",
 	RefusedSource:         "refused_source",
@@ -147,7 +148,7 @@ var counterNames = [numCounters]string{
 	FlowsIdle: "udp_sessions_idle", FlowsKilled: "udp_sessions_ended_by_operator", FlowsCut: "udp_sessions_cut_at_stop", FlowsMoved: "udp_sessions_moved",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedWaiting: "dropped_waiting", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
+	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger", DroppedClientRate: "dropped_client_rate",
 	FlowsEvicted:  "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",

@@ -9,6 +9,7 @@ import (
 
 	"sluice/redir/proxyproto"
 	"sluice/redir/resolve"
+	"sluice/redir/shape"
 	"sluice/redir/source"
 	"sluice/redir/upstream"
 )
@@ -67,6 +68,10 @@ type Spec struct {
 	Mark      uint32 // SO_MARK
 	Device    string // an interface or a VRF
 	SendProxy proxyproto.Sending
+
+	// ClientRate is how fast each client may be by it alone; the zero value: what it
+	// does by it is part of what holds for all.
+	ClientRate shape.Limit
 }
 
 // Defaults are for inbounds that name none of their own.

@@ -57,7 +57,7 @@ func (c *conn) record(detail record.Detail, r *record.Record) {
 	dialed := c.dest.AddrPort()
 	*r = record.Record{
 		ID: c.id, State: c.standing(), Cause: c.cause, Inbound: c.way.In.Tag,
-		Client: c.from(), Dest: dialed, Dialed: dialed, Name: c.name,
+		Client: c.from(), Dest: dialed, Dialed: dialed, Name: c.name, Held: c.held(),
 		Out: c.way.Out.Tag, Rule: c.way.Rule, Mark: c.way.Path.Mark, Start: c.start, Active: c.active,
 		Up:   record.Traffic{Bytes: c.relay.Moved(clientSide)},
 		Down: record.Traffic{Bytes: c.relay.Moved(upstreamSide)},
@@ -127,6 +127,6 @@ func (c *conn) tell(cause count.Counter) {
 	}
 	r := &c.w.told
 	c.record(record.Full, r)
-	r.State, r.Active = record.Ended, c.w.r.Now()
+	r.State, r.End = record.Ended, c.w.r.Now()
 	c.w.shared.feeds.Put(c.w.r.Index(), r)
 }

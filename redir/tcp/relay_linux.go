@@ -12,7 +12,7 @@ import (
 // pump moves what can be moved, and acts on what the relay says of it.
 func (c *conn) pump() {
 	up, down := c.relay.Moved(clientSide), c.relay.Moved(upstreamSide)
-	status := c.relay.Pump()
+	status := c.move()
 	c.count(up, down)
 	if !c.has(isHeard) && c.relay.Moved(upstreamSide) > 0 {
 		c.set(isHeard, true)
@@ -66,7 +66,7 @@ func (c *conn) broken() {
 	}
 	if !peersDoing(errno) {
 		cause = count.FailedRelay
-		c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
+		c.w.log.Line(cause, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
 			Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
 	}
 	c.w.counters.Add(cause, 1)

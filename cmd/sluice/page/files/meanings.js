@@ -15,7 +15,7 @@ export const meanings = {
   refused_memory_pressure: 'Memory is short, and nothing new was taken.',
   refused_client_conns: 'One client had as many connections as it may have.',
   refused_client_dials: 'One client had as many connections being dialed as it may have.',
-  refused_client_rate: 'One client opened more, and faster, than it may.',
+  refused_client_connects: 'One client opened more, and faster, than it may.',
   refused_client_sessions: 'One client had as many UDP sessions as it may have.',
   refused_proxy_absent: 'A front sent no PROXY header, which this inbound requires.',
   refused_proxy_malformed: 'A front sent a PROXY header that makes no sense, or is too long.',
