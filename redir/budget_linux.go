@@ -17,9 +17,9 @@ const (
 	// reservedFDs are the process' own: standard error, what the Go runtime waits
 	// with, netlink sockets (own addresses, rules and who touches them, sets), those
 	// that ask for names, files that are read while running (pressure.Watch: 40 at
-	// most; configuration, /proc), the service manager's socket, those of who asks for
-	// a status.
-	reservedFDs = 160
+	// most; configuration, /proc), the service manager's socket, and the control
+	// socket with those who are connected (control.MostConns).
+	reservedFDs = 192
 	// fdsPerWorker are a reactor's engine (3), the socket that asks the kernel
 	// whose a client is (1), raw sockets for ICMP errors (2), the reserve with which
 	// clients are refused (1), an accepted client that is about to be refused (1), a

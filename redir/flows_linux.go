@@ -198,7 +198,6 @@ func (s *Server) Ended(size int) *record.Feed { return s.feeds.Open(len(s.worker
 // Now is the time, in ns of Reactor.Now.
 func (s *Server) Now() int64 { return s.group.Now() }
 
-// Wall is the time of day at a time (ns) of Reactor.Now.
-func (s *Server) Wall(ns int64) time.Time {
-	return time.Now().Add(time.Duration(ns - s.group.Now()))
-}
+// Wall is the time of day at a time (ns) of Reactor.Now: the same each time, unless the
+// clock was set.
+func (s *Server) Wall(ns int64) time.Time { return s.wall.at(ns, s.group.Now(), time.Now()) }

@@ -53,6 +53,9 @@ func (s *Server) lookup() resolve.Lookup {
 	}
 }
 
+// Lookup is how names are looked up for other parts of the program.
+func (s *Server) Lookup() resolve.Lookup { return s.lookup() }
+
 // control makes sockets of the library's take a path towards addresses of a family,
 // and sluice know them as its own.
 func (s *Server) control(path *upstream.Path, family netip.Addr) func(_, _ string, c syscall.RawConn) error {

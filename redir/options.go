@@ -45,11 +45,12 @@ type Options struct {
 	Outbounds []outbound.Spec // none: everything leaves directly
 	Route     route.Spec      // which flow takes which of them
 
-	Path          upstream.Path  // of upstream sockets, where an inbound names nothing else
-	RequireSource bool           // refuse a client that cannot have the source that it should, instead of giving it the gateway's
-	AllowLocal    bool           // permit the gateway's own addresses as destinations
-	AcceptProxy   []netip.Prefix // who begins connections with a PROXY header
-	Maps          []portmap.Rule // ports at which diverted flows are dialled instead of their own
+	Path          upstream.Path    // of upstream sockets, where an inbound names nothing else
+	RequireSource bool             // refuse a client that cannot have the source that it should, instead of giving it the gateway's
+	AllowLocal    bool             // permit the gateway's own addresses as destinations
+	Reserved      []netip.AddrPort // where this process listens for others than clients: never a destination
+	AcceptProxy   []netip.Prefix   // who begins connections with a PROXY header
+	Maps          []portmap.Rule   // ports at which diverted flows are dialled instead of their own
 
 	Reactors   int // 0: one per CPU that the process may use
 	Relay      splice.Mode

@@ -25,17 +25,21 @@ func testOptions() Options {
 
 func TestValidateNamesWhatIsWrong(t *testing.T) {
 	for want, change := range map[string]func(*Options){
-		"nothing to listen on":     func(o *Options) { o.Inbounds = nil },
-		"the port must be":         func(o *Options) { o.Inbounds[0].Listen = netip.AddrPort{} },
-		"no network":               func(o *Options) { o.Inbounds[0].TCP, o.Inbounds[0].UDP = false, false },
-		"REDIRECT carries TCP":     func(o *Options) { o.Inbounds[0].Kind = inbound.Redirect },
-		"UDP timeout -1s":          func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
-		"UDP query timeout -1s":    func(o *Options) { o.Inbounds[0].UDPQueryTimeout = -time.Second },
-		"--udp-query-timeout 0s":   func(o *Options) { o.UDPQueryTimeout = 0 },
-		"--sniff-timeout -1s":      func(o *Options) { o.SniffTimeout = -time.Second },
-		"--sniff-timeout 6s":       func(o *Options) { o.SniffTimeout = 6 * time.Second },
-		"--udp-timeout 0s":         func(o *Options) { o.UDPTimeout = 0 },
-		"--idle-timeout -1s":       func(o *Options) { o.IdleTimeout = -time.Second },
+		"nothing to listen on":   func(o *Options) { o.Inbounds = nil },
+		"the port must be":       func(o *Options) { o.Inbounds[0].Listen = netip.AddrPort{} },
+		"no network":             func(o *Options) { o.Inbounds[0].TCP, o.Inbounds[0].UDP = false, false },
+		"REDIRECT carries TCP":   func(o *Options) { o.Inbounds[0].Kind = inbound.Redirect },
+		"UDP timeout -1s":        func(o *Options) { o.Inbounds[0].UDPTimeout = -time.Second },
+		"UDP query timeout -1s":  func(o *Options) { o.Inbounds[0].UDPQueryTimeout = -time.Second },
+		"--udp-query-timeout 0s": func(o *Options) { o.UDPQueryTimeout = 0 },
+		"--sniff-timeout -1s":    func(o *Options) { o.SniffTimeout = -time.Second },
+		"--sniff-timeout 6s":     func(o *Options) { o.SniffTimeout = 6 * time.Second },
+		"--udp-timeout 0s":       func(o *Options) { o.UDPTimeout = 0 },
+		"--idle-timeout -1s":     func(o *Options) { o.IdleTimeout = -time.Second },
+		"leads to sluice's own --control": func(o *Options) {
+			o.Reserved = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9090")}
+			o.Inbounds[0].Kind, o.Inbounds[0].Dest = inbound.Direct, resolve.Target{Host: "127.0.0.1", Port: 9090}
+		},
 		"--drain-timeout -1s":      func(o *Options) { o.DrainTimeout = -time.Second },
 		"--udp-sessions 0":         func(o *Options) { o.UDPSessions = 0 },
 		"--pipe-size 1":            func(o *Options) { o.PipeSize = 1 },

@@ -107,6 +107,9 @@ func (o *Options) findLoop(isOwn func(netip.Addr) bool) error {
 		if other := o.listensAt(in.Dest.AddrPort(), isOwn); other != nil {
 			return fmt.Errorf("%s: leads to where sluice itself listens (%s %s), and so in a circle; name another destination", &in, other.Kind, other.Listen)
 		}
+		if slices.ContainsFunc(o.Reserved, func(at netip.AddrPort) bool { return isAt(at, in.Dest.AddrPort(), isOwn) }) {
+			return fmt.Errorf("%s: leads to sluice's own --control, which is for nobody's clients; name another destination", &in)
+		}
 	}
 	for i := range o.Outbounds {
 		out := &o.Outbounds[i]
@@ -126,10 +129,15 @@ func (o *Options) listensAt(to netip.AddrPort, isOwn func(netip.Addr) bool) *inb
 	}
 	for i := range o.Inbounds {
 		for _, at := range o.Inbounds[i].Addrs() {
-			if at == to || at.Port() == to.Port() && at.Addr().IsUnspecified() && at.Addr().Is4() == to.Addr().Is4() && isOwn(to.Addr()) {
+			if isAt(at, to, isOwn) {
 				return &o.Inbounds[i]
 			}
 		}
 	}
 	return nil
+}
+
+// isAt tells whether what is sent to an address arrives where somebody listens.
+func isAt(listen, to netip.AddrPort, isOwn func(netip.Addr) bool) bool {
+	return listen == to || to.IsValid() && listen.Port() == to.Port() && listen.Addr().IsUnspecified() && listen.Addr().Is4() == to.Addr().Is4() && isOwn(to.Addr())
 }

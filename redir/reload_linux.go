@@ -65,7 +65,7 @@ func (s *Server) use(o Options, b budget, routes routes, diff inboundDiff, opene
 	o.Log, o.Inherited = s.opts.Log, nil
 	s.opts, s.budget = o, b
 	s.inbounds = append(diff.stay, opened...)
-	s.admission.SetListeners(o.Inbounds)
+	s.admission.SetListeners(o.Inbounds, o.Reserved...)
 	s.admission.SetMarks(o.marks())
 	s.share()
 	s.clients.SetRates(o.rates(s.inbounds))

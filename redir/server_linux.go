@@ -41,6 +41,8 @@ type Server struct {
 	path       atomic.Pointer[upstream.Path] // of its sockets, where nothing else is said
 	counters   *count.Counters               // of what no worker counts
 	feeds      record.Feeds
+	wall       wall
+	gro, gso   bool // the kernel has runs of UDP; to ask it patches its code (udp_encap_needed_key), so it is asked once
 	limits     atomic.Pointer[Limits]
 	log        zerolog.Logger // for any goroutine: a reload replaces opts
 	started    bool
@@ -92,7 +94,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	s.admission = admit.New()
-	s.admission.SetListeners(s.opts.Inbounds)
+	s.admission.SetListeners(s.opts.Inbounds, s.opts.Reserved...)
 	s.admission.SetMarks(s.opts.marks())
 	s.clients = admit.NewClients()
 	s.tcp = tcp.NewShared(s.admission, s.clients, &s.feeds)
@@ -110,6 +112,7 @@ func (s *Server) open() (err error) {
 	if err := s.listen(); err != nil {
 		return err
 	}
+	s.gro, s.gso = udp.KernelRuns()
 	s.scarcity = newScarcity(s)
 	s.setLimits() // with what tells of memory, and the workers that there are
 	return nil

@@ -5,7 +5,6 @@ import (
 
 	"sluice/redir/count"
 	"sluice/redir/tcp"
-	"sluice/redir/udp"
 )
 
 // Stats sums what all workers have counted so far. It asks no reactor, and may be
@@ -38,7 +37,7 @@ type Facts struct {
 // Facts are at most a second old. It asks no reactor.
 func (s *Server) Facts() (f Facts) {
 	f.Engine, f.MemoryShort = "epoll", s.tcp.Short()
-	f.GRO, f.GSO = udp.KernelRuns()
+	f.GRO, f.GSO = s.gro, s.gso
 	for _, w := range s.workers {
 		part := w.tcp.Facts()
 		f.Dialing += part.Dialing

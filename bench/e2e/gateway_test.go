@@ -101,7 +101,7 @@ func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
 	if s.plain {
 		binary = os.Getenv(plainEnv)
 	}
-	args := slices.Concat(s.under, []string{binary, "run"}, s.listen, s.flags)
+	args := slices.Concat(s.under, []string{binary, "run", "--log-level=debug"}, s.listen, s.flags)
 	g := &gateway{Lab: l, log: &journal{}, exited: make(chan struct{})}
 	g.cmd = l.Gateway.Command(context.Background(), args[0], args[1:]...)
 	g.cmd.Stderr = g.log

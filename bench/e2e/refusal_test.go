@@ -57,7 +57,7 @@ func TestRefusals(t *testing.T) {
 				wantRefused(t, g, client, dest)
 				g.counters(t) // its line comes after all that was logged before
 				lines := g.log.since(before, func(e entry) bool {
-					return e.text("level") == "warn" && e.text("cause") == c.cause && e.text("error") != "" &&
+					return e.text("level") == "debug" && e.text("cause") == c.cause && e.text("error") != "" &&
 						e.text("client") == client.String() && e.text("dest") == dest.String()
 				})
 				if len(lines) != 1 {

@@ -21,7 +21,8 @@ func relayCapabilities() confine.Set {
 
 // needs is what sluice run goes on to use once it is ready: its capabilities,
 // news of addresses, questions about sockets, what names are resolved by, and on a
-// reload the file, passwords, rule sets, and how many ports there are.
+// reload the file, passwords, rule sets, how many ports there are, and the access
+// log anew.
 func (cmd *runCmd) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: relayCapabilities(),
@@ -29,6 +30,7 @@ func (cmd *runCmd) needs() confine.Needs {
 		Read: slices.Concat(cmd.configDirs(), cmd.routeDirs(), cmd.resolverFiles(), []string{
 			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"}),
 	}
+	n.Make = cmd.accessLogDirs()
 	if !n.Capabilities.Suffices(cmd.tryOptions) {
 		n.Capabilities |= confine.Of(unix.CAP_NET_ADMIN)
 	}

@@ -80,18 +80,31 @@ Every other flag of run, but for --detach, those that name inbounds and routes, 
 
 A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`
 
+// controlText is what the page says of the control socket.
+const controlText = `
+It speaks HTTP and JSON. status, flows, kill, top and health ask there; so may curl:
+
+  curl --unix-socket /run/sluice/control.sock http://localhost/v1/status
+
+GET /v1/status, /v1/counters, /v1/config, /v1/top (?by=client or destination), /v1/flows, /v1/flows/ID, /v1/log-level: what is so. DELETE /v1/flows/ID ends one flow, DELETE /v1/flows those that filters name (or all=true). PUT /v1/log-level sets the level until the next reload, POST /v1/reload does what SIGHUP does and says what has changed, POST /v1/drain what SIGTERM does. GET /v1/events is a stream of server-sent events with a sample a second. /healthz and /readyz answer 200, or 503 with the causes; /metrics is for Prometheus, and / is a page for browsers.
+
+Filters are client, destination, port, network, inbound, outbound, state, older, younger, idle, rate and held; sort, limit and after make pages. They are called as the flags of flows are. Errors are JSON too (RFC 9457), with a detail that says what to do. Fields may be added within /v1; none goes, and none changes its meaning.
+
+Its socket is for the account and its group (mode 0660). With --control ADDR:PORT everybody who asks must have a token, of 16 bytes or more: Authorization: Bearer TOKEN. No client's traffic is carried there, whatever --allow-local says. What goes over TCP is not encrypted: use an address that is trusted, or ssh -L 8080:/run/sluice/control.sock GATEWAY.`
+
 // manual is what the page says beside commands and flags.
 func manual() []document.Section {
 	return []document.Section{
 		{Title: "Configuration file", Text: configurationText},
+		{Title: "Control socket", Text: controlText},
 		{Title: "Environment", Text: `
-Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT.
+Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT. SLUICE_CONTROL is also where status, flows, kill, top and health ask, and SLUICE_CONTROL_TOKEN the token, where it is in no file.
 
-NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3). NO_COLOR turns colours off.`},
+NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3), JOURNAL_STREAM that of systemd.exec(5). NO_COLOR turns colours off.`},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT: refuse what is new, let running connections finish for --drain-timeout, then end. A second one ends at once.
 
-SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why.
+SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why. The file of --access-log is opened anew, also without a --config.
 
 SIGUSR1: log the counters.
 
@@ -103,7 +116,11 @@ Both must run as the same user, with the same --user. They find each other by ab
 		{Title: "Exit status", Text: `
 0: all went well. 1: something failed; one line on standard error, or the log, says what. 2: the command line is wrong.`},
 		{Title: "Files", Text: `
-/etc/sluice/sluice.json is what the service of the Debian package reads.`},
+/etc/sluice/sluice.json is what the service of the Debian package reads.
+
+/run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.
+
+/var/log/sluice is where it may have an access log, and /etc/logrotate.d/sluice rotates that.`},
 		{Title: "See also", Text: `
 nft(8), ip-rule(8), ip-route(8), systemd.service(5)`},
 	}

@@ -82,13 +82,15 @@ func (p *process) close() error {
 	if p.notify != nil {
 		defer p.notify.Close()
 	}
+	defer p.standing.close()
+	p.closeDoor()
+	p.window.close()
 	if p.server == nil {
 		if p.guard != nil {
 			return p.guard.remove()
 		}
 		return nil
 	}
-	p.closeDoor()
 	if !p.changing.lockSoon(reloadPatience) {
 		return errors.Join(errHangs, p.server.Close())
 	}
@@ -119,6 +121,7 @@ func (e *failedError) Error() string { return "ends at once, since it cannot go 
 // next start takes them over.
 func (p *process) abandon() error {
 	p.closeDoor()
+	p.window.close()
 	if !p.changing.lockSoon(reloadPatience) {
 		return errHangs
 	}

@@ -14,7 +14,8 @@ const givePatience = 5 * time.Second
 func (g giver) Sockets() ([]int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), givePatience)
 	defer cancel()
-	return g.server.Listeners(ctx)
+	listeners, err := g.server.Listeners(ctx)
+	return append(listeners, g.window.sockets()...), err
 }
 
 func (g giver) Yield() error {
@@ -23,6 +24,7 @@ func (g giver) Yield() error {
 	if err := g.server.Yield(ctx); err != nil { // the successor serves all the same
 		g.log.Error().Err(err).Msg("not every reactor has stopped accepting")
 	}
+	g.window.close()
 	return nil
 }
 

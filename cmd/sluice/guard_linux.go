@@ -26,6 +26,7 @@ type guard struct {
 
 	asking sync.Mutex
 	holds  bool // rules of ours are in place; guarded by asking
+	looks  looks
 }
 
 // keeperPatience is how long the keeper may take for what it is asked to do: rules
@@ -100,6 +101,9 @@ func (g *guard) ask(r keep.Request) error {
 	_, err := g.reply()
 	if err == nil && r.Do != keep.Open {
 		g.holds = r.Do == keep.Divert && r.Sum != ""
+	}
+	if err == nil {
+		g.looks.changed(g.holds)
 	}
 	return err
 }

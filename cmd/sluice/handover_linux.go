@@ -8,7 +8,6 @@ import (
 
 	"sluice/cmd/sluice/handover"
 	"sluice/cmd/sluice/service"
-	"sluice/redir/inbound"
 )
 
 // changing is held by whoever changes what the process serves: a reload, or a
@@ -42,7 +41,7 @@ func (cmd *runCmd) places() (places []string) {
 
 // follow finds the sluice that listens at the same places, and takes its listeners;
 // nil where there is none.
-func (p *process) follow(account service.Account) (*handover.Incumbent, *inbound.Inherited, error) {
+func (p *process) follow(account service.Account) (*handover.Incumbent, []int, error) {
 	if p.cmd.Takeover == takeoverOff {
 		return nil, nil, nil
 	}
@@ -61,10 +60,7 @@ func (p *process) follow(account service.Account) (*handover.Incumbent, *inbound
 		incumbent.Close()
 		return nil, nil, err
 	}
-	if len(fds) == 0 {
-		return incumbent, nil, nil
-	}
-	return incumbent, inbound.Inherit(fds), nil
+	return incumbent, fds, nil
 }
 
 // begin serves. Where there is an incumbent, it goes on until this process does,
@@ -141,6 +137,7 @@ func (p *process) greet(s *handover.Successor) {
 		return
 	}
 	p.hasYielded = true
+	p.standing.state.Store(stateHandedOver)
 	p.followed <- s.Peer()
 }
 

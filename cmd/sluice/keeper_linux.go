@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/cmd/sluice/keep"
+	"sluice/cmd/sluice/logging"
 	"sluice/cmd/sluice/service"
 	"sluice/redir/rules"
 )
@@ -95,6 +96,7 @@ func (k *keeper) begin() (holds []string, err error) {
 // serve returns an error where there is nobody to reply to.
 func (k *keeper) serve(r keep.Request) error {
 	var err error
+	reply := keep.Reply{}
 	switch r.Do {
 	case keep.Arrivals:
 		if k.diversion != nil {
@@ -112,8 +114,9 @@ func (k *keeper) serve(r keep.Request) error {
 		err = k.leave()
 	case keep.Remove:
 		err = k.remove()
+	case keep.Look:
+		reply.Rules, err = k.look()
 	}
-	reply := keep.Reply{}
 	if err != nil {
 		reply.Error = err.Error()
 	}
@@ -155,8 +158,7 @@ func (k *keeper) redivert(sum string) error {
 		return err
 	}
 	k.cmd, k.ifaces = next, spec.Ingress()
-	_, err = newLogger(next.LogFormat, next.LogLevel)
-	return err
+	return logging.SetLevel(next.LogLevel)
 }
 
 // leave lets go of the rules.

@@ -19,6 +19,11 @@ type cli struct {
 	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
 	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
 	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
+	Status     statusCmd        `cmd:"" help:"Say how a running sluice stands."`
+	Flows      flowsCmd         `cmd:"" help:"Show the flows of a running sluice."`
+	Top        topCmd           `cmd:"" help:"Show what goes through a running sluice, and end it: on a whole terminal, or as text."`
+	Kill       killCmd          `cmd:"" help:"End flows of a running sluice."`
+	Health     healthCmd        `cmd:"" help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
 	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
 	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
 	Version    kong.VersionFlag `env:"-" help:"Print the version and leave."`
@@ -75,6 +80,7 @@ func groups() []kong.Group {
 		{Key: "admission", Title: "Where traffic may go"},
 		{Key: "path", Title: "Data path"},
 		{Key: "rules", Title: "Rules"},
+		{Key: "control", Title: "See and steer"},
 		{Key: "process", Title: "Process and log"},
 		{Key: "config", Title: "Configuration"},
 	}

@@ -45,12 +45,13 @@ func TestPackage(t *testing.T) {
 		"./usr/lib/systemd/system/sluice.service\n", "./usr/lib/sysusers.d/sluice.conf\n",
 		"./usr/share/man/man8/sluice.8.gz\n", "./usr/share/bash-completion/completions/sluice\n",
 		"./usr/share/zsh/vendor-completions/_sluice\n", "./usr/share/fish/vendor_completions.d/sluice.fish\n",
+		"./usr/share/sluice/grafana-dashboard.json\n", "./usr/share/sluice/prometheus-alerts.yml\n",
 	} {
 		if !strings.Contains(contents, want) {
 			t.Errorf("no %q in\n%s", want, contents)
 		}
 	}
-	if got := output(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/sluice/sluice.json\n" {
+	if got := output(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/logrotate.d/sluice\n/etc/sluice/sluice.json\n" {
 		t.Errorf("conffiles: %q", got)
 	}
 	dir := t.TempDir()
@@ -89,7 +90,7 @@ func TestInstallPackage(t *testing.T) {
 		t.Errorf("no user: %v\n%s", err, users)
 	}
 	output(t, "dpkg", append(dpkg, "--purge", "sluice")...)
-	for _, gone := range []string{"etc/sluice", "usr"} {
+	for _, gone := range []string{"etc/sluice", "etc/logrotate.d", "usr"} {
 		if _, err := os.Lstat(filepath.Join(root, gone)); !os.IsNotExist(err) {
 			t.Errorf("%s is left: %v", gone, err)
 		}

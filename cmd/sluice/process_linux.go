@@ -9,9 +9,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
+	"sluice/cmd/sluice/metrics"
 	"sluice/cmd/sluice/service"
 	"sluice/redir"
 	"sluice/redir/config"
+	"sluice/redir/inbound"
 )
 
 // process is a running `sluice run`. Its goroutine is the program's first.
@@ -19,16 +22,25 @@ type process struct {
 	cmd       *runCmd
 	config    config.Config // of cmd
 	log       zerolog.Logger
+	output    *logging.Output // of log
 	signals   signals
 	notify    *service.Notifier
 	server    *redir.Server // nil: not started
 	guard     *guard        // of the rules; nil: they are another's task
 	idleRules []string      // flags of rules that nobody installs
+	lines     *metrics.Lines
+	standing  *standing // nil: not started
+	window    window
+	ledgers   ledgers
+
+	inEffect   atomic.Pointer[effect] // for any goroutine
+	drainAsked atomic.Bool            // by the control socket
 
 	changing   changing           // held by who changes cmd, config, server's inbounds, the rules
 	door       *handover.Door     // where successors knock; nil: they do not
 	followed   chan handover.Peer // who serves from now on
 	hasYielded bool               // another one serves; guarded by changing
+	refused    string             // why the last reload was; likewise
 	isOpen     bool               // the rules let new connections pass, since the end has begun; likewise
 	ending     atomic.Bool        // nothing is worth waiting for
 }
@@ -56,10 +68,21 @@ func (p *process) start() (err error) {
 	}
 	defer incumbent.Close()
 	options := p.cmd.options(p.log)
-	options.Inherited = inherited
+	inherited, err = p.window.open(p.cmd, account, inherited, p.log)
+	options.Inherited = inbound.Inherit(inherited)
+	if err != nil {
+		options.Inherited.Close()
+		return err
+	}
 	if p.server, err = redir.New(options); err != nil {
 		return err
 	}
+	if err := p.ledgers.open(p.cmd, p.server, account); err != nil {
+		return err
+	}
+	p.standing = newStanding(p.server, p.guard, p.lines)
+	records := func() []metrics.Records { return p.ledgers.records(p.output) }
+	p.standing.records.Store(&records)
 	if p.cmd.User != "" {
 		if err := account.Become(); err != nil {
 			return err
@@ -73,7 +96,9 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	p.cmd.logIngress(p.log)
 	p.cmd.logEgress(p.log)
 	memory := openMemory(p.log)
-	holds, err := p.cmd.confine(p.cmd.needs(), p.log)
+	needs := p.cmd.needs()
+	needs.Remove = p.window.removes()
+	holds, err := p.cmd.confine(needs, p.log)
 	if err != nil {
 		return err
 	}
@@ -83,9 +108,19 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 			return err
 		}
 	}
+	p.inEffect.Store(&effect{p.config, p.cmd.DrainTimeout})
+	p.window.prepare(p)
+	if incumbent.IsGone() {
+		p.window.serve()
+	}
 	if err := p.begin(incumbent); err != nil {
 		return err
 	}
+	p.standing.confined.Store(holds)
+	p.standing.serve(p.config.Inbounds, p.cmd.InstallRules)
+	p.standing.state.Store(stateServing)
+	p.window.serve()
+	p.window.ready()
 	p.openDoor(incumbent.Doors())
 	p.logReady(holds, kept)
 	p.logIdleRules(p.idleRules)
@@ -102,6 +137,7 @@ func (p *process) run() error {
 		return err
 	}
 	if stop != nil {
+		p.standing.state.Store(stateDraining)
 		p.log.Info().Stringer("signal", stop).Msg("draining")
 		p.notify.Stopping("draining")
 		p.refuse()
@@ -127,6 +163,7 @@ func (p *process) serve() (os.Signal, error) {
 		keeperGone = p.guard.gone
 	}
 	p.tellArrivals()
+	report := reporter{status: p.status()}
 	var reloads reloads
 	for {
 		select {
@@ -153,6 +190,7 @@ func (p *process) serve() (os.Signal, error) {
 			p.answerWatchdog()
 		case <-compare.C:
 			p.tellArrivals()
+			report.tick(p)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,14 +22,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// buildProgram builds sluice as it is released: without cgo.
-func buildProgram(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "sluice")
-	build := exec.Command("go", "build", "-o", path, ".")
+// programDir is where the program is built that the tests run; every user reaches it.
+var programDir = sync.OnceValues(func() (string, error) {
+	above, err := os.MkdirTemp("", "sluice-test")
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(above, "bin")
+	return dir, errors.Join(os.Mkdir(dir, 0o755), os.Chmod(above, 0o755))
+})
+
+var built = sync.OnceValues(func() (string, error) {
+	dir, err := programDir()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "sluice")
+	return path, build(path)
+})
+
+// build builds sluice as it is released: without cgo.
+func build(path string, flags ...string) error {
+	build := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"."})...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if dir, err := programDir(); err == nil {
+		os.RemoveAll(filepath.Dir(dir))
+	}
+	os.Exit(status)
+}
+
+// buildProgram returns the path of the program, which is built once for all tests.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -170,7 +206,7 @@ func (r *running) logged(message string) map[string]any {
 }
 
 // told waits for a message to the service manager, and passes over the
-// watchdog's unless that is wanted.
+// watchdog's and what may come in between, unless that is wanted.
 func (r *running) told(want string) {
 	r.t.Helper()
 	text := make([]byte, 4096)
@@ -183,7 +219,7 @@ func (r *running) told(want string) {
 		switch got := string(text[:n]); {
 		case strings.HasPrefix(got, want):
 			return
-		case got != "WATCHDOG=1":
+		case got != "WATCHDOG=1" && !strings.HasPrefix(got, "STATUS="):
 			r.t.Fatalf("the service manager was told %q, want %q", got, want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/cmd/sluice/logging"
 	"sluice/redir/inbound"
 )
 
@@ -51,33 +52,52 @@ func (r *reloads) wait() {
 	}
 }
 
-// reload rereads the file, with the same flags and environment before it, and
-// changes what is different: everything or nothing.
+var (
+	errNothingToReread = errors.New("there is no --config to reread")
+	errFollowed        = errors.New("another sluice has taken over; send it to that one")
+)
+
+// reload does what SIGHUP asks for: it opens the access log anew, and rereads the
+// file.
 func (p *process) reload() {
-	if p.cmd.Config == "" {
-		p.log.Warn().Msg("SIGHUP: there is no --config to reread")
-		return
+	hasFile := p.ledgers.reopen(p.log)
+	_, err := p.reloadNow()
+	if errors.Is(err, errFollowed) || errors.Is(err, errNothingToReread) && !hasFile {
+		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
+}
+
+// reloadNow opens the access log anew, and rereads the file, with the same flags and environment before it, and
+// changes what is different: everything or nothing. It returns what has changed. Any
+// goroutine may call it.
+func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
+	hasFile := p.ledgers.reopen(p.log)
+	if p.cmd.Config == "" && hasFile {
+		return nil, nil
+	}
+	if p.cmd.Config == "" {
+		return nil, errNothingToReread
+	}
 	if p.hasYielded {
-		p.log.Warn().Msg("SIGHUP: another sluice has taken over; send it to that one")
-		return
+		return nil, errFollowed
 	}
 	p.notify.Reloading()
 	changes, err := p.reread()
-	status := p.status()
+	p.refused = ""
 	switch {
 	case err != nil:
 		p.log.Error().Err(err).Msg("reload refused, nothing changed")
-		status += "; reload refused: " + err.Error()
+		p.refused = err.Error()
 	case len(changes) == 0:
 		p.log.Info().Msg("reloaded, no setting is different")
 	default:
 		p.log.Info().Strs("changes", changes).Msg("reloaded")
 	}
-	p.notify.Ready(status)
+	p.notify.Ready(p.status())
 	debug.FreeOSMemory() // what parsing took
+	return changes, err
 }
 
 var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
@@ -96,6 +116,9 @@ func (p *process) reread() (changes []string, err error) {
 		{"--user", next.User != p.cmd.User}, {"--log-format", next.LogFormat != p.cmd.LogFormat},
 		{"--confine", next.Confine != p.cmd.Confine},
 		{"--takeover", next.Takeover != p.cmd.Takeover},
+		{"--access-log", next.AccessLog != p.cmd.AccessLog},
+		{"--ipfix", next.IPFIX != p.cmd.IPFIX},
+		{"--control", next.Control != p.cmd.Control}, {"--control-token-file", next.ControlTokenFile != p.cmd.ControlTokenFile},
 	} {
 		if f.differs {
 			return nil, fmt.Errorf("%s cannot change while sluice runs: restart it", f.flag)
@@ -122,7 +145,7 @@ func (p *process) reread() (changes []string, err error) {
 	if err := p.server.Reload(next.options(p.log)); err != nil {
 		return nil, err
 	}
-	if _, err := newLogger(next.LogFormat, next.LogLevel); err != nil {
+	if err := logging.SetLevel(next.LogLevel); err != nil {
 		return nil, err
 	}
 	if idle := next.idleRuleFlags(ctx); !slices.Equal(idle, p.idleRules) {
@@ -131,7 +154,10 @@ func (p *process) reread() (changes []string, err error) {
 	}
 	config := next.config(ctx)
 	changes = p.config.Changes(config)
+	p.ledgers.reload(next)
 	p.cmd, p.config = next, config
+	p.inEffect.Store(&effect{config, next.DrainTimeout})
+	p.standing.serve(config.Inbounds, next.InstallRules)
 	p.keepDoor(nil)
 	return changes, nil
 }

@@ -20,7 +20,8 @@ const resolvConf = "/etc/resolv.conf"
 // file, unless it is replaced.
 func (cmd *runCmd) resolverFiles() []string {
 	files := []string{"/etc/hosts", "/etc/nsswitch.conf", resolvConf}
-	if !slices.ContainsFunc(cmd.inbounds(), leadsToName) && !slices.ContainsFunc(cmd.outbounds(), needsName) {
+	if !slices.ContainsFunc(cmd.inbounds(), leadsToName) && !slices.ContainsFunc(cmd.outbounds(), needsName) &&
+		(cmd.IPFIX.Host == "" || !cmd.IPFIX.IsName()) {
 		return files
 	}
 	target, err := filepath.EvalSymlinks(resolvConf)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"sluice/cmd/sluice/control"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 )
@@ -92,9 +93,14 @@ func (cmd *runCmd) validateRoutes() error {
 	return nil
 }
 
-// checkPasswords finds out whether the files with passwords can be read. What the
-// environment of a service holds, others do not know.
+// checkPasswords finds out whether the files with passwords and the token can be
+// read. What the environment of a service holds, others do not know.
 func (cmd *runCmd) checkPasswords() error {
+	if cmd.ControlTokenFile != "" {
+		if _, err := control.ReadToken(cmd.ControlTokenFile); err != nil {
+			return err
+		}
+	}
 	for _, o := range cmd.outbounds() {
 		if _, err := o.ReadPassword(); o.PasswordFile != "" && err != nil {
 			return fmt.Errorf("outbound %q: password: %w", o.Tag, err)

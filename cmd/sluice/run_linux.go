@@ -10,7 +10,10 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/rs/zerolog"
 
+	"sluice/cmd/sluice/control"
 	"sluice/cmd/sluice/handover"
+	"sluice/cmd/sluice/logging"
+	"sluice/cmd/sluice/metrics"
 	"sluice/redir"
 	"sluice/redir/config"
 	"sluice/redir/inbound"
@@ -94,9 +97,15 @@ type runCmd struct {
 	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
-	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json" help:"console, json, or auto: console on a terminal."`
+	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
 	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
+
+	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
+	ControlTokenFile string          `group:"control" placeholder:"FILE" help:"File with the token that is asked for at ADDR:PORT; else SLUICE_CONTROL_TOKEN has it."`
+	AccessLog        string          `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
+	AccessLogSample  int             `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
+	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
@@ -119,10 +128,12 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 		_, err := os.Stdout.Write(cmd.config(ctx).Print())
 		return err
 	}
-	log, err := newLogger(cmd.LogFormat, cmd.LogLevel)
+	output, err := logging.Open(cmd.LogFormat, cmd.LogLevel)
 	if err != nil {
 		return err
 	}
+	defer output.Close()
+	log := output.Log
 	if err := cmd.validateRun(); err != nil {
 		return err
 	}
@@ -135,14 +146,16 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	if cmd.Detach {
 		return detach()
 	}
-	p := &process{cmd: cmd, config: cmd.config(ctx), log: log, idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
+	lines := new(metrics.Lines)
+	p := &process{cmd: cmd, config: cmd.config(ctx), log: log.Hook(lines), output: output, lines: lines,
+		idleRules: cmd.idleRuleFlags(ctx), followed: make(chan handover.Peer, 1)}
 	if err := p.start(); err != nil {
-		return errors.Join(err, p.close())
+		return errors.Join(err, p.close(), p.ledgers.close())
 	}
 	if err := p.run(); err != nil {
-		return errors.Join(p.abandon(), err)
+		return errors.Join(p.abandon(), p.ledgers.close(), err)
 	}
-	err = p.close()
+	err = errors.Join(p.close(), p.ledgers.close())
 	p.logStats("stopped")
 	return err
 }
@@ -164,7 +177,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		RequireSource:    cmd.SourceFallback == "refuse",
 		KernelReplies:    cmd.SourceReplies == "kernel",
 		AcceptProxy:      prefixes(cmd.AcceptProxy),
-		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Maps: cmd.Map,
+		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Reserved: cmd.reserved(), Maps: cmd.Map,
 		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,

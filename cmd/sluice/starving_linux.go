@@ -63,6 +63,9 @@ func newStarving() *starving {
 	}
 }
 
+// warns tells whether nothing that is diverted arrives, or no connection.
+func (s *starving) warns() bool { return s.all.hasWarned || s.tcp.hasWarned }
+
 // arrivals are what has reached sluice: connections, and datagrams.
 func arrivals(stats count.Stats) (conns, datagrams uint64) {
 	for i, n := range stats {

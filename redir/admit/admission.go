@@ -125,18 +125,25 @@ func (a *Admission) isListener(dest netip.AddrPort, local bool) bool {
 	return ok && local
 }
 
-// SetListeners tells which addresses sluice itself listens on.
-func (a *Admission) SetListeners(inbounds []inbound.Spec) {
+// SetListeners tells which addresses sluice itself listens on: for clients, and for
+// others, at reserved ones.
+func (a *Admission) SetListeners(inbounds []inbound.Spec, reserved ...netip.AddrPort) {
 	exact := map[netip.AddrPort]struct{}{}
 	ports := map[uint16]struct{}{}
-	for _, in := range inbounds {
-		for _, addr := range in.Addrs() { // unmapped, as destinations are
-			if addr.Addr().IsUnspecified() {
-				ports[addr.Port()] = struct{}{}
-			} else {
-				exact[addr] = struct{}{}
-			}
+	add := func(addr netip.AddrPort) { // unmapped, as destinations are
+		if addr.Addr().IsUnspecified() {
+			ports[addr.Port()] = struct{}{}
+		} else {
+			exact[addr] = struct{}{}
 		}
+	}
+	for _, in := range inbounds {
+		for _, addr := range in.Addrs() {
+			add(addr)
+		}
+	}
+	for _, addr := range reserved {
+		add(netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
 	}
 	a.listeners.Store(&exact)
 	a.ports.Store(&ports)

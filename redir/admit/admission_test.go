@@ -25,7 +25,7 @@ func testAdmission(allowLocal bool) *Admission {
 		{Listen: netip.MustParseAddrPort("[::]:12347")},
 		{Listen: netip.MustParseAddrPort("[::ffff:10.0.0.1]:12348")},
 		{Listen: netip.MustParseAddrPort("[::ffff:0.0.0.0]:12349")},
-	})
+	}, netip.MustParseAddrPort("127.0.0.1:9090"), netip.MustParseAddrPort("[::]:9091"))
 	return a
 }
 
@@ -49,6 +49,10 @@ func TestAdmission(t *testing.T) {
 		{"[fd00::1]:12347", count.RefusedListener, count.RefusedListener},
 		{"10.0.0.1:12348", count.RefusedListener, count.RefusedListener},
 		{"10.0.0.1:12349", count.RefusedListener, count.RefusedListener},
+		{"127.0.0.1:9090", count.RefusedListener, count.RefusedListener},
+		{"127.0.0.2:9090", count.RefusedOwnAddress, 0},
+		{"10.0.0.1:9091", count.RefusedListener, count.RefusedListener},
+		{"203.0.113.7:9091", 0, 0},
 		{"203.0.113.7:0", count.RefusedPortZero, count.RefusedPortZero},
 		{"0.0.0.0:80", count.RefusedUnspecified, count.RefusedUnspecified},
 		{"[::]:80", count.RefusedUnspecified, count.RefusedUnspecified},

@@ -4,7 +4,7 @@
 // left for others.
 //
 //	kernel's local table ──Watch──► own addresses ─┐
-//	inbounds ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
+//	inbounds, reserved addresses ──SetListeners──► listeners ──────────┼─► Admission.Check(dest) ──► 0, or the cause
 //	AllowLocal ────────────────────────────────────┘
 //
 //	kernel's other tables ──Watch──► links ──► Admission.MayBear(client, dest)

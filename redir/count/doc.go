@@ -2,7 +2,7 @@
 // cause.
 //
 //	tcp, udp ──Add──► Counters   one for each worker  ──Collect──► Stats
-//	         ──Warn─► Log        one for each worker  ──► zerolog, a few lines a second for each cause
+//	         ──Line─► Log        one for each worker  ──► zerolog, a few lines a second for each cause
 //
 // Glossary:
 //

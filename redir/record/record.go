@@ -65,7 +65,8 @@ type Record struct {
 	Rule   int            // index into route.Spec.Rules, or route.Final
 	Mark   uint32         // of the socket towards the destination or the server
 	Start  int64
-	Active int64 // of the last byte or datagram; of the end, where it has ended
+	Active int64 // of the last byte or datagram
+	End    int64 // 0: it has not ended
 	Up     Traffic
 	Down   Traffic
 }

@@ -20,7 +20,8 @@ type Installed struct {
 	print   string    // of the table as it was written
 	closed  bool      // or left
 
-	routingTable atomic.Int64 // the policy's, for who listens to news
+	routingTable atomic.Int64          // the policy's, for who listens to news
+	unmended     atomic.Pointer[error] // what Watch could not put right; nil: nothing
 }
 
 // Install puts the rules in place for as long as this process wants them, and

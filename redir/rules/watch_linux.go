@@ -63,7 +63,9 @@ func (i *Installed) Watch(ctx context.Context, report func(Repair, error)) error
 			return nil
 		case err := <-changes:
 			if err != nil {
-				return fmt.Errorf("watch rules: %w", err)
+				err = fmt.Errorf("watch rules: %w", err)
+				i.remember(err)
+				return err
 			}
 			w.changed(time.Now())
 		case <-w.timer.C:
@@ -98,16 +100,21 @@ func (w *watch) look() {
 	changed := !w.first.IsZero() || w.retry != retry // a routine look reads no table
 	w.first = time.Time{}
 	done, fault, err := w.installed.mend(changed)
+	unmended := errors.Join(fault, err)
 	if len(done.Missing) > 0 && err == nil {
 		wait, insisting := w.quarrel.repaired(time.Now())
 		w.earliest = time.Now().Add(wait)
+		if wait > 0 {
+			unmended = &InsistingError{done}
+		}
 		switch {
 		case insisting:
-			w.report(done, &InsistingError{done})
+			w.report(done, unmended)
 		case wait == 0:
 			w.report(done, nil)
 		}
 	}
+	w.installed.remember(unmended)
 	next := routine
 	switch {
 	case err != nil:
@@ -120,6 +127,15 @@ func (w *watch) look() {
 		w.said, w.retry = "", retry
 	}
 	w.timer.Reset(next)
+}
+
+// remember keeps for Look what could not be put right.
+func (i *Installed) remember(err error) {
+	if err == nil {
+		i.unmended.Store(nil)
+		return
+	}
+	i.unmended.Store(&err)
 }
 
 // say reports an error, unless it was the last one to be reported.

@@ -14,9 +14,9 @@ import (
 // loaded.
 func OriginalDest(fd, family int) (netip.AddrPort, error) {
 	if family == unix.AF_INET {
-		dest, err := addrOption(fd, unix.SOL_IP, unix.SO_ORIGINAL_DST)
+		dest, err := addrOption(fd, unix.SOL_IP, unix.SO_ORIGINAL_DST, unix.SizeofSockaddrInet4)
 		return dest, os.NewSyscallError("getsockopt SO_ORIGINAL_DST", err)
 	}
-	dest, err := addrOption(fd, unix.SOL_IPV6, unix.SO_ORIGINAL_DST)
+	dest, err := addrOption(fd, unix.SOL_IPV6, unix.SO_ORIGINAL_DST, unix.SizeofSockaddrInet6)
 	return dest, os.NewSyscallError("getsockopt IP6T_SO_ORIGINAL_DST", err)
 }

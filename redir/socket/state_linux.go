@@ -18,14 +18,19 @@ func HasInput(fd int) bool {
 // It is the cheapest way to ask (inet_getname in net/ipv4/af_inet.c); HasFailed
 // tells more.
 func HasNoPeer(fd int) bool {
-	_, errno := peerName(fd)
-	return errno == unix.ENOTCONN
+	return peerName(fd) == unix.ENOTCONN
 }
 
-// PeerAddr is the address that fd is connected to, unmapped; invalid for none.
+// PeerAddr is the address that fd is connected to, is about to be or was, unmapped;
+// invalid for none. getpeername(2) knows of the first alone; SO_PEERNAME takes no size
+// above that of the family (sk_getsockopt in net/core/sock.c).
 func PeerAddr(fd int) netip.AddrPort {
-	addr, _ := peerName(fd)
-	return addr
+	for _, size := range []uint32{unix.SizeofSockaddrInet6, unix.SizeofSockaddrInet4} {
+		if addr, err := addrOption(fd, unix.SOL_SOCKET, unix.SO_PEERNAME, size); err == nil {
+			return addr
+		}
+	}
+	return netip.AddrPort{}
 }
 
 // Queued is how many connections wait in the queue of a listener (of one in

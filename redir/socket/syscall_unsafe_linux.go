@@ -44,26 +44,18 @@ func LocalAddr(fd int) (netip.AddrPort, error) {
 	return addr, nil
 }
 
-// peerName is the address of fd's peer, unmapped (getpeername(2)).
-func peerName(fd int) (netip.AddrPort, syscall.Errno) {
+// peerName says whether fd has a peer (getpeername(2)).
+func peerName(fd int) syscall.Errno {
 	var sa sockaddr
 	size := uint32(len(sa))
 	_, _, errno := unix.RawSyscall(unix.SYS_GETPEERNAME, uintptr(fd), uintptr(unsafe.Pointer(&sa)),
 		uintptr(unsafe.Pointer(&size)))
-	if errno != 0 {
-		return netip.AddrPort{}, errno
-	}
-	addr, _, _ := loop.ParseSockaddr(sa[:min(int(size), len(sa))])
-	return addr, 0
+	return errno
 }
 
-// addrOption reads a socket option whose value is a socket address.
-func addrOption(fd, level, opt int) (netip.AddrPort, error) {
+// addrOption reads a socket option whose value is a socket address of a size.
+func addrOption(fd, level, opt int, size uint32) (netip.AddrPort, error) {
 	var sa sockaddr
-	size := uint32(len(sa))
-	if level == unix.SOL_IP {
-		size = unix.SizeofSockaddrInet4
-	}
 	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),
 		uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)), 0)
 	if errno != 0 {

@@ -206,7 +206,7 @@ func (l *listener) refuseQueued(why error) {
 		}
 		socket.Reset(fd)
 		w.counters.Add(cause, 1)
-		if e := w.log.Warn(cause, w.r.Now()); e != nil {
+		if e := w.log.Line(cause, w.r.Now()); e != nil {
 			e.Str("inbound", l.in.Tag).Stringer("client", from).Err(why).
 				Int64("conns", w.shared.conns.Load()).Msg("connection refused: nothing was free for long")
 		}
@@ -219,7 +219,7 @@ func (l *listener) refuseQueued(why error) {
 func (l *listener) pauseFor(cause count.Counter, why error) {
 	l.pause = min(max(2*l.pause, pauseFirst), pauseMost)
 	l.w.counters.Add(cause, 1)
-	l.w.log.Warn(cause, l.w.r.Now()).Str("inbound", l.in.Tag).Err(why).Dur("pause", l.pause).
+	l.w.log.Line(cause, l.w.r.Now()).Str("inbound", l.in.Tag).Err(why).Dur("pause", l.pause).
 		Int64("conns", l.w.shared.conns.Load()).Msg("accepting paused")
 	l.w.r.Arm(&l.resume, l, l.pause)
 }

@@ -144,7 +144,7 @@ func (c *conn) listener() *listener {
 // refuseHeader ends a conn that did not begin as it must.
 func (c *conn) refuseHeader(cause count.Counter, why error) {
 	c.w.counters.Add(cause, 1)
-	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
+	if e := c.w.log.Line(cause, c.w.r.Now()); e != nil {
 		e.Str("inbound", c.way.In.Tag).Stringer("peer", c.from()).Stringer("dest", c.dest.AddrPort()).Err(why).
 			Msg("connection refused: its peer is one of --accept-proxy, and the PROXY header is amiss")
 	}

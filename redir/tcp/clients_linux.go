@@ -47,7 +47,7 @@ func (l *listener) account(from, dest netip.AddrPort) *admit.Client {
 		}
 	}
 	w.counters.Add(refusal.Cause, 1)
-	if e := w.log.Warn(refusal.Cause, now); e != nil { // the arguments would be allocated also for nil
+	if e := w.log.Line(refusal.Cause, now); e != nil { // the arguments would be allocated also for nil
 		e.Str("inbound", l.in.Tag).Stringer("client", from).Stringer("dest", dest).Stringer("of", refusal.Of).
 			Int("bound", refusal.Bound).Str("flag", refusal.Flag()).Msg("connection refused: its client has as many as it may")
 	}

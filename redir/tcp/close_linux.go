@@ -2,13 +2,18 @@ package tcp
 
 import (
 	"sluice/redir/count"
+	"sluice/redir/inbound"
 	"sluice/redir/socket"
 )
 
 // fail ends a conn that could not be carried: the client gets a reset.
 func (c *conn) fail(cause count.Counter, err error) {
 	c.w.counters.Add(cause, 1)
-	if e := c.w.log.Warn(cause, c.w.r.Now()); e != nil {
+	line := c.w.log.Line
+	if cause.Kind() == count.Failure && c.dialsOperators() {
+		line = c.w.log.Warn
+	}
+	if e := line(cause, c.w.r.Now()); e != nil {
 		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort())
 		if c.hasServer() {
 			e.Str("outbound", c.way.Out.Tag).Stringer("server", c.dialled())
@@ -19,6 +24,12 @@ func (c *conn) fail(cause count.Counter, err error) {
 		e.Err(err).Msg("upstream connection failed")
 	}
 	c.abort(cause)
+}
+
+// dialsOperators tells whether what c dials is the operator's, or of his choice: an
+// outbound's server, or where a forward leads.
+func (c *conn) dialsOperators() bool {
+	return c.state == dialing && c.hasServer() || c.way.In.Kind == inbound.Direct
 }
 
 // abort resets both sides for a cause, unless there was one already.

@@ -23,7 +23,7 @@ func (l *listener) leadsTo(fd int, from netip.AddrPort) (dest, at netip.AddrPort
 	dest, err := in.Kind.Dest(fd, from.Addr())
 	if err != nil {
 		w.counters.Add(count.RefusedNoOriginalDest, 1)
-		w.log.Warn(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
+		w.log.Line(count.RefusedNoOriginalDest, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Err(err).Msg("no original destination: was this connection redirected?")
 		return dest, at, false
 	}
@@ -33,7 +33,7 @@ func (l *listener) leadsTo(fd int, from netip.AddrPort) (dest, at netip.AddrPort
 	}
 	if cause != 0 {
 		w.counters.Add(cause, 1)
-		w.log.Warn(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
+		w.log.Line(cause, w.r.Now()).Str("inbound", in.Tag).Stringer("client", from).
 			Stringer("dest", dest).Msg("connection refused")
 	}
 	return dest, at, cause == 0

@@ -127,6 +127,6 @@ func (c *conn) tell(cause count.Counter) {
 	}
 	r := &c.w.told
 	c.record(record.Full, r)
-	r.State, r.Active = record.Ended, c.w.r.Now()
+	r.State, r.End = record.Ended, c.w.r.Now()
 	c.w.shared.feeds.Put(c.w.r.Index(), r)
 }

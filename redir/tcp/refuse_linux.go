@@ -27,7 +27,7 @@ func (l *listener) turnAway() (more bool) {
 		switch errno {
 		case 0:
 			l.w.counters.Add(count.RefusedEnding, 1)
-			if e := l.w.log.Warn(count.RefusedEnding, l.w.r.Now()); e != nil {
+			if e := l.w.log.Line(count.RefusedEnding, l.w.r.Now()); e != nil {
 				e.Str("inbound", l.in.Tag).Stringer("client", from).Msg("connection refused: sluice is about to end")
 			}
 			socket.Reset(fd)

@@ -66,7 +66,7 @@ func (c *conn) broken() {
 	}
 	if !peersDoing(errno) {
 		cause = count.FailedRelay
-		c.w.log.Warn(cause, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
+		c.w.log.Line(cause, c.w.r.Now()).Str("inbound", c.way.In.Tag).Stringer("client", c.from()).
 			Stringer("dest", c.dest.AddrPort()).Err(errno).Msg("connection broken off")
 	}
 	c.w.counters.Add(cause, 1)

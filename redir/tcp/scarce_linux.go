@@ -83,7 +83,7 @@ func (w *Worker) longestIdle(now int64) (found *conn) {
 func (c *conn) giveWay(cause count.Counter) {
 	w := c.w
 	w.counters.Add(cause, 1)
-	if e := w.log.Warn(cause, w.r.Now()); e != nil {
+	if e := w.log.Line(cause, w.r.Now()); e != nil {
 		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", c.dest.AddrPort()).
 			Dur("idle", time.Duration(w.r.Now()-c.active)).Msg("connection ended, to make way")
 	}

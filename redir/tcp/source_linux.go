@@ -43,7 +43,7 @@ func (c *conn) fallBack(dest netip.AddrPort) error {
 		return errNotBorne
 	}
 	w.counters.Add(count.SourceFallback, 1)
-	if e := w.log.Warn(count.SourceFallback, w.r.Now()); e != nil {
+	if e := w.log.Line(count.SourceFallback, w.r.Now()); e != nil {
 		e.Str("inbound", c.way.In.Tag).Stringer("client", c.from()).Stringer("dest", dest).Err(errNotBorne).
 			Msg("the gateway's own source is taken instead of the client's")
 	}

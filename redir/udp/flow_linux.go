@@ -204,7 +204,7 @@ func (w *Worker) account(key nat.Key, in *inbound.Inbound, m *loop.Received) *ad
 		return of
 	}
 	w.counters.Add(refusal.Cause, 1)
-	if e := w.log.Warn(refusal.Cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+	if e := w.log.Line(refusal.Cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
 		e.Str("inbound", in.Tag).Stringer("client", m.Source).Stringer("dest", m.Dest).Stringer("of", refusal.Of).
 			Int("bound", refusal.Bound).Str("flag", refusal.Flag()).
 			Msg("datagram refused: its client has as many sessions as it may")

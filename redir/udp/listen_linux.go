@@ -136,7 +136,7 @@ func (l *listener) Ready(loop.Events) {
 	full := q.used == q.slots.Len()
 	behind := l.backlog.received(w.r.Now(), full) && (w.gate.asked-asked)*freshShare >= uint64(n)
 	if w.gate.tell(w.r.Now(), behind) {
-		w.log.Warn(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
+		w.log.Line(count.DroppedFlood, w.r.Now()).Str("inbound", l.in.Tag).
 			Msg("more new UDP sessions than can be opened beside those that are there; some of them are not")
 	}
 	if full {
@@ -199,7 +199,7 @@ func (w *Worker) takeChosen(in *inbound.Inbound, slot int32) {
 
 func (w *Worker) refuse(cause count.Counter, in *inbound.Inbound, m *loop.Received) {
 	w.counters.Add(cause, 1)
-	if e := w.log.Warn(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+	if e := w.log.Line(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
 		e.Str("inbound", in.Tag).Stringer("client", m.Source).Stringer("dest", m.Dest).Msg("datagram refused")
 	}
 }

@@ -117,6 +117,6 @@ func (w *Worker) tell(e *nat.Entry[*flow]) {
 	}
 	f := e.Value
 	f.record(e, record.Full, &w.ended)
-	w.ended.State, w.ended.Cause = record.Ended, f.cause
+	w.ended.State, w.ended.Cause, w.ended.End = record.Ended, f.cause, w.r.Now()
 	w.shared.feeds.Put(w.r.Index(), &w.ended)
 }

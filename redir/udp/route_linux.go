@@ -157,7 +157,7 @@ func (w *Worker) begin(key nat.Key, in *inbound.Inbound, m *loop.Received) *nat.
 func (w *Worker) block(way *outbound.Way, m *loop.Received) {
 	w.counters.Add(count.RefusedBlocked, 1)
 	if way.Out.Kind == outbound.HTTP {
-		if e := w.log.Warn(count.RefusedBlocked, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+		if e := w.log.Info(count.RefusedBlocked, w.r.Now()); e != nil { // the arguments would be allocated also for nil
 			e.Str("outbound", way.Out.Tag).Stringer("client", m.Source).Stringer("dest", m.Dest).
 				Msg("datagram refused: an HTTP proxy carries none; name a fallback, or send UDP to another outbound")
 		}

@@ -32,7 +32,7 @@ func (p *senders) openSocket(b *sender) (err error) {
 	if errno, ok := socket.ErrnoOf(err); ok && (errno == unix.EADDRINUSE || errno == unix.EACCES) {
 		b.fd, err = openSender(b.key, unix.SOCK_RAW, unix.IPPROTO_UDP)
 		b.raw = err == nil
-		if e := p.worker.log.Warn(p.fallback, p.worker.r.Now()); e != nil {
+		if e := p.worker.log.Line(p.fallback, p.worker.r.Now()); e != nil {
 			e.Uint16("port", b.key.port).Err(errno).Msg(fallbackText(p.fallback))
 		}
 	}

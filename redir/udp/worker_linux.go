@@ -255,7 +255,7 @@ func (w *Worker) Close() {
 // dropped counts and logs datagrams that were lost for a cause.
 func (w *Worker) dropped(cause count.Counter, n int, client, dest netip.AddrPort, why error) {
 	w.counters.Add(cause, uint64(n))
-	if e := w.log.Warn(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
+	if e := w.log.Line(cause, w.r.Now()); e != nil { // the arguments would be allocated also for nil
 		e.Stringer("client", client).Stringer("dest", dest).Err(why).Msg("datagram dropped")
 	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"strconv"
 	"time"
 )
 
@@ -25,9 +26,65 @@ type Query struct {
 	After string // FlowPage.Next
 }
 
-// Values are the query's parameters, and the flags of the commands, by the same names.
-func (q *Query) Values() url.Values { return nil }
+// Names of the query's parameters.
+const (
+	paramClient      = "client"
+	paramDestination = "destination"
+	paramPort        = "port"
+	paramNetwork     = "network"
+	paramInbound     = "inbound"
+	paramOutbound    = "outbound"
+	paramState       = "state"
+	paramOlder       = "older"
+	paramYounger     = "younger"
+	paramIdle        = "idle"
+	paramRate        = "rate"
+	paramHeld        = "held"
+	paramSort        = "sort"
+	paramLimit       = "limit"
+	paramAfter       = "after"
+)
 
-// ParseQuery reads what Values has written. An error names the parameter, and what it
-// should be.
-func ParseQuery(v url.Values) (Query, error) { return Query{}, nil }
+// Values are the query's parameters, and the flags of the commands, by the same names.
+func (q *Query) Values() url.Values {
+	v := url.Values{}
+	list := func(name string, all []string) {
+		if len(all) > 0 {
+			v[name] = all
+		}
+	}
+	text := func(name, value string) {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	duration := func(name string, d time.Duration) {
+		if d != 0 {
+			v.Set(name, d.String())
+		}
+	}
+	list(paramClient, q.Client)
+	list(paramDestination, q.Destination)
+	for _, port := range q.Port {
+		v.Add(paramPort, strconv.Itoa(int(port)))
+	}
+	text(paramNetwork, q.Network)
+	list(paramInbound, q.Inbound)
+	list(paramOutbound, q.Outbound)
+	list(paramState, q.State)
+	duration(paramOlder, q.Older)
+	duration(paramYounger, q.Younger)
+	duration(paramIdle, q.Idle)
+	if q.Rate != 0 {
+		v.Set(paramRate, strconv.FormatFloat(q.Rate, 'f', -1, 64))
+	}
+	if q.Held {
+		v.Set(paramHeld, "true")
+	}
+	text(paramSort, q.Sort)
+	if q.Limit != 0 {
+		v.Set(paramLimit, strconv.Itoa(q.Limit))
+	}
+	text(paramAfter, q.After)
+	return v
+}

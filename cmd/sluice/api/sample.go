@@ -18,6 +18,8 @@ type Sample struct {
 	Top
 	Flows  []Flow `json:"flows,omitempty"` // the busiest that the query asks for
 	Total  int    `json:"total"`           // flows that match
+	Next   string `json:"next,omitempty"`  // the query's after for those that come after them
+	Lost   uint64 `json:"lost,omitempty"`  // flows whose end is missing in Top, since there were too many
 	Health Health `json:"health"`
 }
 

@@ -16,6 +16,8 @@ type Needs struct {
 	Netlink      []int    // protocols of netlink sockets
 	Read         []string // files, and directories with what is beneath them
 	Write        []string // what exists of these may be written to as well
+	Make         []string // directories in which files may be made, and written to
+	Remove       []string // directories from which files may be removed
 }
 
 // Confine gives up everything else, on every thread. It returns what holds, by

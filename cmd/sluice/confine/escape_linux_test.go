@@ -39,7 +39,7 @@ func TestEscape(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	dir := t.TempDir()
-	for file, text := range map[string]string{"may/config": "old", "outside": "secret"} {
+	for file, text := range map[string]string{"may/config": "old", "outside": "secret", "room/file": "", "logs/old": ""} {
 		path := filepath.Join(dir, file)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -80,6 +80,8 @@ func escape(dir string) (open int) {
 		Capabilities: Of(unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
 		Read:         []string{filepath.Join(dir, "may"), "/proc/sys/net/ipv4/ip_local_port_range", "/nonexistent"},
+		Remove:       []string{filepath.Join(dir, "room")},
+		Make:         []string{filepath.Join(dir, "logs")},
 	})
 	fmt.Println("holds:", strings.Join(holds, ", "))
 	if err != nil {
@@ -204,6 +206,22 @@ func filesOf(dir string, hasLandlock bool) []way {
 		way{"a new configuration", write(config), unix.EACCES},
 		way{"a new file", write(filepath.Join(dir, "may/new")), unix.EACCES},
 		way{"a removed file", func() error { return os.Remove(config) }, unix.EACCES},
+		way{"a removed file of a directory for it", func() error {
+			if err := os.Remove(filepath.Join(dir, "room/file")); !errors.Is(err, os.ErrNotExist) { // of the thread before
+				return err
+			}
+			return nil
+		}, nil},
+		way{"a new file there", write(filepath.Join(dir, "room/new")), unix.EACCES},
+		way{"a new file of a directory for them", func() error {
+			file, err := os.OpenFile(filepath.Join(dir, "logs/new"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+			if err != nil {
+				return err
+			}
+			return file.Close()
+		}, nil},
+		way{"what is read there", read(filepath.Join(dir, "logs/old")), unix.EACCES},
+		way{"a removed file there", func() error { return os.Remove(filepath.Join(dir, "logs/old")) }, unix.EACCES},
 		way{"a unix socket by path", func() error {
 			fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {

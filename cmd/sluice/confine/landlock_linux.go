@@ -34,6 +34,8 @@ func (n Needs) landlock() (string, error) {
 		{n.Read, abi.AccessFSReadFile | abi.AccessFSReadDir, abi.AccessFSReadFile},
 		{n.Write, abi.AccessFSReadFile | abi.AccessFSReadDir | abi.AccessFSWriteFile | abi.AccessFSTruncate,
 			abi.AccessFSReadFile | abi.AccessFSWriteFile | abi.AccessFSTruncate},
+		{n.Make, abi.AccessFSMakeReg | abi.AccessFSWriteFile, 0},
+		{n.Remove, abi.AccessFSRemoveFile, 0},
 	} {
 		for _, path := range grant.paths {
 			access, err := pin(path, grant.directory, grant.files)

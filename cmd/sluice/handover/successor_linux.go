@@ -63,7 +63,7 @@ func (i *Incumbent) Take(me Peer) (listeners []int, err error) {
 		case m.Type != end || m.Count != len(fds):
 			return nil, fmt.Errorf("message %s for %d sockets, of which %d came", m.Type, m.Count, len(fds))
 		}
-		listeners, i.doors = sortByFamily(fds)
+		listeners, i.doors = sortDoors(fds)
 		return listeners, nil
 	}
 }
@@ -97,10 +97,12 @@ func (i *Incumbent) hasExited() bool {
 	return n > 0 || err != nil && !errors.Is(err, unix.EINTR)
 }
 
-// sortByFamily tells doors from listeners.
-func sortByFamily(fds []int) (listeners, doors []int) {
+// sortDoors tells doors from listeners, of which one may be a unix socket too.
+func sortDoors(fds []int) (listeners, doors []int) {
 	for _, fd := range fds {
-		if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_UNIX {
+		domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+		kind, kindErr := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+		if err == nil && kindErr == nil && domain == unix.AF_UNIX && kind == unix.SOCK_SEQPACKET {
 			doors = append(doors, fd)
 		} else {
 			listeners = append(listeners, fd)

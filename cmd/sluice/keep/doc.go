@@ -6,13 +6,14 @@
 //	net_raw, net_bind_service                    net_admin
 //	     │        divert, open, remove   ─────►  reads the configuration itself
 //	     │        arrivals               ─────►  compares them with its counters
+//	     │        look                   ─────►  asks the kernel how the rules stand
 //	     │  ◄─────  reply: an error, or none     watches and repairs by itself
 //	     └── socketpair(2), SOCK_SEQPACKET ──┘
 //
 // No message says which rules: the keeper takes them from the command line and
 // the file, as sluice run does, and refuses where the two have not read the same.
 // Whoever takes over sluice run can have the operator's rules put in place,
-// opened as at the end, or removed, and nothing else.
+// opened as at the end, removed, or looked at, and nothing else.
 //
 // Glossary:
 //

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Verb is what a request asks for.
@@ -15,6 +17,7 @@ const (
 	Open     Verb = "open"     // let new connections pass while the old ones drain
 	Leave    Verb = "leave"    // let go of the rules, which stay in force for another process
 	Remove   Verb = "remove"   // take the rules away
+	Look     Verb = "look"     // say how the rules stand
 	Arrivals Verb = "arrivals" // gets no reply
 )
 
@@ -31,6 +34,34 @@ type Request struct {
 type Reply struct {
 	Error string   `json:"error,omitempty"`
 	Holds []string `json:"holds,omitempty"` // of the first: how the keeper is confined
+	Rules *Rules   `json:"rules,omitempty"` // to Look; none: they are being changed
+}
+
+// Rules is how the rules stand.
+type Rules struct {
+	Installed bool     `json:"installed"`
+	Amiss     []string `json:"amiss,omitempty"` // what keeps them from having effect; none: they have
+	Hints     []string `json:"hints,omitempty"` // what else an operator should know
+	Zones     []int    `json:"zones,omitempty"` // of the connection tracker, that they use
+}
+
+// Bounds of what Rules says, so that it is a message.
+const (
+	mostLines     = 16  // of each kind
+	mostLineBytes = 256 // six as many where all are escaped
+)
+
+// Bounded is r with no more than a message holds.
+func (r Rules) Bounded() Rules {
+	for _, lines := range []*[]string{&r.Amiss, &r.Hints} {
+		*lines = slices.Clone((*lines)[:min(len(*lines), mostLines)])
+		for i, line := range *lines {
+			if len(line) > mostLineBytes {
+				(*lines)[i] = strings.ToValidUTF8(line[:mostLineBytes], "") + "…"
+			}
+		}
+	}
+	return r
 }
 
 // mostBytes bounds a message, in bytes.
@@ -45,7 +76,7 @@ func parseRequest(text []byte) (Request, error) {
 		return Request{}, err
 	}
 	switch r.Do {
-	case Divert, Open, Leave, Remove, Arrivals:
+	case Divert, Open, Leave, Remove, Look, Arrivals:
 		return r, nil
 	}
 	return Request{}, errVerb

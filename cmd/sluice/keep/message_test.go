@@ -2,6 +2,7 @@ package keep
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -10,6 +11,7 @@ func TestParseRequest(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"do":"divert","sum":"00"}`:            "",
 		`{"do":"arrivals","conns":3}`:           "",
+		`{"do":"look"}`:                         "",
 		`{"do":"flush"}`:                        "nothing that the keeper does",
 		`{}`:                                    "nothing that the keeper does",
 		`{"do":"remove","table":"nat"}`:         "unknown field",
@@ -43,4 +45,18 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("%q: %+v, then %+v, %v", text, r, back, err)
 		}
 	})
+}
+
+// TestBounded: whatever the kernel calls its chains, what is amiss is one message.
+func TestBounded(t *testing.T) {
+	long := strings.Repeat("\x00", 2*mostLineBytes) + "ü"
+	lines := slices.Repeat([]string{long}, 1000)
+	text, err := json.Marshal(Reply{Rules: new(Rules{Installed: true, Amiss: lines, Hints: lines}.Bounded())})
+	if err != nil || len(text) > mostBytes {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	few := Rules{Amiss: []string{"a"}, Zones: []int{115}}
+	if b := few.Bounded(); !slices.Equal(b.Amiss, few.Amiss) || !slices.Equal(b.Zones, few.Zones) {
+		t.Errorf("%+v became %+v", few, b)
+	}
 }

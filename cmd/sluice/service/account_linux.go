@@ -42,6 +42,9 @@ func FindAccount(name string) (Account, error) {
 // UID is its number.
 func (a Account) UID() int { return a.uid }
 
+// GID is the number of its group.
+func (a Account) GID() int { return a.gid }
+
 // Become makes every thread of the process the account's, with no supplementary
 // group, and no way to gain anything by running another program. The permitted
 // capabilities stay, and are none of them effective: confine.Set.Keep comes next.

@@ -14,7 +14,7 @@ import (
 )
 
 // Notifier tells the service manager how things stand; without a manager,
-// its methods do nothing. One goroutine uses it. A manager that does not
+// its methods do nothing. Any goroutine may use it. A manager that does not
 // listen is no reason to fail, so nothing here returns its errors.
 type Notifier struct {
 	conn *net.UnixConn // nil: no manager
@@ -56,6 +56,12 @@ func (n *Notifier) Reloading() {
 	}
 	n.send("RELOADING=1", fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/1000))
 }
+
+// Status says how things stand, in between.
+func (n *Notifier) Status(status string) { n.send("STATUS=" + status) }
+
+// HasManager tells whether somebody listens.
+func (n *Notifier) HasManager() bool { return n.conn != nil }
 
 // Stopping says that the end has begun.
 func (n *Notifier) Stopping(status string) { n.send("STOPPING=1", "STATUS="+status) }

@@ -53,6 +53,7 @@ func TestNotifier(t *testing.T) {
 		}{
 			{func() { n.Ready("all\nwell") }, "READY=1\nSTATUS=all well"},
 			{func() { n.Alive() }, "WATCHDOG=1"},
+			{func() { n.Status("still\twell") }, `STATUS=still\twell`},
 			{func() { n.Stopping("draining") }, "STOPPING=1\nSTATUS=draining"},
 		} {
 			c.say()
