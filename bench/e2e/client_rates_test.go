@@ -27,51 +27,58 @@ const (
 	// burst, and rateWindow how long what arrives after that is measured.
 	rateSettles = 700 * time.Millisecond
 	rateWindow  = 1500 * time.Millisecond
+	rateWindows = 5
 )
 
-// hose is traffic of one client in one direction, as much as goes, until the test
-// ends: what each of its streams has brought.
+// hose is traffic of clients in one direction, as much as goes, until the test ends:
+// what each of its streams has brought.
 type hose struct {
-	arrived []atomic.Int64 // bytes
+	arrived []*atomic.Int64 // bytes
 }
 
-func (h *hose) sum() (n int64) {
-	for i := range h.arrived {
-		n += h.arrived[i].Load()
+func newHose(streams int) *hose {
+	h := &hose{}
+	for range streams {
+		h.arrived = append(h.arrived, new(atomic.Int64))
 	}
-	return n
+	return h
 }
 
 // rate is what arrives in rateWindow, in bytes a second, and the least and the most of
 // a stream.
-func (h *hose) rate() (rate float64, least, most int64) {
+func (h *hose) rate() (rate, least, most float64) {
 	before := make([]int64, len(h.arrived))
-	for i := range h.arrived {
-		before[i] = h.arrived[i].Load()
+	for i, n := range h.arrived {
+		before[i] = n.Load()
 	}
-	start, sum := time.Now(), h.sum()
+	start := time.Now()
 	pass(rateWindow)
-	rate = float64(h.sum()-sum) / time.Since(start).Seconds()
-	for i := range h.arrived {
-		n := h.arrived[i].Load() - before[i]
-		if most = max(most, n); i == 0 || n < least {
-			least = n
+	took := time.Since(start).Seconds()
+	for i, n := range h.arrived {
+		each := float64(n.Load()-before[i]) / took
+		rate += each
+		if most = max(most, each); i == 0 || each < least {
+			least = each
 		}
 	}
 	return rate, least, most
 }
 
 // wants asserts what arrives, in bytes a second, and that streams have equal shares.
+// One window in rateWindows shows it: others may tell more of who else has the CPU.
 func (h *hose) wants(t *testing.T, want float64) {
 	t.Helper()
 	pass(rateSettles)
-	rate, least, most := h.rate()
-	if off := 100 * (rate - want) / want; off < -rateTolerance || off > rateTolerance {
-		t.Errorf("%.0f bytes a second arrive, want %.0f: %+.1f %%", rate, want, off)
+	var seen []string
+	for range rateWindows {
+		rate, least, most := h.rate()
+		off, mean := 100*(rate-want)/want, rate/float64(len(h.arrived))
+		if off >= -rateTolerance && off <= rateTolerance && least >= 0.7*mean && most <= 1.3*mean {
+			return
+		}
+		seen = append(seen, fmt.Sprintf("%.0f (%+.1f %%), by streams %.0f to %.0f", rate, off, least, most))
 	}
-	if mean := rate * rateWindow.Seconds() / float64(len(h.arrived)); float64(least) < 0.7*mean || float64(most) > 1.3*mean {
-		t.Errorf("streams of one client brought from %d to %d bytes", least, most)
-	}
+	t.Errorf("bytes a second, want %.0f: %s", want, strings.Join(seen, "; "))
 }
 
 // pour writes without end.
@@ -99,7 +106,7 @@ func catch(c net.Conn, arrived *atomic.Int64) {
 // streams has n connections of a client send, or receive.
 func (g *gateway) streams(t *testing.T, client netip.Addr, dest netip.AddrPort, n int, down bool, congestion string) *hose {
 	t.Helper()
-	h := &hose{arrived: make([]atomic.Int64, n)}
+	h := newHose(n)
 	ln := listenTCP(t, g.Server, dest)
 	for i := range n {
 		near := inside(t, g.Client, func() (*net.TCPConn, error) { return connect(netip.AddrPortFrom(client, 0), dest) })
@@ -120,7 +127,7 @@ func (g *gateway) streams(t *testing.T, client netip.Addr, dest netip.AddrPort, 
 			})
 		}
 		go pour(from)
-		go catch(to, &h.arrived[i])
+		go catch(to, h.arrived[i])
 	}
 	return h
 }
@@ -130,7 +137,7 @@ func (g *gateway) streams(t *testing.T, client netip.Addr, dest netip.AddrPort, 
 func (g *gateway) datagrams(t *testing.T, client netip.Addr, dest netip.AddrPort, rate int, down, runs bool) *hose {
 	t.Helper()
 	const each, perRun = 1200, 20
-	h := &hose{arrived: make([]atomic.Int64, 1)}
+	h := newHose(1)
 	near, far := listenUDP(t, g.Client, netip.AddrPortFrom(client, 0)), listenUDP(t, g.Server, dest)
 	if _, err := near.WriteToUDPAddrPort([]byte("hello"), dest); err != nil {
 		t.Fatal(err)
@@ -149,7 +156,7 @@ func (g *gateway) datagrams(t *testing.T, client netip.Addr, dest netip.AddrPort
 		control(t, from, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_UDP, unix.UDP_SEGMENT, each) })
 	}
 	_ = to.SetDeadline(time.Time{})
-	go catch(to, &h.arrived[0])
+	go catch(to, h.arrived[0])
 	go func() {
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
@@ -268,28 +275,18 @@ func TestClientRateReload(t *testing.T) {
 		change(inbounds(`, "client_rate": "3MiB,off"`) + `, "client_rate": "1MiB,off"`)
 		other := g.streams(t, w.neighbour(), w.dest(1), 2, false, "")
 		if w.v6 {
-			(&both{h, other}).wants(t, 3<<20)
+			(&hose{append(h.arrived, other.arrived...)}).wants(t, 3<<20)
 		} else {
 			h.wants(t, 3<<20)
 		}
 		change(inbounds("") + fmt.Sprintf(`, "client_rate": "1MiB,off", "client_exempt": [%q]`, near))
 		pass(rateSettles)
-		if rate, _, _ := h.rate(); rate < 8<<20 {
-			t.Errorf("an exempt client has %.0f bytes a second", rate)
+		for i := 0; ; i++ {
+			if rate, _, _ := h.rate(); rate > 8<<20 {
+				break
+			} else if i == rateWindows {
+				t.Fatalf("an exempt client has %.0f bytes a second", rate)
+			}
 		}
 	})
-}
-
-// both are two hoses that share a rate.
-type both [2]*hose
-
-func (b *both) wants(t *testing.T, want float64) {
-	t.Helper()
-	pass(rateSettles)
-	start, sum := time.Now(), b[0].sum()+b[1].sum()
-	pass(rateWindow)
-	rate := float64(b[0].sum()+b[1].sum()-sum) / time.Since(start).Seconds()
-	if off := 100 * (rate - want) / want; off < -rateTolerance || off > rateTolerance {
-		t.Errorf("%.0f bytes a second arrive of a network, want %.0f: %+.1f %%", rate, want, off)
-	}
 }
