@@ -1,6 +1,10 @@
 package redir
 
-import "sluice/redir/admit"
+import (
+	"sluice/redir/admit"
+	"sluice/redir/inbound"
+	"sluice/redir/shape"
+)
 
 const (
 	// manyConns is what one client may have where half of all would be less: a
@@ -31,6 +35,17 @@ func (o *Options) clientBounds(b budget) *admit.Bounds {
 		bounds.Dials = min(bounds.Dials, (b.conns+1)/2)
 	}
 	return bounds
+}
+
+// rates are how fast one client may be, by inbounds as they are open.
+func (o *Options) rates(inbounds []*inbound.Inbound) *admit.Rates {
+	r := &admit.Rates{All: o.Clients.Rate, Of: map[uint16]shape.Limit{}}
+	for _, in := range inbounds {
+		if in.ClientRate.IsSet() {
+			r.Of[in.ID] = in.ClientRate
+		}
+	}
+	return r
 }
 
 // boundOf is what admit.Bounds takes for a flag's value.

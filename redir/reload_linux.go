@@ -68,6 +68,7 @@ func (s *Server) use(o Options, b budget, routes routes, diff inboundDiff, opene
 	s.admission.SetListeners(o.Inbounds, o.Reserved...)
 	s.admission.SetMarks(o.marks())
 	s.share()
+	s.clients.SetRates(o.rates(s.inbounds))
 	s.watch.Refresh()
 	s.useRoutes(routes, s.inbounds)
 	s.watcher.Keep(routes.outs)

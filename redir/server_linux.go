@@ -153,6 +153,7 @@ func (s *Server) listen() error {
 	}
 	s.resolver.Await(resolvePatience)
 	s.inbounds = opened
+	s.clients.SetRates(s.opts.rates(opened))
 	s.useRoutes(routes, opened)
 	for _, w := range s.workers {
 		w.tcp.Set(s.opts.tcpSettings(s.router))

@@ -10,7 +10,7 @@
 //	         │ direction B: the same, the other way round
 //	         ────────────────────────────
 //	Notify(side, events) ─► what the kernel said of a side
-//	Pump() ─► Blocked | Again | Finished | Broken
+//	Pump() or PumpWithin(allowance) ─► Blocked | Again | Finished | Broken
 //
 // Glossary
 //
@@ -23,6 +23,8 @@
 //   - bulk: a direction whose reads keep filling the copy buffer. It is spliced until it moves little for a while.
 //   - heavy: a relay whose last Pump moved more than a message. The caller lets others go before it.
 //   - piece: what one splice moves: what a pipe takes, or one packet where the destination's TCP paces itself. See piece_linux.go.
+//   - allowance: how many bytes the caller lets be taken of a side. A side that has none left rests, which is not to be blocked: its
+//     bytes, its end and its failure wait in its socket.
 //   - end: a FIN from the source. It is passed on once everything before it is delivered; the other direction lives on.
 //   - failure: an error of a side. What it had sent is delivered; then the relay is Broken, and the caller resets the other.
 //   - workspace: what the relays of one reactor share: copy buffer, pipe pool, residue buffers, counters. No locks.

@@ -73,7 +73,7 @@ func (s Side) other() Side { return s ^ 1 }
 type Status uint8
 
 const (
-	Blocked  Status = iota // wait for the next edge of either socket
+	Blocked  Status = iota // wait for the next edge of either socket, or for an allowance
 	Again                  // the budget is used up: call Pump again without waiting for an edge
 	Finished               // both directions ended and are delivered: close both sockets
 	Broken                 // a side failed and all that it sent is delivered: reset the other, close both

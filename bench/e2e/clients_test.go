@@ -105,6 +105,12 @@ func TestClientConns(t *testing.T) {
 func (g *gateway) reload(t *testing.T, path, settings string) {
 	t.Helper()
 	configureClients(t, path, settings)
+	g.reread(t)
+}
+
+// reread has sluice reload.
+func (g *gateway) reread(t *testing.T) {
+	t.Helper()
 	before := g.log.len()
 	g.signal(t, syscall.SIGHUP)
 	until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })

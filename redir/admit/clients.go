@@ -18,6 +18,7 @@ type Clients struct {
 	seed   maphash.Seed
 	bounds atomic.Pointer[Bounds]
 	rates  atomic.Pointer[Rates]
+	rated  atomic.Bool // they bound somebody
 	shards [clientShards]clientShard
 }
 

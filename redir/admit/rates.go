@@ -13,16 +13,6 @@ type Rates struct {
 	Of  map[uint16]shape.Limit // by inbounds that do, by their ID
 }
 
-// Bound reports whether there is a bound for anybody.
-func (r *Rates) Bound() bool {
-	for _, l := range r.Of {
-		if l.Bounds() {
-			return true
-		}
-	}
-	return r.All.Bounds()
-}
-
 // of is the limit of what comes by an inbound, and which inbound's it is; 0: that of
 // all.
 func (r *Rates) of(inbound uint16) (shape.Limit, uint16) {
@@ -95,9 +85,18 @@ func (s *clientShard) shaperOf(c *Client, inbound uint16) *shape.Shaper {
 
 // SetRates replaces how fast clients may be, of those that are there too.
 func (c *Clients) SetRates(r *Rates) {
+	rated := r.All.Bounds()
+	for _, l := range r.Of {
+		rated = rated || l.Bounds()
+	}
 	c.rates.Store(r)
+	c.rated.Store(rated)
 	c.reration()
 }
+
+// Rated reports whether there is a rate for anybody; where there is none, no Shaper is
+// to be asked for.
+func (c *Clients) Rated() bool { return c.rated.Load() }
 
 // reration gives every client what holds for it now.
 func (c *Clients) reration() {

@@ -90,8 +90,9 @@ const (
 	DroppedWaiting // waited in vain for a relay of an outbound's server, or were too many to wait
 	DroppedFlood   // would have opened a session while its listener was behind
 	DroppedWriteBack
-	DroppedReply    // to a client's own address, which has no session
-	DroppedStranger // came to a forward's session from elsewhere than where that leads
+	DroppedReply      // to a client's own address, which has no session
+	DroppedClientRate // beyond what its client may have in a second
+	DroppedStranger   // came to a forward's session from elsewhere than where that leads
 
 	firstEvent        // what else is worth knowing
 	AcceptPaused      // times that accepting paused for want of fds
@@ -147,7 +148,7 @@ var counterNames = [numCounters]string{
 	FlowsIdle: "udp_sessions_idle", FlowsKilled: "udp_sessions_ended_by_operator", FlowsCut: "udp_sessions_cut_at_stop", FlowsMoved: "udp_sessions_moved",
 	DroppedTruncated: "dropped_truncated", DroppedNoDest: "dropped_no_dest",
 	DroppedSend: "dropped_send", DroppedNoSession: "dropped_no_session", DroppedFlood: "dropped_flood", DroppedWaiting: "dropped_waiting", DroppedEcho: "dropped_echo",
-	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger",
+	DroppedWriteBack: "dropped_write_back", DroppedReply: "dropped_reply", DroppedStranger: "dropped_stranger", DroppedClientRate: "dropped_client_rate",
 	FlowsEvicted:  "udp_sessions_evicted",
 	FlowsReplaced: "udp_sessions_replaced",
 	ICMPToClient:  "icmp_to_client", ICMPSuppressed: "icmp_suppressed",

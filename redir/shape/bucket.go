@@ -1,15 +1,16 @@
 package shape
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
 
 const (
 	// burst is how much (ns) of its rate a bucket's connections may have at once after
-	// a pause: a wake-up that comes late, by a timer's millisecond or a turn of a busy
-	// reactor, loses nothing.
-	burst = int64(20 * time.Millisecond)
+	// a pause: a wake-up that comes late, by a timer's millisecond or since others have
+	// the CPU, loses nothing.
+	burst = int64(50 * time.Millisecond)
 	// dropBurst is the same for datagrams, which cannot wait: what a sender begins with
 	// before it hears of a drop, a round trip's worth on a line of these days; and
 	// leastDropBurst, in bytes, a QUIC handshake or a page's lookups on a slow one.
@@ -24,6 +25,9 @@ const (
 	leastPiece = 4 << 10
 	mostPiece  = 256 << 10
 )
+
+// longAgo (ns) is before the clock began, and before any burst.
+const longAgo = math.MinInt64 / 2
 
 // Bucket bounds one way of a client's traffic. Its methods may be called on any
 // goroutine; times come from one clock, whose readers may be a turn apart.
@@ -45,6 +49,8 @@ func (b *Bucket) init(rate int64) {
 	b.rate = rate
 	b.piece = min(max(rate*int64(pieceTime)/int64(time.Second), leastPiece), mostPiece)
 	b.pause = max(dropBurst, b.cost(leastDropBurst))
+	b.next.Store(longAgo)
+	b.passed.Store(longAgo)
 }
 
 // Bounded reports whether the bucket bounds anything. Without it, nothing else is to

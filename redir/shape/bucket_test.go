@@ -54,7 +54,8 @@ func pull(b *Bucket, conns []puller, rng *rand.Rand, start, length, late, datagr
 	for {
 		first := -1
 		for i := range conns {
-			if at := conns[i].at; at < next && (first < 0 || at < conns[first].at) {
+			c := &conns[i]
+			if c.at < next && (first < 0 || c.at < conns[first].at || c.at == conns[first].at && c.moved < conns[first].moved) {
 				first = i
 			}
 		}
@@ -154,12 +155,25 @@ func TestPassBounds(t *testing.T) {
 			t.Errorf("%d bytes a second: %d bytes passed, %.0f allowed", rate, sum, allowed)
 		}
 	}
-	b, now := bucketOf(1_000_000), int64(time.Hour)
+	b, now := bucketOf(1_000_000), int64(0) // when the clock begins
 	for i := range 5000 {
 		if b.Pass(1200, 1200, now) != 1 {
 			t.Fatalf("datagram %d of a sender below the rate is dropped", i)
 		}
 		now += int64(1300 * time.Microsecond)
+	}
+}
+
+func TestBurstWhenTheClockBegins(t *testing.T) {
+	if n := bucketOf(LeastRate).Pass(20_000, 1000, 0); n != 1+leastDropBurst/1000 {
+		t.Errorf("%d datagrams pass", n)
+	}
+	b, n := bucketOf(1<<20), 0
+	for b.Take(0) <= 0 {
+		n++
+	}
+	if want := 1 + int(burst/pieceTime); n < want-1 || n > want+1 {
+		t.Errorf("%d pieces are there, want %d", n, want)
 	}
 }
 

@@ -66,6 +66,7 @@ func (c *conn) close(cause count.Counter) {
 	c.tell(cause)
 	w := c.w
 	was := c.state
+	c.leaveRest()
 	w.conns.remove(c)
 	if was == awaiting {
 		c.of.Release()

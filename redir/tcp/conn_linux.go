@@ -72,6 +72,7 @@ const (
 	isAwaitingMore                    // its client's next bytes alone bring no edge; see sniff_linux.go
 	isHeard                           // its upstream has sent something
 	isTold                            // its record was put into the feeds
+	isResting                         // a side waits for what its client may; see rest_linux.go
 )
 
 func (c *conn) has(t traits) bool { return c.traits&t != 0 }

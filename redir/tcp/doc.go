@@ -17,6 +17,7 @@
 //	server   dials the server of an outbound, or takes the fallback
 //	greet    has the server carry a conn
 //	forward  finds where a forward leads, and goes on with its next address
+//	rest     holds a conn to its client's rate
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
 //	guard    watches a conn that has lived for a while for peers that vanish
@@ -37,6 +38,8 @@
 //   - spare: a socket that the next connection's upstream will be.
 //   - give way: to be ended for the sake of others; see scarce_linux.go for the
 //     order.
+//   - resting: of a side of a conn, that it has something to say which its client's
+//     rate does not allow yet.
 //   - stalled: of a conn, that bytes of one side wait for room at the other.
 //   - frozen: of a conn, that its sockets' buffers grow no more.
 //   - limit: the time that a conn's timer is armed for.

@@ -8,6 +8,7 @@ type extra struct {
 	linger  linger          // while lingering
 	reached socket.Endpoint // until it is dialled: what a front's client connected to, by the header; zero: not known
 	server  server          // while its server is dialled, and greets
+	rest    rest            // while a side rests
 
 	next *extra // of spares
 }

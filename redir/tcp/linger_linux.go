@@ -31,6 +31,7 @@ func (c *conn) breakOff(failed *end) {
 	if failed == rest {
 		rest = &c.upstream
 	}
+	c.leaveRest()
 	c.closeEnd(failed)
 	c.state = lingering
 	c.need().linger = linger{rest: rest, pause: lingerFirst, since: c.w.r.Now()}

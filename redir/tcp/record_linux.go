@@ -57,7 +57,7 @@ func (c *conn) record(detail record.Detail, r *record.Record) {
 	dialed := c.dest.AddrPort()
 	*r = record.Record{
 		ID: c.id, State: c.standing(), Cause: c.cause, Inbound: c.way.In.Tag,
-		Client: c.from(), Dest: dialed, Dialed: dialed, Name: c.name,
+		Client: c.from(), Dest: dialed, Dialed: dialed, Name: c.name, Held: c.held(),
 		Out: c.way.Out.Tag, Rule: c.way.Rule, Mark: c.way.Path.Mark, Start: c.start, Active: c.active,
 		Up:   record.Traffic{Bytes: c.relay.Moved(clientSide)},
 		Down: record.Traffic{Bytes: c.relay.Moved(upstreamSide)},

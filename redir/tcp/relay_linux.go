@@ -12,7 +12,7 @@ import (
 // pump moves what can be moved, and acts on what the relay says of it.
 func (c *conn) pump() {
 	up, down := c.relay.Moved(clientSide), c.relay.Moved(upstreamSide)
-	status := c.relay.Pump()
+	status := c.move()
 	c.count(up, down)
 	if !c.has(isHeard) && c.relay.Moved(upstreamSide) > 0 {
 		c.set(isHeard, true)

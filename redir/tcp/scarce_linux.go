@@ -65,6 +65,9 @@ func (w *Worker) makeWay(kept bool) bool {
 func (w *Worker) longestIdle(now int64) (found *conn) {
 	ended := false // found has
 	w.conns.running.scan(scanMost, func(c *conn) {
+		if c.has(isResting) {
+			return
+		}
 		idle, hasEnded := now-c.active, c.state == lingering || c.relay.HalfClosed()
 		if idle < idleFloor && !(hasEnded && idle >= endedFloor) {
 			return

@@ -41,13 +41,13 @@ func (c *conn) freeze(on bool) {
 	}
 }
 
-// narrow bounds what the sources of c that nobody reads may still send, until
-// freeze(false).
+// narrow bounds what the sources of c that nobody reads, or not yet, may still send,
+// until freeze(false).
 func (c *conn) narrow() {
-	if c.relay.Stalled(clientSide) {
+	if c.relay.Stalled(clientSide) || c.rests(clientSide) {
 		socket.NarrowWindow(c.client.fd, narrowWindow)
 	}
-	if c.relay.Stalled(upstreamSide) {
+	if c.relay.Stalled(upstreamSide) || c.rests(upstreamSide) {
 		socket.NarrowWindow(c.upstream.fd, narrowWindow)
 	}
 }
@@ -74,7 +74,7 @@ func (w *Worker) lookAtStalled() {
 		}
 		c.freeze(tight)
 		stalled := c.stalled()
-		if tight && stalled {
+		if tight && (stalled || c.has(isResting)) {
 			c.narrow()
 		}
 		if short && stalled && ends < stallEnds && now-c.active >= stallFloor {

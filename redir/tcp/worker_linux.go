@@ -138,6 +138,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Conf
 func (w *Worker) Set(set *Settings) {
 	before := w.set.ClientCongestion
 	w.set = set
+	w.reshape()
 	if set.ClientCongestion == before {
 		return
 	}

@@ -14,6 +14,7 @@
 //
 //	listen       receives a batch, admits each datagram, finds or opens its flow
 //	route        asks the rules which way a flow takes, and refuses what is blocked
+//	police       drops what is beyond a client's rate
 //	to_upstream  groups what clients sent by flow, and sends it
 //	preface      puts a PROXY header before what is sent, where remotes want one
 //	to_client    groups what remotes wrote by write-back socket, and sends it
@@ -73,6 +74,7 @@
 //   - slot: a place in a batch; it holds one message, a datagram or a run.
 //   - group: the slots of one flow that leave by one system call.
 //   - ending: of a flow, that it has left the table, while its socket is open.
+//   - police: to drop what is beyond a client's rate.
 //   - drop: a datagram lost inside sluice, counted by cause.
 //   - worker: what one reactor owns of UDP; Shared is what all see.
 package udp

@@ -186,6 +186,9 @@ func (w *Worker) takeChosen(in *inbound.Inbound, slot int32) {
 		w.dropped(count.DroppedEcho, m.Datagrams(), m.Source, m.Dest, errEcho)
 		return
 	}
+	if s := w.shared.shaper(f); s != nil && !w.police(&s.Up, m) {
+		return
+	}
 	f.up.add(m)
 	if f.isSourced() {
 		w.takeToOutlet(f, slot)

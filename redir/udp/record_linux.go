@@ -59,6 +59,7 @@ func (f *flow) record(e *nat.Entry[*flow], detail record.Detail, r *record.Recor
 	*r = record.Record{
 		ID: f.recordID(), State: f.standing(e), Inbound: f.way.In.Tag, Client: f.client(), Dest: first, Dialed: f.dialed(),
 		Out: f.way.Out.Tag, Rule: f.way.Rule, Mark: f.way.Path.Mark, Start: f.start, Active: now - e.Idle(now),
+		Held: f.owner.shared.shaper(f).Held(now),
 		Up:   record.Traffic{Bytes: f.up.bytes.Load(), Datagrams: f.up.datagrams.Load()},
 		Down: record.Traffic{Bytes: f.down.bytes.Load(), Datagrams: f.down.datagrams.Load()},
 	}

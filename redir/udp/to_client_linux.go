@@ -115,6 +115,11 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 		w.counters.Add(count.RefusedPortZero, 1)
 		return
 	}
+	if f != nil {
+		if s := w.shared.shaper(f); s != nil && !w.police(&s.Down, m) {
+			return
+		}
+	}
 	b, err := q.writeBacks.get(senderKey{
 		port: m.Source.Port(), v6: !remote.Is4(), narrow: w.mustCut(client, m.Segment),
 	})
