@@ -31,6 +31,11 @@
 //   - proxy: a SOCKS5 or HTTP server in the server's namespace, which dials from an
 //     address of its own, so that a server can tell it from others; its manner says
 //     how it misbehaves.
+//   - window: sluice's control socket, as those use it who know its documentation.
+//   - account: what both ends of a flow know of it, to be compared with what sluice
+//     says: while it runs, and in the access log.
+//   - lookers: those who look at sluice while it carries: a page, flows --watch, a
+//     scraper.
 //   - journal: what sluice wrote to standard error, as JSON lines.
 //
 // The tests need what the lab needs (root, or a user namespace of one's own) and

@@ -127,6 +127,7 @@ func (k *killings) session(t *testing.T, w way, from netip.Addr, port int) *vict
 		k.servers[v.dest] = listenUDP(t, k.Server, v.dest)
 	}
 	v.server = k.servers[v.dest]
+	_ = errors.Join(v.socket.SetWriteDeadline(time.Time{}), v.server.SetWriteDeadline(time.Time{})) // they live long
 	v.mapped = v.ping(t)
 	v.id = k.find(t, "udp", v.client).ID
 	return v

@@ -147,7 +147,8 @@ func (n *numbered) while(t *testing.T, a *account, states ...string) {
 	}
 }
 
-// agrees compares all that ends can know of.
+// agrees compares all that ends can know of. The socket of a session may be bound to no
+// address, of which the kernel chooses one for each datagram: then its port is compared.
 func (a *account) agrees(got *flowRecord) bool {
 	want := a.flowRecord
 	source, err := netip.ParseAddrPort(got.Source)

@@ -28,7 +28,7 @@ func TestPageOfTraffic(t *testing.T) {
 		_ = c.SetDeadline(time.Now().Add(transferTime))
 	}
 	go discard(far)
-	r.keep(rateUp/1000, func() error { _, err := near.Write(payload(1000)); return err })
+	r.keep(rateUp/pacedWrite, &r.up, func() error { _, err := near.Write(payload(pacedWrite)); return err })
 	client := near.LocalAddr().(*net.TCPAddr).AddrPort()
 
 	tab := browser.Start(t).Open(t, browser.Bridge(t, w.path))
