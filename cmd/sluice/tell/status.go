@@ -55,7 +55,7 @@ func Status(s *api.Status, now time.Time, width int) []string {
 }
 
 func (p *paper) resources(s *api.Status) {
-	use := fmt.Sprintf("%s of memory, %s of CPU, %d of %d fds, %d of %d pipes; %d dialling, %d stalled", show.Bytes(s.Use.Memory),
+	use := fmt.Sprintf("%s of memory, %s of CPU, %d of %d fds, %d of %d pipes; %d dialing, %d stalled", show.Bytes(s.Use.Memory),
 		show.Duration(time.Duration(s.Use.CPU*float64(time.Second))), s.Use.FDs, s.Limits.FDs, s.Use.Pipes, s.Limits.Pipes, s.Use.Dialing, s.Use.Stalled)
 	if s.Use.MemoryShort {
 		use += "; memory is short"
