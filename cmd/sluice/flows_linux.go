@@ -30,8 +30,9 @@ type flowsCmd struct {
 }
 
 const (
-	// flowsPage is how many are asked for at a time.
-	flowsPage = 1000
+	// flowsPage is how many are asked for at a time, and tableFlows how many are
+	// aligned with each other in a table.
+	flowsPage, tableFlows = 10_000, 1000
 	// watchedFlows are those of a sample where there is no terminal, and
 	// mostWatchedFlows how many there may be.
 	watchedFlows, mostWatchedFlows = 20, 200
@@ -154,7 +155,7 @@ func (w *flowWriter) write(f api.Flow) error {
 	if w.isJSON {
 		return json.NewEncoder(w.out).Encode(&f)
 	}
-	if w.page = append(w.page, f); len(w.page) < flowsPage {
+	if w.page = append(w.page, f); len(w.page) < tableFlows {
 		return nil
 	}
 	return w.end()
@@ -200,16 +201,18 @@ func (cmd *flowsCmd) watch(ctx context.Context, source *client.Client, out sheet
 			return nil // nobody reads any more
 		}
 	}
+	if out.isTerminal {
+		return out.lines([]string{""}) // below what was painted
+	}
 	return nil
 }
 
 // block is a sample as lines: what moves altogether, and the flows.
 func block(s *api.Sample, width int) []string {
-	head := s.Time.Local().Format(time.TimeOnly)
+	head := fmt.Sprintf("%s  %d flows  bit/s:", s.Time.Local().Format(time.TimeOnly), s.Total)
 	for _, n := range s.Networks {
-		head += fmt.Sprintf("  %s %s up, %s down", show.Text(n.Network), show.Rate(n.RateUp), show.Rate(n.RateDown))
+		head += fmt.Sprintf(" %s %s up %s down ", show.Text(n.Network), show.Bits(n.RateUp), show.Bits(n.RateDown))
 	}
-	head += fmt.Sprintf("  %d of %d flows", len(s.Flows), s.Total)
 	if width > 0 && len(head) > width {
 		head = head[:width]
 	}

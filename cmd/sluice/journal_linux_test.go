@@ -84,6 +84,7 @@ func TestJournal(t *testing.T) {
 	}
 	program, journal := journalAt(t)
 	t.Run("stream", func(t *testing.T) { journalTakesOver(t, program, journal) })
+	t.Run("access log", func(t *testing.T) { journalHasFlows(t, program, journal) })
 	t.Run("hangs", func(t *testing.T) { journalHangs(t, program, journal) })
 	t.Run("gone", func(t *testing.T) {
 		journal.Close()
@@ -131,6 +132,26 @@ func journalTakesOver(t *testing.T, program string, journal *net.UnixConn) {
 	}
 	if text, err := os.ReadFile(stderr.Name()); err != nil || len(text) > 0 {
 		t.Errorf("standard error: %s, %v", text, err)
+	}
+}
+
+// journalHasFlows has a flow, which comes to nothing, be an entry.
+func journalHasFlows(t *testing.T, program string, journal *net.UnixConn) {
+	at, dest := freePort(t), freePort(t)
+	cmd := startLedger(t, program, at, dest, "--log-level", "error", "--access-log", accessLogJournal)
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	e, client := entry(t, journal), conn.LocalAddr().String()
+	if e["PRIORITY"] != "6" || e["SYSLOG_IDENTIFIER"] != "sluice" || e["SLUICE_CLIENT"] != client || e["SLUICE_CAUSE"] != "upstream_refused" ||
+		e["SLUICE_DIALED"] != dest || !strings.HasPrefix(e["MESSAGE"], "tcp "+client+" to "+at+" ended: upstream_refused after ") {
+		t.Errorf("%q", e)
+	}
+	cmd.Process.Signal(syscall.SIGTERM)
+	if status := exits(t, cmd); status != 0 {
+		t.Errorf("exit status %d", status)
 	}
 }
 

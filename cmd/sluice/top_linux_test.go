@@ -19,20 +19,17 @@ type terminal struct {
 	socket string
 }
 
-// openTerminal runs a command at a size, with more in its environment.
+// openTerminal runs a command at a size, with more in its environment. When the
+// command ends, its status is shown.
 func openTerminal(t *testing.T, width, height int, env []string, command ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("there is no tmux here to be a terminal")
 	}
-	dir := t.TempDir()
-	term := &terminal{t, filepath.Join(dir, "tmux")}
-	config := filepath.Join(dir, "tmux.conf")
-	if err := os.WriteFile(config, []byte("set -g remain-on-exit on\nset -g status off\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"-f", config, "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env"}
-	args = append(append(append(args, "LC_ALL=C.UTF-8"), env...), command...)
+	term := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
+	args := []string{"-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "env", "LC_ALL=C.UTF-8"}
+	args = append(append(args, env...), "sh", "-c", `"$@"; echo "left with $?"; exec cat`, "sh")
+	args = append(append(args, command...), ";", "set-option", "-g", "status", "off")
 	term.tmux(args...)
 	t.Cleanup(func() { _ = exec.Command("tmux", "-S", term.socket, "kill-server").Run() })
 	return term
@@ -140,7 +137,7 @@ func testTopKeys(t *testing.T, program string) {
 	term.tmux("resize-window", "-x", "132", "-y", "30")
 	term.shows("OUTBOUND", "s sort  / filter")
 	term.press("q")
-	term.shows("Pane is dead (status 0")
+	term.shows("left with 0")
 }
 
 // testTopGone: a sluice that ends is told, and one that comes back is shown.
@@ -168,7 +165,7 @@ func testTopModest(t *testing.T, program string) {
 		t.Errorf("%q", screen)
 	}
 	dumb := openTerminal(t, 80, 24, []string{"TERM=dumb"}, program, "top", "--control", f.path, "-n", "1")
-	dumb.shows("NETWORK ", "10.0.0.1:40000", "Pane is dead (status 0")
+	dumb.shows("NETWORK ", "10.0.0.1:40000", "left with 0")
 }
 
 func testTopPipe(t *testing.T, program string) {

@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"net/netip"
+	"strings"
 
 	"sluice/redir/count"
 	"sluice/redir/inbound"
@@ -38,7 +39,7 @@ func (w *Worker) decide(in *inbound.Inbound, client, dest netip.AddrPort) (*outb
 // with it.
 func (c *conn) named(name string) {
 	in := c.way.In
-	c.name = name
+	c.name = strings.Clone(name) // it is where the next client's will be
 	f := route.Flow{Network: route.TCP, Client: c.from(), Dest: c.wanted(), Name: name, Named: true}
 	c.way, _ = c.w.set.Router.Decide(in, &f)
 	c.w.conns.dial(c)

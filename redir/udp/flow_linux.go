@@ -3,6 +3,7 @@ package udp
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -157,7 +158,7 @@ func (w *Worker) newFlow(key nat.Key, way *outbound.Way, m *loop.Received, to ne
 		told: way.Path.SendProxy.Datagrams(), first: socket.EndpointOf(m.Dest),
 	}
 	if w.opening != "" {
-		name := w.opening
+		name := strings.Clone(w.opening) // it is where the next one will be
 		f.name = &name
 	}
 	return f

@@ -17,6 +17,7 @@ import (
 	"sluice/loop"
 	"sluice/redir/count"
 	"sluice/redir/outbound"
+	"sluice/redir/record"
 	"sluice/redir/route"
 )
 
@@ -168,6 +169,35 @@ func TestNameChoosesTheSession(t *testing.T) {
 	}
 	if st := s.stats(); st[count.SniffedQUIC] != 3 || st[count.FlowsOpened] != 2 {
 		t.Errorf("counted %v", st)
+	}
+}
+
+// TestSessionKeepsItsName has other clients' hellos looked at after a session's own.
+func TestSessionKeepsItsName(t *testing.T) {
+	s := newRelays(t, 1, 10, 8, time.Minute)
+	rule := route.Rule{Outbound: "a"}
+	rule.Suffixes = []string{"example"}
+	s.follow([]outbound.Spec{{Tag: "direct"}, from("a", "127.0.0.11")}, rule)
+	s.on(0, func() { s.workers[0].set.SniffTimeout = time.Minute })
+	want := map[netip.AddrPort]string{}
+	for _, name := range []string{"www.a.example", "zz.b.example", "other.example"} {
+		client, remote := newPeer(t, "127.0.0.1:0"), newPeer(t, "127.0.0.2:0")
+		want[client.addr] = name
+		for _, b := range flightOf(t, name, 2) {
+			s.inject(0, client.addr, remote.addr, b)
+		}
+		remote.take()
+	}
+	for _, session := range s.workers[0].shared.Sessions() {
+		var r record.Record
+		s.on(0, func() { s.workers[0].Record(session, record.Full, &r) })
+		if r.Name != want[r.Client] {
+			t.Errorf("the session to %s is called %q", want[r.Client], r.Name)
+		}
+		delete(want, r.Client)
+	}
+	if len(want) > 0 {
+		t.Errorf("no sessions to %v", want)
 	}
 }
 

@@ -97,7 +97,11 @@ func (f *fake) Rates(_ context.Context, q api.Query) (api.FlowPage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = q
-	return api.FlowPage{Flows: []api.Flow{{ID: "t0.1.1"}}, Total: 1}, nil
+	page := api.FlowPage{Flows: []api.Flow{{ID: "t0.5.1"}}, Total: 2, Next: "1~t0.5.1"}
+	if q.After != "" {
+		page = api.FlowPage{Flows: []api.Flow{{ID: "t0.6.1"}}, Total: 2}
+	}
+	return page, nil
 }
 
 func (f *fake) Subscribe(q api.Query) (<-chan api.Sample, func(), error) {

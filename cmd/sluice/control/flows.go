@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,10 +17,10 @@ import (
 
 // Flows of a page.
 const (
-	pageLimit     = 100
-	mostPageLimit = 1000
-	// mostEndLimit bounds the flows of which the first in an order are ended.
-	mostEndLimit = 10_000
+	pageLimit = 100
+	// mostPageLimit bounds the flows that are kept while others pass, some 400 bytes
+	// each.
+	mostPageLimit = 10_000
 )
 
 // query reads parameters, or answers what is amiss with them.
@@ -115,7 +116,7 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	q, f, ok := s.query(w, v, mostEndLimit)
+	q, f, ok := s.query(w, v, mostPageLimit)
 	switch {
 	case !ok:
 		return
@@ -144,13 +145,7 @@ func (s *Server) endFlows(w http.ResponseWriter, r *http.Request) {
 // meant are the IDs of the flows of a query.
 func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []record.ID, err error) {
 	if f.WantsRate() {
-		q.Limit = cmp.Or(q.Limit, mostPageLimit)
-		page, err := s.config.Watch.Rates(ctx, q)
-		for i := range page.Flows {
-			id, parseErr := record.ParseID(page.Flows[i].ID)
-			ids, err = append(ids, id), errors.Join(err, parseErr)
-		}
-		return ids, err
+		return s.meantByRate(ctx, q)
 	}
 	var best *view.Best
 	if q.Limit > 0 {
@@ -171,6 +166,23 @@ func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []
 		ids = best.IDs()
 	}
 	return ids, err
+}
+
+// meantByRate are the same, page by page.
+func (s *Server) meantByRate(ctx context.Context, q api.Query) (ids []record.ID, err error) {
+	limit := cmp.Or(q.Limit, math.MaxInt)
+	for len(ids) < limit {
+		q.Limit = min(mostPageLimit, limit-len(ids))
+		page, err := s.config.Watch.Rates(ctx, q)
+		for i := range page.Flows {
+			id, parseErr := record.ParseID(page.Flows[i].ID)
+			ids, err = append(ids, id), errors.Join(err, parseErr)
+		}
+		if q.After = page.Next; q.After == "" || err != nil {
+			return ids, err
+		}
+	}
+	return ids, nil
 }
 
 // one reads the ID of a path, or answers what is amiss with it.

@@ -124,12 +124,12 @@ func TestPagesOfFlows(t *testing.T) {
 		t.Errorf("%d flows in %d pages", len(seen), pages)
 	}
 	for query, says := range map[string]string{
-		"limit=1001": "limit: 1001: want at most 1000", "client=x": "client: ", "clinet=::1": "clinet: ", "older=x": "older: ",
+		"limit=10001": "limit: 10001: want at most 10000", "client=x": "client: ", "clinet=::1": "clinet: ", "older=x": "older: ",
 		"sort=size": "sort: ", "after=x": "after: ", "state=asleep": "state: ",
 	} {
 		r.wants("GET", "/v1/flows?"+query, "", 400, says)
 	}
-	r.wants("GET", "/v1/flows?sort=rate&limit=5", "", 200, `"total":1`)
+	r.wants("GET", "/v1/flows?sort=rate&limit=5", "", 200, `"total":2`)
 	if _, q := r.watched(); q.Sort != "rate" || q.Limit != 5 {
 		t.Errorf("asked for %+v", q)
 	}
@@ -186,8 +186,9 @@ func TestEndingFlows(t *testing.T) {
 			t.Errorf("%s is there", gone)
 		}
 	}
-	r.wants("DELETE", "/v1/flows?rate=1", "", 200, `{"ended":0}`)
-	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":15}`)
+	r.wants("DELETE", "/v1/flows?rate=1&limit=1", "", 200, `{"ended":1}`)
+	r.wants("DELETE", "/v1/flows?rate=1", "", 200, `{"ended":1}`) // the other one
+	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":13}`)
 	r.wants("DELETE", "/v1/flows?all=true", "", 200, `{"ended":0}`)
 }
 

@@ -17,7 +17,7 @@ func TestInChromium(t *testing.T) {
 	b := browser.Start(t)
 	for name, test := range map[string]func(*testing.T, *browser.Browser){
 		"shows": testShows, "moves": testMoves, "filters": testFilters, "sorts": testSorts, "opens": testOpens, "ends": testEnds,
-		"token": testToken, "lost": testLost, "empty": testEmpty, "keyboard": testKeyboard, "formats": testFormats, "looks": testLooks, "unix": testUnix,
+		"token": testToken, "lost": testLost, "hidden": testHidden, "empty": testEmpty, "keyboard": testKeyboard, "formats": testFormats, "looks": testLooks, "unix": testUnix,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,7 @@ func serve(t *testing.T) *fake {
 	mux := http.NewServeMux()
 	mux.Handle("/", page.Handler())
 	mux.HandleFunc("POST /v1/session", f.session)
-	mux.HandleFunc("GET /v1/status", f.guard(func(w http.ResponseWriter, _ *http.Request) { say(w, f.status) }))
+	mux.HandleFunc("GET /v1/status", f.guard(f.stand))
 	mux.HandleFunc("GET /v1/events", f.guard(f.events))
 	mux.HandleFunc("GET /v1/flows", f.guard(f.list))
 	mux.HandleFunc("GET /v1/flows/{id}", f.guard(f.one))
@@ -72,6 +72,13 @@ func (f *fake) guard(next http.HandlerFunc) http.HandlerFunc {
 		}
 		next(w, r)
 	}
+}
+
+func (f *fake) stand(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	status := f.status
+	f.mu.Unlock()
+	say(w, status)
 }
 
 func (f *fake) session(w http.ResponseWriter, r *http.Request) {

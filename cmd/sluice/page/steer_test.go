@@ -84,9 +84,17 @@ func testSorts(t *testing.T, b *browser.Browser) {
 	tab.Point(1, 1)
 	tab.Wait(`!document.querySelector('#flow-table tbody').matches(':hover')`)
 	f.send("sample", turned)
+	tab.Size(360, 900, true) // without the table's head there is a choice beside the filters
+	if chosen := browser.Eval[string](tab, `document.querySelector('#sort').selectedOptions[0].text`); chosen != "age" {
+		t.Errorf("chosen is %s", chosen)
+	}
 	reversed := strings.Fields(before)
 	slices.Reverse(reversed)
 	tab.Wait(ids + ` === '` + strings.Join(reversed, " ") + `'`)
+	tab.Click("#turn")
+	if query := f.stream(t); query != "sort=age&limit=50&history" {
+		t.Errorf("asked for %s", query)
+	}
 }
 
 func testOpens(t *testing.T, b *browser.Browser) {
@@ -207,6 +215,23 @@ func testLost(t *testing.T, b *browser.Browser) {
 			t.Error(fault)
 		}
 	}
+}
+
+// testHidden has the five minutes pass at once, after which a page that nobody sees lets
+// the gateway rest.
+func testHidden(t *testing.T, b *browser.Browser) {
+	f := serve(t)
+	tab := open(t, b, f)
+	browser.Eval[bool](tab, `(() => { const wait = setTimeout; setTimeout = (f, ms) => wait(f, ms === 300000 ? 0 : ms); return true; })()`)
+	see := func(hidden string) {
+		browser.Eval[bool](tab, `(Object.defineProperty(document, 'hidden', {value: `+hidden+`, configurable: true}), document.dispatchEvent(new Event('visibilitychange')))`)
+	}
+	see("true")
+	tab.Wait(`document.querySelector('#link').textContent === 'Paused while nobody looked'`)
+	see("false")
+	f.stream(t)
+	f.send("sample", sample(30))
+	tab.Wait(`document.querySelector('#link').textContent === 'Live'`)
 }
 
 func testKeyboard(t *testing.T, b *browser.Browser) {

@@ -43,16 +43,20 @@ var columnsOf = [numViews][]column{
 
 // flowCells are those of a flow at a time.
 func flowCells(f *api.Flow, now time.Time) []string {
-	state := f.State
-	if f.Held {
-		state = "held"
-	}
 	return []string{
 		show.Text(f.Network), show.Text(f.Client), show.Text(destination(f)),
-		show.Text(state), show.Duration(now.Sub(f.Started).Truncate(time.Second)), show.Duration(now.Sub(f.Active).Truncate(time.Second)),
+		show.Text(state(f)), show.Duration(now.Sub(f.Started).Truncate(time.Second)), show.Duration(now.Sub(f.Active).Truncate(time.Second)),
 		bits(f.RateUp), bits(f.RateDown), show.Bytes(f.BytesUp), show.Bytes(f.BytesDown),
 		show.Text(f.Outbound), show.Text(f.Inbound),
 	}
+}
+
+// state is where a flow stands, or that its client has used up its rate.
+func state(f *api.Flow) string {
+	if f.Held {
+		return "held"
+	}
+	return f.State
 }
 
 // destination is where a flow goes: the name, if it told one, with the port.

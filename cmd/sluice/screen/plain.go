@@ -96,7 +96,7 @@ func (t *Text) talkersTable(title string, all []api.Talker) *show.Table {
 	for i := range all[:min(len(all), t.Rows)] {
 		k := &all[i]
 		name := show.Text(k.Name)
-		if k.Held {
+		if k.Held && name == "" {
 			name = "held back"
 		}
 		table.Rows = append(table.Rows, []string{show.Text(k.Address), show.Rate(k.RateUp), show.Rate(k.RateDown), show.Count(k.Connections), show.Count(k.Sessions), name})
@@ -110,7 +110,7 @@ func (t *Text) flowsTable(s *api.Sample) *show.Table {
 	}}
 	for i := range s.Flows[:min(len(s.Flows), t.Rows)] {
 		f := &s.Flows[i]
-		table.Rows = append(table.Rows, []string{show.Text(f.ID), show.Text(f.Client), show.Text(destination(f)), bits(f.RateUp), bits(f.RateDown), show.Text(f.State)})
+		table.Rows = append(table.Rows, []string{show.Text(f.ID), show.Text(f.Client), show.Text(destination(f)), bits(f.RateUp), bits(f.RateDown), show.Text(state(f))})
 	}
 	return table
 }

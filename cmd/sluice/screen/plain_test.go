@@ -13,7 +13,8 @@ import (
 func TestPlainText(t *testing.T) {
 	first := sampleAt(1, 3)
 	first.Interval = 0
-	unwell := sampleAt(3, 0)
+	unwell := sampleAt(3, 1)
+	unwell.Flows[0].Held, unwell.Destinations[0].Held, unwell.Destinations[0].Name = true, true, "named.example"
 	unwell.Health = api.Health{Causes: []string{"the rules are gone", hostile}}
 	source := &fakeSource{samples: []*api.Sample{first, sampleAt(2, 3), nil, nil, unwell}}
 	var out, told strings.Builder
@@ -22,7 +23,7 @@ func TestPlainText(t *testing.T) {
 	}
 	text := out.String()
 	for _, want := range []string{
-		"connections 3 (0 dialing)", "tcp      1.00 Mbit/s  20.0 Mbit/s", "10.0.0.2", "held back", "t0.1.1", "refused_client_connects", "not well: the rules are gone; evil\\x1b",
+		"connections 3 (0 dialing)", "tcp      1.00 Mbit/s  20.0 Mbit/s", "10.0.0.2", "held back", "t0.1.1", "held\n", "named.example\n", "refused_client_connects", "not well: the rules are gone; evil\\x1b",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)

@@ -29,6 +29,8 @@ const columns = [
 ];
 const busiest = { title: 'Rate', sort: 'rate', compare: most(both) };
 
+const choices = [busiest, ...columns.filter((c) => c.compare)];
+
 // Flows draws the flows of samples. hear.order(sort) chooses other flows, hear.only(values)
 // sets filters, hear.end(flow) asks whether to end one.
 export class Flows {
@@ -48,9 +50,9 @@ export class Flows {
     this.#body = head(this.#table, columns, (column) => this.#header(column));
     holds(this.#body);
     const sort = byID('sort');
-    const choices = [busiest, ...columns.filter((c) => c.compare)];
     sort.append(...choices.map((c, i) => el('option', { value: i }, c.name ?? c.title.toLowerCase())));
     sort.addEventListener('change', () => this.#choose(choices[sort.value], false));
+    byID('turn').addEventListener('click', () => this.#choose(this.#column, !this.#turned));
     this.#arrows();
   }
 
@@ -62,6 +64,7 @@ export class Flows {
   #choose(column, turned) {
     this.#column = column;
     this.#turned = turned;
+    byID('sort').value = choices.indexOf(column);
     this.#arrows();
     this.#hear.order((turned && !column.fixed ? '-' : '') + column.sort);
     this.#draw(false);
@@ -105,7 +108,7 @@ export class Flows {
       this.#flows = this.#flows.map((f) => (f === fresh ? this.#open : f));
       return;
     }
-    if (!this.#open.ended && !this.#open.gone) this.#ask(this.#open);
+    if (!this.#open.ended && !this.#open.gone) this.#ask({ ...this.#open, rate_up: null, rate_down: null });
     this.#flows = [...this.#flows, this.#open];
   }
 
@@ -117,8 +120,8 @@ export class Flows {
     const fresh = await answer(`v1/flows/${encodeURIComponent(flow.id)}`).catch((error) => (error.status === 404 ? gone : flow));
     this.#asking = false;
     if (this.#open?.id !== flow.id) return;
-    this.#open = fresh;
-    this.#flows = this.#flows.map((f) => (f.id === fresh.id ? fresh : f));
+    this.#open = { rate_up: flow.rate_up, rate_down: flow.rate_down, ...fresh };
+    this.#flows = this.#flows.map((f) => (f.id === flow.id ? this.#open : f));
     this.#draw(true);
   }
 

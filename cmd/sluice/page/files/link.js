@@ -40,6 +40,7 @@ export class Link {
   #heard = 0; // performance.now() of the last sample, or of the last try
   #lost = null; // Date.now() since when there is none
   #attempt = 0; // what an earlier one still hears counts no more
+  #told = 0; // statuses that came by the stream
   #retry = 0;
   #closed = 0; // streams that were refused, one after the other
   #hiding = 0;
@@ -63,10 +64,11 @@ export class Link {
   // status asks for the status, and tells whether it came.
   async status() {
     const mine = this.#attempt;
+    const told = this.#told;
     try {
       const status = await answer('v1/status');
       if (mine !== this.#attempt) return false;
-      this.#hear.status(status);
+      if (told === this.#told) this.#hear.status(status); // else there is a later one
       return true;
     } catch (error) {
       if (mine !== this.#attempt) return false;
@@ -89,7 +91,10 @@ export class Link {
       this.#closed = 0;
       if (opened++ > 0) this.status();
     };
-    source.addEventListener('status', (event) => this.#hear.status(JSON.parse(event.data)));
+    source.addEventListener('status', (event) => {
+      this.#told++;
+      this.#hear.status(JSON.parse(event.data));
+    });
     source.addEventListener('past', (event) => this.#hear.past(JSON.parse(event.data)));
     source.addEventListener('sample', (event) => {
       this.#heard = performance.now();
