@@ -61,4 +61,5 @@ export const meanings = {
   dropped_write_back: 'An answer could not be written back to the client.',
   dropped_reply: "An answer went to a client's own address, which has no session.",
   dropped_stranger: 'An answer came from elsewhere than where the forward leads.',
+  dropped_client_rate: 'A datagram was more than its client may have in a second (--client-rate).',
 };
