@@ -15,11 +15,11 @@ type clientShard struct {
 	mu      sync.Mutex
 	all     *Clients
 	clients map[key]*Client
-	shapers map[shaperKey]*shape.Shaper
-	left    bool      // some shapers may be of clients that are gone
-	paced   bool      // some clients may be there for their pace alone
-	spare   []*Client // of those that are gone
-	_       [64]byte  // a cache line of its own
+	shapers map[shaperKey]*shape.Shaper // nil: there was none yet
+	left    bool                        // some shapers may be of clients that are gone
+	paced   bool                        // some clients may be there for their pace alone
+	spare   []*Client                   // of those that are gone
+	_       [64]byte                    // a cache line of its own
 }
 
 // mostSpares bounds what a shard keeps for later, to 5 KiB.

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"sluice/redir/count"
-	"sluice/redir/shape"
 )
 
 // Clients knows what each client holds, on whichever worker, and refuses what is
@@ -27,7 +26,7 @@ func NewClients() *Clients {
 	c := &Clients{seed: maphash.MakeSeed()}
 	for i := range c.shards {
 		s := &c.shards[i]
-		s.all, s.clients, s.shapers = c, map[key]*Client{}, map[shaperKey]*shape.Shaper{}
+		s.all, s.clients = c, map[key]*Client{}
 	}
 	c.rates.Store(&Rates{})
 	c.Set(&Bounds{})

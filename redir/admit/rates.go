@@ -78,6 +78,9 @@ func (s *clientShard) shaperOf(c *Client, inbound uint16) *shape.Shaper {
 	known := s.shapers[k]
 	if known == nil || known.Limit() != limit {
 		known = shape.New(limit)
+		if s.shapers == nil {
+			s.shapers = map[shaperKey]*shape.Shaper{}
+		}
 		s.shapers[k] = known
 	}
 	return known

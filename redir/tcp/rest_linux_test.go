@@ -31,6 +31,12 @@ func (w *turning) someonesShaper(t *testing.T) *shape.Shaper {
 	return c.Shaper(1)
 }
 
+// now is the reactor's time.
+func (w *turning) now() (now int64) {
+	w.on(func() { now = w.r.Now() })
+	return now
+}
+
 func plainWay() *outbound.Way {
 	return outbound.Plain(inbound.New(inbound.Spec{Kind: inbound.TProxy, Tag: "t"}, 1, inbound.Defaults{}))
 }
@@ -59,7 +65,7 @@ func TestRest(t *testing.T) {
 	}
 	w.counted(count.ConnsFinished, 1)
 	s := w.someonesShaper(t)
-	if s.Held(w.r.Now() + int64(time.Minute)) {
+	if s.Held(w.now() + int64(time.Minute)) {
 		t.Error("somebody rests on and on")
 	}
 
@@ -97,15 +103,15 @@ func TestRestEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			s, c := w.someonesShaper(t), w.resting(t)
-			if !s.Held(w.r.Now()) || !w.isHeld(c) {
+			if !s.Held(w.now()) || !w.isHeld(c) {
 				t.Error("a conn rests, and its client is not held")
 			}
 			end(w, c, client)
 			w.counted(count.ConnsClosed, 1)
-			if s.Held(w.r.Now() + int64(time.Minute)) {
+			if s.Held(w.now() + int64(time.Minute)) {
 				t.Error("somebody rests on and on")
 			}
-			if s.Owes(w.r.Now() + int64(2*time.Second)) {
+			if s.Owes(w.now() + int64(2*time.Second)) {
 				t.Error("what was not moved is to be paid for")
 			}
 		})

@@ -57,8 +57,10 @@ export const meanings = {
   dropped_no_session: 'There was no room for another session.',
   dropped_flood: 'It would have opened a session while the listener was behind.',
   dropped_waiting: "It waited for an outbound's server in vain, or too many waited.",
+  dropped_client_rate: 'Its client had used up its rate (--client-rate), and UDP does not wait.',
   dropped_echo: 'Two services answered each other without end.',
   dropped_write_back: 'An answer could not be written back to the client.',
   dropped_reply: "An answer went to a client's own address, which has no session.",
   dropped_stranger: 'An answer came from elsewhere than where the forward leads.',
+  dropped_client_rate: 'A datagram was more than its client may have in a second (--client-rate).',
 };
