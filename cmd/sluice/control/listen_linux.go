@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -51,7 +52,7 @@ func Listen(a Address, owner Owner, fds []int) (l *Listener, rest []int, err err
 	if path := a.Path(); path != "" {
 		l.Listener, rest, err = listenUnix(path, owner, fds)
 	} else {
-		l.Listener, rest, err = listenTCP(a.TCP().String(), fds)
+		l.Listener, rest, err = listenTCP(a.TCP(), fds)
 	}
 	if err != nil {
 		return nil, fds, err
@@ -59,12 +60,17 @@ func Listen(a Address, owner Owner, fds []int) (l *Listener, rest []int, err err
 	return l, rest, nil
 }
 
-func listenTCP(address string, fds []int) (net.Listener, []int, error) {
+func listenTCP(at netip.AddrPort, fds []int) (net.Listener, []int, error) {
+	address := at.String()
 	if l, rest := inherit(fds, func(l net.Listener) bool { return l.Addr().Network() == "tcp" && l.Addr().String() == address }); l != nil {
 		return l, rest, nil
 	}
 	config := net.ListenConfig{Control: freely}
-	l, err := config.Listen(context.Background(), "tcp", address)
+	network := "tcp"
+	if at.Addr().Is4() {
+		network = "tcp4" // "tcp" makes 0.0.0.0 all addresses of IPv6 too
+	}
+	l, err := config.Listen(context.Background(), network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: ss -ltnp says by whom", err)
 	}

@@ -140,10 +140,14 @@ func TestListenBeforeItsAddress(t *testing.T) {
 // leaves the path.
 func TestListenInherits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	for _, text := range []string{path, "127.0.0.1:0"} {
+	for _, text := range []string{path, "127.0.0.1:0", "0.0.0.0:0", "[::]:0"} {
 		a := Address{path: path}
 		if text != path {
-			free, err := net.Listen("tcp", text)
+			network := "tcp"
+			if strings.HasPrefix(text, "0.") {
+				network = "tcp4"
+			}
+			free, err := net.Listen(network, text)
 			if err != nil {
 				t.Fatal(err)
 			}
