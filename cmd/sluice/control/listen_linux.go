@@ -51,7 +51,7 @@ func Listen(a Address, owner Owner, fds []int) (l *Listener, rest []int, err err
 	if path := a.Path(); path != "" {
 		l.Listener, rest, err = listenUnix(path, owner, fds)
 	} else {
-		l.Listener, rest, err = listenTCP(a.TCP().String(), fds)
+		l.Listener, rest, err = listenTCP(a.TCP().String(), a.TCP().Addr().Is4(), fds)
 	}
 	if err != nil {
 		return nil, fds, err
@@ -59,12 +59,16 @@ func Listen(a Address, owner Owner, fds []int) (l *Listener, rest []int, err err
 	return l, rest, nil
 }
 
-func listenTCP(address string, fds []int) (net.Listener, []int, error) {
+func listenTCP(address string, isIPv4 bool, fds []int) (net.Listener, []int, error) {
 	if l, rest := inherit(fds, func(l net.Listener) bool { return l.Addr().Network() == "tcp" && l.Addr().String() == address }); l != nil {
 		return l, rest, nil
 	}
+	network := "tcp" // of both families, at [::]
+	if isIPv4 {
+		network = "tcp4"
+	}
 	config := net.ListenConfig{Control: freely}
-	l, err := config.Listen(context.Background(), "tcp", address)
+	l, err := config.Listen(context.Background(), network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		err = fmt.Errorf("%w: ss -ltnp says by whom", err)
 	}
