@@ -36,6 +36,10 @@ func TestValidateNamesWhatIsWrong(t *testing.T) {
 		"--sniff-timeout 6s":     func(o *Options) { o.SniffTimeout = 6 * time.Second },
 		"--udp-timeout 0s":       func(o *Options) { o.UDPTimeout = 0 },
 		"--idle-timeout -1s":     func(o *Options) { o.IdleTimeout = -time.Second },
+		"leads to sluice's own --control, which": func(o *Options) {
+			o.Reserved = []netip.AddrPort{netip.MustParseAddrPort("[::]:9090")}
+			o.Inbounds[0].Kind, o.Inbounds[0].Dest = inbound.Direct, resolve.Target{Host: "127.0.0.1", Port: 9090}
+		},
 		"leads to sluice's own --control": func(o *Options) {
 			o.Reserved = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9090")}
 			o.Inbounds[0].Kind, o.Inbounds[0].Dest = inbound.Direct, resolve.Target{Host: "127.0.0.1", Port: 9090}

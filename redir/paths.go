@@ -107,7 +107,7 @@ func (o *Options) findLoop(isOwn func(netip.Addr) bool) error {
 		if other := o.listensAt(in.Dest.AddrPort(), isOwn); other != nil {
 			return fmt.Errorf("%s: leads to where sluice itself listens (%s %s), and so in a circle; name another destination", &in, other.Kind, other.Listen)
 		}
-		if slices.ContainsFunc(o.Reserved, func(at netip.AddrPort) bool { return isAt(at, in.Dest.AddrPort(), isOwn) }) {
+		if slices.ContainsFunc(o.Reserved, func(at netip.AddrPort) bool { return isReserved(at, in.Dest.AddrPort(), isOwn) }) {
 			return fmt.Errorf("%s: leads to sluice's own --control, which is for nobody's clients; name another destination", &in)
 		}
 	}
@@ -135,6 +135,12 @@ func (o *Options) listensAt(to netip.AddrPort, isOwn func(netip.Addr) bool) *inb
 		}
 	}
 	return nil
+}
+
+// isReserved is isAt for a reserved address, of which [::] is that of both families.
+func isReserved(reserved, to netip.AddrPort, isOwn func(netip.Addr) bool) bool {
+	both := reserved.Addr() == netip.IPv6Unspecified()
+	return isAt(reserved, to, isOwn) || both && isAt(netip.AddrPortFrom(netip.IPv4Unspecified(), reserved.Port()), to, isOwn)
 }
 
 // isAt tells whether what is sent to an address arrives where somebody listens.

@@ -9,6 +9,7 @@ import (
 
 	"sluice/cmd/sluice/api"
 	"sluice/cmd/sluice/client"
+	"sluice/redir/record"
 )
 
 // killCmd is `sluice kill`.
@@ -26,9 +27,17 @@ type killCmd struct {
 func (cmd *killCmd) Validate() error {
 	f, err := cmd.filter()
 	isFiltered := err == nil && !f.All()
+	var idErr error
+	for _, id := range cmd.ID {
+		if _, parseErr := record.ParseID(id); parseErr != nil {
+			idErr = parseErr
+		}
+	}
 	switch {
 	case err != nil:
 		return err
+	case idErr != nil:
+		return idErr
 	case cmd.Limit < 0:
 		return fmt.Errorf("--limit %d: want a number of flows", cmd.Limit)
 	case len(cmd.ID) > 0 && (cmd.All || isFiltered || cmd.Limit > 0):

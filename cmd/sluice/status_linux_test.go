@@ -45,6 +45,7 @@ func TestExitStatus(t *testing.T) {
 		{"", 2, `expected one of "run"`},
 		{"run --tproxy :1 --control :1", 2, "want a path as /run/sluice/control.sock"},
 		{"kill", 2, "which flows?"},
+		{"kill t0.0", 2, `"t0.0" is no flow's`},
 		{"kill --all t0.0.1", 2, "not several of these"},
 		{"flows --client x", 2, `client: "x" is none`},
 		{"flows --sort size", 2, "sort: "},

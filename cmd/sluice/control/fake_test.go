@@ -62,10 +62,16 @@ func (f *fake) Top(context.Context, int) (api.Top, error) {
 	return api.Top{Clients: []api.Talker{{Address: "10.0.0.1"}}, Destinations: []api.Talker{{Address: "10.0.0.2"}}}, nil
 }
 
-func (f *fake) Flows(_ context.Context, _ record.Detail, visit func([]record.Record) bool) error {
+func (f *fake) Flows(_ context.Context, detail record.Detail, visit func([]record.Record) bool) error {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	for some := range slices.Chunk(f.records, 2) {
+	seen := slices.Clone(f.records)
+	f.mu.Unlock()
+	for i := range seen {
+		if detail == record.Brief {
+			seen[i].Dest, seen[i].Source = seen[i].Dialed, netip.AddrPort{}
+		}
+	}
+	for some := range slices.Chunk(seen, 2) {
 		if !visit(some) {
 			return nil
 		}
@@ -139,7 +145,8 @@ func newRig(t *testing.T, token Token, change ...func(*Server)) *rig {
 	for i := range 20 {
 		r := record.Record{ID: record.ConnID(0, uint32(i), 1), State: record.Relaying, Inbound: "in", Out: "direct",
 			Client: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i % 10)}), 40000),
-			Dest:   netip.MustParseAddrPort("192.0.2.1:443"), Start: int64(i) * int64(time.Minute), Active: int64(30 * time.Minute)}
+			Dest:   netip.MustParseAddrPort("192.0.2.1:443"), Dialed: netip.MustParseAddrPort("192.0.2.9:8443"), Source: netip.MustParseAddrPort("198.51.100.1:50000"),
+			Start: int64(i) * int64(time.Minute), Active: int64(30 * time.Minute)}
 		if i >= 10 {
 			r.ID = record.SessionID(1, uint32(i))
 		}

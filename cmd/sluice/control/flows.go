@@ -21,6 +21,9 @@ const (
 	// mostPageLimit bounds the flows that are kept while others pass, some 400 bytes
 	// each.
 	mostPageLimit = 10_000
+	// mostFilled is how many flows are asked for one by one, in full, after a brief scan,
+	// which takes reactors a quarter of the time of a full one.
+	mostFilled = 200
 )
 
 // query reads parameters, or answers what is amiss with them.
@@ -74,13 +77,19 @@ func (s *Server) flows(w http.ResponseWriter, r *http.Request) {
 		s.tell(w, page, err)
 		return
 	}
-	best := view.NewBest(f, q.Limit)
-	err = s.scan(r.Context(), s.scans, func(records []record.Record, now int64) bool {
+	best, detail := view.NewBest(f, q.Limit), record.Full
+	if !f.WantsDest() && q.Limit <= mostFilled {
+		detail = record.Brief
+	}
+	err = s.scan(r.Context(), s.scans, detail, func(records []record.Record, now int64) bool {
 		for i := range records {
 			best.Add(&records[i], now, -1, -1)
 		}
 		return true
 	})
+	if detail == record.Brief && err == nil {
+		best.Fill(func(id record.ID) (record.Record, error) { return s.config.Flows.Flow(r.Context(), id) })
+	}
 	s.tell(w, best.Page(s.config.Flows.Wall), err)
 }
 
@@ -95,7 +104,7 @@ func (s *Server) tell(w http.ResponseWriter, body any, err error) {
 
 // scan calls visit with all flows, until it returns false. One scan of a kind goes on
 // at a time.
-func (s *Server) scan(ctx context.Context, kind chan struct{}, visit func(records []record.Record, now int64) bool) error {
+func (s *Server) scan(ctx context.Context, kind chan struct{}, detail record.Detail, visit func(records []record.Record, now int64) bool) error {
 	select {
 	case kind <- struct{}{}:
 		defer func() { <-kind }()
@@ -103,7 +112,7 @@ func (s *Server) scan(ctx context.Context, kind chan struct{}, visit func(record
 		return ctx.Err()
 	}
 	now := s.config.Flows.Now()
-	return s.config.Flows.Flows(ctx, record.Full, func(records []record.Record) bool {
+	return s.config.Flows.Flows(ctx, detail, func(records []record.Record) bool {
 		return visit(records, now) && ctx.Err() == nil
 	})
 }
@@ -151,7 +160,11 @@ func (s *Server) meant(ctx context.Context, q api.Query, f *view.Filter) (ids []
 	if q.Limit > 0 {
 		best = view.NewBest(f, q.Limit)
 	}
-	err = s.scan(ctx, s.scans, func(records []record.Record, now int64) bool {
+	detail := record.Brief
+	if f.WantsDest() {
+		detail = record.Full
+	}
+	err = s.scan(ctx, s.scans, detail, func(records []record.Record, now int64) bool {
 		for i := range records {
 			switch {
 			case best != nil:

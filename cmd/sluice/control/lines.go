@@ -22,7 +22,7 @@ func (s *Server) lines(w http.ResponseWriter, r *http.Request, q api.Query, f *v
 	defer cancel()
 	control := http.NewResponseController(w)
 	encoder, begun := json.NewEncoder(w), false
-	err := s.scan(ctx, s.dumps, func(records []record.Record, now int64) bool {
+	err := s.scan(ctx, s.dumps, record.Full, func(records []record.Record, now int64) bool {
 		if !begun {
 			w.Header().Set("Content-Type", "application/x-ndjson")
 			begun = true

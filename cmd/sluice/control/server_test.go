@@ -171,6 +171,21 @@ func TestSlowClients(t *testing.T) {
 	r.wants("GET", "/v1/status", "", 200, "serving")
 }
 
+// TestFlowsInFull: whatever is asked for, a flow is told of with what the kernel knows,
+// and found by what its client asked for.
+func TestFlowsInFull(t *testing.T) {
+	r := newRig(t, "")
+	r.server.Ready()
+	for _, query := range []string{"limit=1", "limit=1000", "destination=192.0.2.1&limit=1", "port=443&limit=1", "sort=destination&limit=1", "lines"} {
+		_, text := r.do("GET", "/v1/flows?"+query, "")
+		if !strings.Contains(text, `"destination":"192.0.2.1:443"`) || !strings.Contains(text, `"source":"198.51.100.1:50000"`) || !strings.Contains(text, `"dialed":"192.0.2.9:8443"`) {
+			t.Errorf("%s: %s", query, text)
+		}
+	}
+	r.wants("DELETE", "/v1/flows?destination=192.0.2.1&network=udp", "", 200, `{"ended":10}`)
+	r.wants("DELETE", "/v1/flows?destination=192.0.2.99", "", 200, `{"ended":0}`)
+}
+
 func TestEndingFlows(t *testing.T) {
 	r := newRig(t, "")
 	r.server.Ready()

@@ -95,6 +95,16 @@ func (b *Best) Page(wall func(ns int64) time.Time) api.FlowPage {
 	return p
 }
 
+// Fill has full records take the place of those that were kept, as far as full has
+// them: what has ended meanwhile stays as it is. Their order stays too.
+func (b *Best) Fill(full func(record.ID) (record.Record, error)) {
+	for i := range b.kept {
+		if r, err := full(b.kept[i].record.ID); err == nil {
+			b.kept[i].record = r
+		}
+	}
+}
+
 // IDs are those of the flows that were kept.
 func (b *Best) IDs() []record.ID {
 	ids := make([]record.ID, len(b.kept))

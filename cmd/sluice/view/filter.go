@@ -63,6 +63,12 @@ func NewFilter(q api.Query) (*Filter, error) {
 // All reports whether every flow matches.
 func (f *Filter) All() bool { return f.all }
 
+// WantsDest reports whether it takes a full record (record.Full) to tell which flows
+// are meant, or in which order: one that has the destination that was asked for.
+func (f *Filter) WantsDest() bool {
+	return len(f.dests) > 0 || len(f.query.Port) > 0 || f.order.by == byDest
+}
+
 // WantsRate reports whether the rates of flows are needed to tell which are meant, or
 // in which order.
 func (f *Filter) WantsRate() bool { return f.query.Rate > 0 || f.order.by == byRate }
