@@ -57,19 +57,16 @@ var (
 	errFollowed        = errors.New("another sluice has taken over; send it to that one")
 )
 
-// reload does what SIGHUP asks for: it opens the access log anew, and rereads the
-// file.
+// reload does what SIGHUP asks for.
 func (p *process) reload() {
-	hasFile := p.ledgers.reopen(p.log)
-	_, err := p.reloadNow()
-	if errors.Is(err, errFollowed) || errors.Is(err, errNothingToReread) && !hasFile {
+	if _, err := p.reloadNow(); errors.Is(err, errNothingToReread) || errors.Is(err, errFollowed) {
 		p.log.Warn().Msg("SIGHUP: " + err.Error())
 	}
 }
 
-// reloadNow opens the access log anew, and rereads the file, with the same flags and environment before it, and
-// changes what is different: everything or nothing. It returns what has changed. Any
-// goroutine may call it.
+// reloadNow opens the access log anew, and rereads the file, with the same flags and
+// environment before it, and changes what is different: everything or nothing. It
+// returns what has changed. Any goroutine may call it.
 func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
