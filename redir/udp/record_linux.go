@@ -2,11 +2,17 @@ package udp
 
 import (
 	"net/netip"
+	"time"
+	"unique"
 
 	"sluice/nat"
 	"sluice/redir/count"
+	"sluice/redir/outbound"
 	"sluice/redir/record"
 	"sluice/redir/socket"
+	"sluice/redir/upstream"
+
+	"golang.org/x/sys/unix"
 )
 
 // Session is a session as others than its worker may hold it, for as long as they
@@ -73,10 +79,56 @@ func (f *flow) record(e *nat.Entry[*flow], detail record.Detail, r *record.Recor
 	case f.isSourced():
 		r.Source = f.client()
 	case !f.closed:
-		if at, err := socket.LocalAddr(int(f.fd)); err == nil && at.Port() != 0 {
-			r.Source = at
+		r.Source = f.source(r.Dialed.Addr())
+	}
+}
+
+// source is what dest sees of a flow with a socket; invalid where that has sent
+// nothing yet.
+func (f *flow) source(dest netip.Addr) netip.AddrPort {
+	at, err := socket.LocalAddr(int(f.fd))
+	switch {
+	case err != nil || at.Port() == 0:
+		return netip.AddrPort{}
+	case at.Addr().IsUnspecified(): // the routes choose it, for each datagram
+		if chosen := f.owner.routeTo(dest, f.way); chosen.IsValid() {
+			return netip.AddrPortFrom(chosen, at.Port())
 		}
 	}
+	return at
+}
+
+// knownRoute is the source that the routes have chosen.
+type knownRoute struct {
+	dest, source netip.Addr
+	path         unique.Handle[upstream.Path]
+	until        int64 // ns of Reactor.Now
+}
+
+// routePeriod (ns) is how long a source holds for records: those that are made at a
+// time often have one destination.
+const routePeriod = int64(time.Second)
+
+// routeTo is the source that the routes choose towards dest by a way: that of a socket
+// like a flow's, which is connected. It is invalid where there is none.
+func (w *Worker) routeTo(dest netip.Addr, way *outbound.Way) netip.Addr {
+	now, known := w.r.Now(), &w.route
+	if known.dest == dest && known.path == way.Handle && now < known.until {
+		return known.source
+	}
+	*known = knownRoute{dest: dest, path: way.Handle, until: now + routePeriod}
+	fd, errno := upstream.Datagram(dest, &way.Path, false)
+	if errno != 0 {
+		return netip.Addr{}
+	}
+	defer unix.Close(fd)
+	const discard = 9 // no packet leaves: connect of UDP asks the routes alone (ip4_datagram_connect)
+	if socket.Connect(fd, netip.AddrPortFrom(dest, discard)) == 0 {
+		if at, err := socket.LocalAddr(fd); err == nil {
+			known.source = at.Addr()
+		}
+	}
+	return known.source
 }
 
 // dialed is where what the client wrote to first is sent.

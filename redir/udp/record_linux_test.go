@@ -47,7 +47,7 @@ func TestSessionRecords(t *testing.T) {
 		if r.Up != up || r.Down != down || r.State != record.Relaying || r.Dest != remote.addr || r.Dialed != remote.addr || r.Active < r.Start {
 			t.Errorf("%+v, want %+v up, %+v down", r, up, down)
 		}
-		if r := records[other.addr.String()]; r.State != record.Unanswered || r.Source.Port() != source.Port() {
+		if r := records[other.addr.String()]; r.State != record.Unanswered || r.Source != source {
 			t.Errorf("%+v, want one unanswered from %s", r, source)
 		}
 		for _, session := range s.shared.Sessions() {

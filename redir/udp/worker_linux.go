@@ -134,6 +134,7 @@ type Worker struct {
 	lastFlow   uint32        // id
 	opening    string        // the name that was found of the flow that is about to be opened
 	ended      record.Record // scratch of tell
+	route      knownRoute    // that was asked for last
 	expiry     loop.Timer
 	closed     bool
 
