@@ -21,7 +21,7 @@ func TestRateBeyondReach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(begin); took > 2*time.Second {
+			if took := time.Since(begin); took > 5*time.Second { // all that is due would take half a minute
 				t.Errorf("took %v", took)
 			}
 			due := rate * 0.3
@@ -43,7 +43,7 @@ func TestRateOfLessThanOne(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(begin); res.Units != 1 || res.Faults.Lost != 0 || took > 2*time.Second {
+			if took := time.Since(begin); res.Units != 1 || res.Faults.Lost != 0 || took > 5*time.Second { // all that is due would take half a minute
 				t.Errorf("%d units, %d lost, took %v", res.Units, res.Faults.Lost, took)
 			}
 		})
