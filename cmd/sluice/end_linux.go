@@ -130,7 +130,7 @@ func (p *process) abandon() error {
 		return nil
 	}
 	if p.cmd.Rules.Fail == string(rules.Closed) {
-		p.guard.end()
+		p.guard.hangUp()
 		return nil
 	}
 	if err := p.guard.remove(); !errors.Is(err, errKeeperGone) { // which is why, if it is

@@ -159,10 +159,15 @@ func (g *guard) hasRules() bool {
 	return g.holds
 }
 
-// end ends the keeper, whose rules stay if they fail closed.
-func (g *guard) end() {
+// hangUp leaves the keeper to itself: it holds rules that fail closed, and else ends.
+func (g *guard) hangUp() {
 	g.once.Do(func() { close(g.leaving) })
 	g.conn.Close()
+}
+
+// end ends the keeper, which holds no rules any more.
+func (g *guard) end() {
+	g.hangUp()
 	select {
 	case <-g.gone:
 	case <-time.After(keeperPatience):
