@@ -1,6 +1,7 @@
 package redir
 
 import (
+	"context"
 	"time"
 
 	"sluice/redir/count"
@@ -15,6 +16,18 @@ func (s *Server) Stats() (sum count.Stats) {
 		sum.Collect(w.counters)
 	}
 	return sum
+}
+
+// settleWait is how long Settled waits for reactors that are stuck.
+const settleWait = time.Second
+
+// Settled is Stats once every reactor has finished the turn that it is in: what
+// anybody has seen of it by now is counted.
+func (s *Server) Settled() count.Stats {
+	ctx, cancel := context.WithTimeout(context.Background(), settleWait)
+	defer cancel()
+	_ = s.onWorkers(ctx, func(*worker) error { return nil }) // what is stuck, or has stopped, counts no more
+	return s.Stats()
 }
 
 // Times sums what all workers have measured so far, likewise.

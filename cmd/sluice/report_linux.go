@@ -109,7 +109,7 @@ func (p *process) diverting() string {
 
 // logStats logs the counters that are not zero.
 func (p *process) logStats(message string) {
-	stats := p.server.Stats()
+	stats := p.server.Settled()
 	line := p.log.Info().Uint64("conns_now", stats.ConnsNow()).Uint64("udp_sessions_now", stats.FlowsNow())
 	if down := p.server.Down(); len(down) > 0 {
 		line = line.Strs("outbounds_down_now", down)

@@ -28,7 +28,7 @@ type effect struct {
 func (s steering) Status(context.Context) api.Status { return s.standing.status() }
 
 func (s steering) Counters() api.Counters {
-	stats, all := s.server.Stats(), map[string]uint64{}
+	stats, all := s.server.Settled(), map[string]uint64{}
 	for _, c := range count.All() {
 		all[c.String()] = stats[c]
 	}

@@ -204,8 +204,8 @@ func (l *listener) refuseQueued(why error) {
 		if errno != 0 {
 			break
 		}
-		socket.Reset(fd)
 		w.counters.Add(cause, 1)
+		socket.Reset(fd)
 		if e := w.log.Line(cause, w.r.Now()); e != nil {
 			e.Str("inbound", l.in.Tag).Stringer("client", from).Err(why).
 				Int64("conns", w.shared.conns.Load()).Msg("connection refused: nothing was free for long")
