@@ -114,8 +114,10 @@ func TestFailedReactorEndsTheProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := ""
-		for line := range r.lines {
-			last, _ = line["message"].(string)
+		for line := range r.lines { // its keeper may have the last
+			if message, _ := line["message"].(string); strings.HasPrefix(message, "sluice") && !strings.HasPrefix(message, "sluice is gone") {
+				last = message
+			}
 		}
 		trace.Process.Kill()
 		trace.Wait()

@@ -103,6 +103,10 @@ type Server struct {
 	ending  context.Context // of streams
 	end     context.CancelFunc
 	serving sync.WaitGroup
+	conns   atomic.Int64 // that are open
+
+	mu        sync.Mutex
+	listeners []net.Listener
 }
 
 // New returns a server that answers nobody yet.
@@ -112,8 +116,8 @@ func New(c Config) *Server {
 	s.http = http.Server{
 		Handler:           s.guarded(s.routes()),
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: mostHeader,
-		ErrorLog:       log.New(logWriter{c.Log}, "", 0),
+		MaxHeaderBytes: mostHeader, ConnState: s.follow,
+		ErrorLog: log.New(logWriter{c.Log}, "", 0),
 	}
 	return s
 }
@@ -130,6 +134,9 @@ func (w logWriter) Write(line []byte) (int, error) {
 // Serve answers at a listener, which it closes, until Close. Before Ready, it says
 // that sluice starts.
 func (s *Server) Serve(l net.Listener) {
+	s.mu.Lock()
+	s.listeners = append(s.listeners, l)
+	s.mu.Unlock()
 	s.serving.Go(func() {
 		err := s.http.Serve(netutil.LimitListener(l, MostConns))
 		if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
@@ -146,8 +153,37 @@ func (s *Server) Close() {
 	s.end()
 	ctx, cancel := context.WithTimeout(context.Background(), endTime)
 	defer cancel()
-	if s.http.Shutdown(ctx) != nil {
-		s.http.Close()
+	s.http.SetKeepAlivesEnabled(false)
+	s.mu.Lock()
+	for _, l := range s.listeners {
+		_ = l.Close()
 	}
+	s.mu.Unlock()
 	s.serving.Wait()
+	s.answered(ctx)
+	s.http.Close()
+}
+
+// answered waits until nobody is connected, or ctx is done. It is what Shutdown does,
+// but that drops, without an answer, who was accepted just before and asks now
+// (conn.serve in net/http).
+func (s *Server) answered(ctx context.Context) {
+	const look = 2 * time.Millisecond
+	for s.conns.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(look):
+		}
+	}
+}
+
+// follow counts connections.
+func (s *Server) follow(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.conns.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.conns.Add(-1)
+	}
 }
