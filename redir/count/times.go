@@ -12,7 +12,7 @@ type Times uint8
 // What a worker measures.
 const (
 	ConnectTime   Times = iota // from the dial to the upstream's answer
-	FirstByteTime              // from there to the first byte that it sent
+	FirstByteTime              // from accept to the first byte that the upstream sent
 	ConnDuration               // from accept to close
 	FlowDuration               // of a UDP session
 	NumTimes

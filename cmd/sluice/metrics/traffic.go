@@ -65,7 +65,7 @@ func networkOf(c count.Counter) string {
 // times writes the histograms.
 func (p *page) times(s *Snapshot) {
 	p.histogram("sluice_connect_seconds", "Time from a dial to the answer of the destination, or of an outbound's server.").times(&s.Times[count.ConnectTime])
-	p.histogram("sluice_first_byte_seconds", "Time from that answer to the first byte that it sent.").times(&s.Times[count.FirstByteTime])
+	p.histogram("sluice_first_byte_seconds", "Time from accept to the first byte that the upstream sent.").times(&s.Times[count.FirstByteTime])
 	duration := p.histogram("sluice_duration_seconds", "How long connections and sessions have lasted that have ended.")
 	duration.times(&s.Times[count.ConnDuration], "network", "tcp")
 	duration.times(&s.Times[count.FlowDuration], "network", "udp")
