@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,13 +133,8 @@ func (r *relay) connect(conn *net.TCPConn) {
 func (r *relay) dialMarked(from, to netip.AddrPort, mark int) (conn net.Conn, err error) {
 	dialer := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(from), Control: foreignControl(mark)}
 	dialer.SetMultipathTCP(false)
-	done := make(chan struct{})
-	r.dialer.calls <- func() {
-		defer close(done)
-		conn, err = dialer.Dial("tcp", to.String())
-	}
-	<-done
-	return conn, err
+	asked := r.dialer.ask(func() { conn, err = dialer.Dial("tcp", to.String()) })
+	return conn, cmp.Or(asked, err)
 }
 
 func foreignControl(mark int) func(network, address string, c syscall.RawConn) error {
@@ -159,17 +155,14 @@ func (r *relay) send(data []byte, from, to netip.AddrPort, mark int) (err error)
 		at, oob = netip.MustParseAddr("198.51.100.7"), unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: from.Addr().As4()})
 	}
 	config := net.ListenConfig{Control: foreignControl(mark)}
-	done := make(chan struct{})
-	r.dialer.calls <- func() {
-		defer close(done)
+	asked := r.dialer.ask(func() {
 		var p net.PacketConn
 		if p, err = config.ListenPacket(context.Background(), "udp", netip.AddrPortFrom(at, from.Port()).String()); err == nil {
 			_, _, err = p.(*net.UDPConn).WriteMsgUDPAddrPort(data, oob, to)
 			p.Close()
 		}
-	}
-	<-done
-	return err
+	})
+	return cmp.Or(asked, err)
 }
 
 // hold sends a datagram by a socket that is bound to its source, and relays what
@@ -179,14 +172,8 @@ func (r *relay) hold(data []byte, from, to netip.AddrPort, mark int) error {
 	config := net.ListenConfig{Control: foreignControl(mark)}
 	var p net.PacketConn
 	var err error
-	done := make(chan struct{})
-	r.dialer.calls <- func() {
-		defer close(done)
-		p, err = config.ListenPacket(context.Background(), "udp", r.bear(client).String())
-	}
-	<-done
-	if err != nil {
-		return err
+	if asked := r.dialer.ask(func() { p, err = config.ListenPacket(context.Background(), "udp", r.bear(client).String()) }); asked != nil || err != nil {
+		return cmp.Or(asked, err)
 	}
 	r.keep(p)
 	go func() {

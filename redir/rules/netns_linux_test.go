@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 type netns struct {
 	t     testing.TB
 	calls chan func()
+	ended chan struct{} // closed at the test's end, when nobody takes calls any more
 	fd    int
 }
 
@@ -28,7 +30,7 @@ func newNetns(t testing.TB) *netns {
 	if os.Geteuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	n := &netns{t: t, calls: make(chan func())}
+	n := &netns{t: t, calls: make(chan func()), ended: make(chan struct{})}
 	ready := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
@@ -37,14 +39,12 @@ func newNetns(t testing.TB) *netns {
 			n.fd, err = unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		}
 		ready <- err
-		for call := range n.calls {
-			call()
-		}
+		n.serve()
 	}()
 	if err := <-ready; err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { close(n.calls); unix.Close(n.fd) })
+	t.Cleanup(func() { close(n.ended); unix.Close(n.fd) })
 	n.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0; ip link set lo up")
 	return n
 }
@@ -52,20 +52,42 @@ func newNetns(t testing.TB) *netns {
 // thread is another thread in the same namespace.
 func (n *netns) thread() *netns {
 	n.t.Helper()
-	other := &netns{t: n.t, calls: make(chan func())}
+	other := &netns{t: n.t, calls: make(chan func()), ended: make(chan struct{})}
 	ready := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		ready <- unix.Setns(n.fd, unix.CLONE_NEWNET)
-		for call := range other.calls {
-			call()
-		}
+		other.serve()
 	}()
 	if err := <-ready; err != nil {
 		n.t.Fatal(err)
 	}
-	n.t.Cleanup(func() { close(other.calls) })
+	n.t.Cleanup(func() { close(other.ended) })
 	return other
+}
+
+// serve runs on the namespace's thread what it is asked to, to the end of the test.
+func (n *netns) serve() {
+	for {
+		select {
+		case call := <-n.calls:
+			call()
+		case <-n.ended:
+			return
+		}
+	}
+}
+
+// ask runs f on the namespace's thread; after the test it does not, and fails.
+func (n *netns) ask(f func()) error {
+	done := make(chan struct{})
+	select {
+	case n.calls <- func() { defer close(done); f() }:
+		<-done
+		return nil
+	case <-n.ended:
+		return net.ErrClosed
+	}
 }
 
 // do runs f on the namespace's thread; f may end the test.
