@@ -23,8 +23,8 @@ type ClientOptions struct {
 	Exempt   []netip.Prefix
 }
 
-// mostClientBound bounds each bound.
-const mostClientBound = 1 << 24
+// MostClientBound is the highest bound of what one client may have.
+const MostClientBound = 1 << 24
 
 func (c *ClientOptions) validate() error {
 	for _, n := range []struct {
@@ -33,8 +33,8 @@ func (c *ClientOptions) validate() error {
 	}{
 		{"--client-conns", c.Conns}, {"--client-dials", c.Dials}, {"--client-connects", c.Connects}, {"--client-sessions", c.Sessions},
 	} {
-		if n.value < NoBound || n.value > mostClientBound {
-			return fmt.Errorf("%s %d: must be between 1 and %d, auto or off", n.name, n.value, mostClientBound)
+		if n.value < NoBound || n.value > MostClientBound {
+			return fmt.Errorf("%s %d: must be between 1 and %d, auto or off", n.name, n.value, MostClientBound)
 		}
 	}
 	if c.Prefix < admit.LeastPrefix || c.Prefix > 128 {

@@ -17,7 +17,7 @@ import (
 // runnerEnv is set in a process of this executable that is to become the program.
 // It holds what the process needs to know: the fd of its end of the socket pair,
 // the numbers of the watched calls.
-const runnerEnv = "SLUICE_INJECT_RUNNER"
+const runnerEnv = "SLUICE_BENCH_INJECT_RUNNER"
 
 // The filter is put on by the process that becomes the program, never by one that
 // answers: the scheduler and os/exec make system calls that keep their P, and one

@@ -12,7 +12,7 @@ import (
 
 // enteredEnv holds the id of the process that Enter re-executed. Its children
 // inherit the variable and have other ids.
-const enteredEnv = "SLUICE_LAB_ENTERED"
+const enteredEnv = "SLUICE_BENCH_LAB_ENTERED"
 
 // Enter makes labs possible for an ordinary user: it re-executes this process
 // (same arguments, same pid) as root of a user namespace of its own, with its own

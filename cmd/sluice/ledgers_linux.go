@@ -168,8 +168,5 @@ func (l *ledgers) close() (err error) {
 
 // validateLedgers finds fault with the flags.
 func (cmd *runCmd) validateLedgers() error {
-	if cmd.AccessLogSample < 1 {
-		return fmt.Errorf("--access-log-sample %d: one in how many flows is written? 1: all of them", cmd.AccessLogSample)
-	}
 	return nil
 }

@@ -279,12 +279,12 @@ func startCollector(t *testing.T) (at string, collected func() (flows, up, down 
 func TestLedgerFlags(t *testing.T) {
 	program := buildProgram(t)
 	for args, says := range map[string]string{
-		"--access-log-sample 0":        "--access-log-sample 0: one in how many",
+		"--access-log-sample 0":        "--access-log-sample: 0: want a number from 1",
 		"--access-log /nonexistent/a":  "make its directory",
 		"--access-log /":               "is a directory",
 		"--ipfix :4739":                "neither an address nor a name",
 		"--ipfix collector.example:x":  "is no port",
-		"--log-format loud":            `must be one of "auto","console","json","journald"`,
+		"--log-format loud":            `"loud": want "auto", "console", "json" or "journald"`,
 		"--access-log-sample 2 --io 1": "unknown flag --io",
 	} {
 		cmd := exec.Command(program, append([]string{"run", "--redirect", freePort(t), "--mark", "0"}, strings.Fields(args)...)...)

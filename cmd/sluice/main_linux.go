@@ -31,13 +31,17 @@ type cli struct {
 
 func main() {
 	found := hideArguments()
-	os.Exit(exitStatus(parse(os.Args[1:], kong.DefaultEnvars("SLUICE"), kong.Bind(found))))
+	dropEmptyVariables()
+	os.Exit(exitStatus(parse(os.Args[1:], withVariables(), kong.Bind(found))))
 }
 
 // exitStatus runs the command that was parsed, or says what is wrong: 0 when
 // all is well, 1 when something failed, 2 for a command line that cannot be.
 func exitStatus(ctx *kong.Context, err error) int {
 	if err == nil {
+		for _, line := range tellsBeforehand(ctx) {
+			fmt.Fprintln(os.Stderr, "sluice: warning:", line)
+		}
 		err = ctx.Run()
 	}
 	if err == nil {
@@ -65,6 +69,7 @@ func parse(args []string, more ...kong.Option) (*kong.Context, error) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{"version": version()},
 		kong.ExplicitGroups(groups()),
+		mappers(),
 	}, more...)
 	return kong.Must(&cli{}, options...).Parse(args)
 }

@@ -47,7 +47,7 @@ func TestReload(t *testing.T) {
 	write(`{"inbounds": []}`)
 	expect(refused, "error", "nothing to listen on", "2222")
 	write(file, 0x3333, 8, "-1m")
-	expect(refused, "error", "--udp-timeout -1m0s: must be more than 0", "2222")
+	expect(refused, "error", "udp_timeout: -1m: want a time from 1ms to 365d", "2222")
 	write(`{"type": "tproxy", "listen": "127.0.0.7", "listen_port": 1, "tag": "x", "udp_timeout": 1}`)
 	expect("reloaded", "changes", "opened x: tproxy 127.0.0.7:1 tcp,udp udp_timeout 1s", "0001")
 	for _, fixed := range []string{`"reactors": 1`, `"batch": 1`, `"user": "nobody"`, `"relay": "copy"`} {

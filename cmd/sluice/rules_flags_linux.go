@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sluice/redir/rules"
 	"sluice/redir/source"
+	"sluice/redir/value"
 )
 
 // RuleFlags are the flags that say what to divert, for `sluice rules` and for
@@ -32,7 +32,7 @@ type RuleFlags struct {
 	CTMark       fwmark `name:"ct-mark" group:"rules" default:"0x10000000/0x10000000" placeholder:"MARK/MASK" help:"Conntrack mark of diverted flows (${default})."`
 	CTOwnMark    fwmark `name:"ct-own-mark" group:"rules" default:"0x20000000/0x20000000" placeholder:"MARK/MASK" help:"Conntrack mark of sluice's own flows that bear clients' addresses (${default}), see --source."`
 	CTLeftMark   fwmark `name:"ct-left-mark" group:"rules" default:"0x40000000/0x40000000" placeholder:"MARK/MASK" help:"Conntrack mark of flows that routes leave to the kernel (${default})."`
-	Table        int    `group:"rules" default:"100" help:"Routing table of the local route (${default}); the next free one where others use it."`
+	Table        int    `group:"rules" default:"100" range:"1..2147483647" help:"Routing table of the local route (${default}); the next free one where others use it."`
 	Priority     *int   `group:"rules" placeholder:"N" help:"Priority of the table's chains, as --priority=-140 (tproxy: -150, redirect: -100)."`
 	RulePriority *int   `group:"rules" placeholder:"N" help:"Priority of the policy rule (90), which moves before rules of others that would take diverted packets."`
 	NoTrack      bool   `name:"notrack" group:"rules" help:"Make no conntrack entries for what is diverted and for what sluice sends (tproxy, fail closed). Firewall rules must accept it untracked; servers behind the gateway cannot answer by UDP. See doctor."`
@@ -104,12 +104,12 @@ func (n *network) UnmarshalText(text []byte) error {
 type fwmark struct{ mark, mask uint32 }
 
 func (m *fwmark) UnmarshalText(text []byte) error {
-	value, bits, masked := strings.Cut(string(text), "/")
+	first, bits, masked := strings.Cut(string(text), "/")
 	if !masked {
 		bits = "0xffffffff"
 	}
-	mark, err1 := strconv.ParseUint(value, 0, 32)
-	mask, err2 := strconv.ParseUint(bits, 0, 32)
+	mark, err1 := value.Unsigned(first, 32)
+	mask, err2 := value.Unsigned(bits, 32)
 	if err1 != nil || err2 != nil || mark == 0 {
 		return fmt.Errorf("%q: want a mark other than 0 and its mask, as 0x1/0x1", text)
 	}

@@ -22,7 +22,7 @@ type RulesCmd struct {
 
 // rulesTarget is what `sluice run` knows by itself: the inbounds and the mark.
 type rulesTarget struct {
-	Port     uint16         `placeholder:"PORT" help:"Where sluice listens for what arrives by no --way."`
+	Port     uint16         `range:"1..65535" placeholder:"PORT" help:"Where sluice listens for what arrives by no --way."`
 	Way      []wayFlag      `sep:"none" placeholder:"WAY" help:"Interfaces or patterns, and where sluice listens for what arrives there, as lan1=12346, lan1,ppp*=12346 or lan1=12346,tcp (repeatable)."`
 	Listener []listenerFlag `sep:"none" placeholder:"LISTENER" help:"An address that the gateway need not have and is routed to it, and a port, where sluice listens, as 192.0.2.1:443, [2001:db8::1]:443 or 192.0.2.1:53,udp (repeatable)."`
 	Proto    []string       `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`

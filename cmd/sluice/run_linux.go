@@ -43,15 +43,15 @@ type runCmd struct {
 	Block                []network   `file:"-" group:"route" placeholder:"CIDR" help:"Refuse what goes to these addresses, before the rules of the file (repeatable). Of two networks with an address, --block or --direct, the longer decides."`
 	Direct               []network   `file:"-" group:"route" placeholder:"CIDR" help:"Reach these addresses directly, before the rules of the file (repeatable)."`
 
-	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" help:"Idle time after which a UDP session ends."`
-	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
-	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
+	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" range:"1ms..365d" help:"Idle time after which a UDP session ends."`
+	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" range:"1ms..365d" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
+	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" range:"1..16777216" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
 	ICMP            string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
 
-	ConnectTimeout   time.Duration `group:"tcp" default:"10s" help:"How long an upstream may take to answer."`
-	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" help:"Time without traffic after which a connection is reset."`
-	HalfCloseTimeout time.Duration `group:"tcp" default:"5m" help:"The same, once one side has ended."`
-	SniffTimeout     time.Duration `group:"tcp" default:"300ms" help:"How long a client's first bytes are waited for, TCP's or QUIC's, where a route depends on the name in them; 0: names are not looked for."`
+	ConnectTimeout   time.Duration `group:"tcp" default:"10s" range:"1ms..365d" help:"How long an upstream may take to answer."`
+	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" range:"1ms..365d" help:"Time without traffic after which a connection is reset."`
+	HalfCloseTimeout time.Duration `group:"tcp" default:"5m" range:"1ms..365d" help:"The same, once one side has ended."`
+	SniffTimeout     time.Duration `group:"tcp" default:"300ms" range:"0..5s" help:"How long a client's first bytes are waited for, TCP's or QUIC's, where a route depends on the name in them; 0: names are not looked for."`
 
 	Keepalive         keepalive `group:"tcp" default:"45s,15s,5" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"Silence after which both sides of a connection are probed, time between probes, and how many without an answer end it; what is sent and not acknowledged for as long ends it too. off: neither."`
 	KeepaliveClient   keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the client's side alone."`
@@ -60,14 +60,14 @@ type runCmd struct {
 	CongestionClient   string `group:"tcp" placeholder:"NAME" help:"Congestion control towards clients, as cubic or bbr; else the system's (net.ipv4.tcp_congestion_control)."`
 	CongestionUpstream string `group:"tcp" placeholder:"NAME" help:"The same towards destinations."`
 
-	MaxConns int `group:"tcp" default:"0" help:"TCP connections at once; 0: as many as the fd limit carries."`
+	MaxConns int `group:"tcp" default:"0" range:"0..16777216" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
 	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
 	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 5000. off: no bound."`
 	ClientConnects clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
 	ClientSessions clientBound `group:"client" default:"auto" placeholder:"N" help:"UDP sessions of one client at once. auto: half of all, or up to 5000. off: no bound."`
 	ClientRate     shape.Limit `group:"client" default:"off,off" placeholder:"UP,DOWN" help:"Bytes a second of each client, an address or an IPv6 network: from it, and to it, as 1MiB,8MiB; off: no bound. Connections wait, datagrams beyond it are dropped."`
-	ClientPrefix   int         `group:"client" default:"64" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
+	ClientPrefix   int         `group:"client" default:"64" range:"48..128" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
 	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds, and without a rate (repeatable)."`
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
@@ -85,15 +85,15 @@ type runCmd struct {
 
 	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
-	Reactors     int           `group:"path" default:"0" help:"Event loops; 0: one per CPU that the process may use."`
+	Reactors     int           `group:"path" default:"0" range:"0..1024" help:"Event loops; 0: one per CPU that the process may use."`
 	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
-	PipeSize     size.Bytes    `group:"path" default:"1MiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
-	BufferSize   size.Bytes    `group:"path" default:"64KiB" help:"Size of a copy buffer."`
-	Batch        int           `group:"path" default:"64" help:"Datagrams per recvmmsg and sendmmsg."`
-	StreamPeriod time.Duration `group:"path" default:"400us" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
-	BusyPoll     time.Duration `group:"path" default:"100us" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
+	PipeSize     size.Bytes    `group:"path" default:"1MiB" range:"4KiB..1GiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
+	BufferSize   size.Bytes    `group:"path" default:"64KiB" range:"1KiB..16MiB" help:"Size of a copy buffer."`
+	Batch        int           `group:"path" default:"64" range:"1..1024" help:"Datagrams per recvmmsg and sendmmsg."`
+	StreamPeriod time.Duration `group:"path" default:"400us" range:"0..10ms" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
+	BusyPoll     time.Duration `group:"path" default:"100us" range:"0..1ms" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
 
-	DrainTimeout time.Duration `group:"process" default:"10s" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
+	DrainTimeout time.Duration `group:"process" default:"10s" range:"0..365d" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
 	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
 	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
@@ -104,7 +104,7 @@ type runCmd struct {
 	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
 	ControlTokenFile string          `group:"control" placeholder:"FILE" help:"File with the token that is asked for at ADDR:PORT; else SLUICE_CONTROL_TOKEN has it."`
 	AccessLog        string          `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
-	AccessLogSample  int             `group:"control" default:"1" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
+	AccessLogSample  int             `group:"control" default:"1" range:"1..4294967296" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
 	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 
 	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
@@ -139,6 +139,9 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	}
 	if isKeeper() {
 		return cmd.runKeeper(log)
+	}
+	for _, line := range unknownVariables(ctx.Model) {
+		log.Warn().Msg("environment: " + line)
 	}
 	if found {
 		log.Warn().Msg("--upstream: a password on the command line may have been seen before it was taken off: name a --upstream-password-file, or set SLUICE_UPSTREAM instead")

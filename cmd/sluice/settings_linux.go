@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sluice/redir/config"
+	"sluice/redir/value"
 )
 
 // setting is a flag of `sluice run` that a file may set as well.
@@ -103,11 +104,11 @@ func (s setting) token(texts []string) string {
 
 // texts are the values that the flag has, from wherever.
 func texts(v reflect.Value) []string {
-	switch value := v.Interface().(type) {
+	switch held := v.Interface().(type) {
 	case time.Duration:
-		return []string{config.DurationText(value)}
+		return []string{value.DurationText(held)}
 	case fmt.Stringer:
-		return []string{value.String()}
+		return []string{held.String()}
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

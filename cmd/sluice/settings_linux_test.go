@@ -89,7 +89,7 @@ func TestInboundsOfFlagsReplaceTheFiles(t *testing.T) {
 func TestPrintedConfigGivesTheSame(t *testing.T) {
 	ctx, cmd := parseRun(t, "--tproxy", ":1", "--tproxy-network", "udp", "--redirect", "[2001:db8::1]:2",
 		"--forward", ":80=Backend.example", "--forward", "[2001:db8::1]:53=10.0.0.5:5353,udp", "--map", "80=50080,udp:53=5353",
-		"--udp-timeout", "90s", "--pipe-size", "1000", "--buffer-size", "1MiB", "--allow-local", "--user", "nobody",
+		"--udp-timeout", "90s", "--pipe-size", "5000", "--buffer-size", "1MiB", "--allow-local", "--user", "nobody",
 		"--install-rules", "--iface", "a,b", "--exclude", "10.0.0.0/8", "--exclude", "2001:db8::/32",
 		"--exclude-uid", "7", "--priority=-140", "--dport", "53,400-500", "--fwmark", "0x4/0xff")
 	printed := cmd.config(ctx).Print()
@@ -98,7 +98,7 @@ func TestPrintedConfigGivesTheSame(t *testing.T) {
 		t.Errorf("printed\n%s\nthen\n%s", printed, again)
 	}
 	for _, want := range []string{
-		`"udp_timeout": "1m30s"`, `"pipe_size": "1000"`, `"buffer_size": "1MiB"`, `"priority": -140`,
+		`"udp_timeout": "1m30s"`, `"pipe_size": "5000"`, `"buffer_size": "1MiB"`, `"priority": -140`,
 		`"exclude_uid": [7]`, `"iface": ["a", "b"]`, `"install_rules": true`, `"listen": "2001:db8::1"`, `"network": ["udp"]`,
 		`"override_address": "backend.example", "override_port": 80`, `"override_address": "10.0.0.5", "override_port": 5353`,
 		`"map": ["80=50080", "udp:53=5353"]`,

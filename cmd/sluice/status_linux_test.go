@@ -32,7 +32,7 @@ func TestExitStatus(t *testing.T) {
 		{"check /nonexistent", 1, "open /nonexistent: no such file"},
 		{"run --config " + bad, 1, bad + ":1:20: unknown key"},
 		{"run", 1, "nothing to listen on"},
-		{"run --tproxy :1 --udp-timeout 0s", 1, "--udp-timeout 0s: must be more than 0"},
+		{"run --tproxy :1 --udp-timeout 0s", 2, "--udp-timeout: 0s: want a time from 1ms to 365d"},
 		{"run --tproxy :1 --user no-such-user", 1, "--user no-such-user: there is no such user"},
 		{"run --redirect :1 --install-rules", 1, "--install-rules --via tproxy needs an inbound of that kind"},
 		{"run --tproxy :1 --install-rules --output --mark 0", 1, "--output needs a --mark"},
@@ -52,10 +52,10 @@ func TestExitStatus(t *testing.T) {
 		{"rum", 2, `did you mean "run"`},
 		{"run --tproxi :1", 2, `did you mean "--tproxy"`},
 		{"run --tproxy 1", 2, `"1" is no address to listen on`},
-		{"run --tproxy :1 --relay fast", 2, `--relay must be one of "auto","copy","splice"`},
+		{"run --tproxy :1 --relay fast", 2, `--relay: "fast": want "auto", "copy" or "splice"`},
 		{"run --tproxy :1 --pipe-size much", 2, `--pipe-size: "much" is no size`},
 		{"check", 2, "expected \"<file>\""},
-		{"completion tcsh", 2, `must be one of "bash","zsh","fish"`},
+		{"completion tcsh", 2, `"tcsh": want "bash", "zsh" or "fish"`},
 	} {
 		cmd := exec.Command(program, strings.Fields(c.args)...)
 		var stdout, stderr bytes.Buffer

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sluice/redir"
-	"sluice/redir/config"
 	"sluice/redir/socket"
+	"sluice/redir/value"
 )
 
 // listenAddr is ADDR on the command line: :PORT (both families), IPV4:PORT or
@@ -49,15 +49,15 @@ func (a listenAddr) String() string {
 type clientBound int
 
 func (b *clientBound) UnmarshalText(text []byte) error {
-	switch s := string(text); s {
-	case "auto", "0":
+	switch s := strings.ToLower(strings.TrimSpace(string(text))); {
+	case s == "auto" || s == "0":
 		*b = 0
-	case "off":
+	case value.IsOff(s):
 		*b = redir.NoBound
 	default:
-		n, err := strconv.ParseUint(s, 10, 31)
-		if err != nil {
-			return fmt.Errorf("%q: want a number, auto or off", s)
+		n, err := value.Unsigned(s, 31)
+		if err != nil || n > redir.MostClientBound {
+			return fmt.Errorf("%q: want a number from 1 to %d, auto or off", s, redir.MostClientBound)
 		}
 		*b = clientBound(n)
 	}
@@ -89,7 +89,7 @@ const (
 func (k *keepalive) UnmarshalText(text []byte) error {
 	const want = "want IDLE[,INTERVAL[,COUNT]], such as 45s,15s,5, or off"
 	*k = keepalive{given: true}
-	if string(text) == "off" || string(text) == "0" {
+	if on, err := value.Switch(string(text)); err == nil && !on {
 		return nil
 	}
 	parts := strings.Split(string(text), ",")
@@ -101,18 +101,18 @@ func (k *keepalive) UnmarshalText(text []byte) error {
 		if i >= len(parts) {
 			break
 		}
-		d, err := time.ParseDuration(strings.TrimSpace(parts[i]))
+		d, err := value.Duration(parts[i])
 		if err != nil {
 			return fmt.Errorf("%q: %q is no duration; %s", text, parts[i], want)
 		}
 		*into = d
 	}
 	if len(parts) == 3 {
-		n, err := strconv.Atoi(strings.TrimSpace(parts[2]))
+		n, err := value.Integer(parts[2], 32)
 		if err != nil {
 			return fmt.Errorf("%q: %q is no number; %s", text, parts[2], want)
 		}
-		k.Count = n
+		k.Count = int(n)
 	}
 	if !k.On() {
 		return fmt.Errorf("%q: the idle time must be more than 0; %s", text, want)
@@ -130,7 +130,7 @@ func (k keepalive) String() string {
 	case !k.On():
 		return "off"
 	}
-	return fmt.Sprintf("%s,%s,%d", config.DurationText(k.Idle), config.DurationText(k.Interval), k.Count)
+	return fmt.Sprintf("%s,%s,%d", value.DurationText(k.Idle), value.DurationText(k.Interval), k.Count)
 }
 
 // or is k, or other where k is not given.

@@ -12,6 +12,7 @@ import (
 	"sluice/redir/proxyproto"
 	"sluice/redir/route"
 	"sluice/redir/source"
+	"sluice/redir/value"
 )
 
 // Config is all that decides how sluice runs, wherever each part of it came
@@ -108,10 +109,10 @@ func inboundJSON(in inbound.Spec) string {
 		fields = append(fields, `"override_address": `+quote(in.Dest.Host), fmt.Sprintf(`"override_port": %d`, in.Dest.Port))
 	}
 	if in.UDPTimeout != 0 {
-		fields = append(fields, `"udp_timeout": `+quote(DurationText(in.UDPTimeout)))
+		fields = append(fields, `"udp_timeout": `+quote(value.DurationText(in.UDPTimeout)))
 	}
 	if in.UDPQueryTimeout != 0 {
-		fields = append(fields, `"udp_query_timeout": `+quote(DurationText(in.UDPQueryTimeout)))
+		fields = append(fields, `"udp_query_timeout": `+quote(value.DurationText(in.UDPQueryTimeout)))
 	}
 	if in.Ifaces != "" {
 		fields = append(fields, `"iface": [`+quotedList(in.Ifaces)+`]`)
@@ -188,10 +189,10 @@ func (c Config) Changes(next Config) (phrases []string) {
 func describe(in inbound.Spec) string {
 	text := fmt.Sprintf("%s: %s %s", in.Tag, &in, strings.Join(networks(in), ","))
 	if in.UDPTimeout != 0 {
-		text += " udp_timeout " + DurationText(in.UDPTimeout)
+		text += " udp_timeout " + value.DurationText(in.UDPTimeout)
 	}
 	if in.UDPQueryTimeout != 0 {
-		text += " udp_query_timeout " + DurationText(in.UDPQueryTimeout)
+		text += " udp_query_timeout " + value.DurationText(in.UDPQueryTimeout)
 	}
 	if in.Ifaces != "" {
 		text += " iface " + in.Ifaces

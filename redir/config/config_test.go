@@ -99,27 +99,3 @@ func TestChanges(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 }
-
-func TestDurationText(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "0s", 5 * time.Minute: "5m", 124 * time.Minute: "2h4m", 2 * time.Hour: "2h", 10 * time.Second: "10s",
-		90 * time.Second: "1m30s", time.Hour + time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 10 * time.Minute: "10m",
-		20 * time.Hour: "20h",
-	} {
-		if got := DurationText(d); got != want {
-			t.Errorf("%v: %s, want %s", d, got, want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"listen", "listen_port", "network", "tag", "type", "udp_timeout"}
-	for text, want := range map[string]string{
-		"port": "listen_port", "listenport": "listen_port", "Listen": "listen", "udp-timeout": "udp_timeout",
-		"": "tag", "net": "network", "networks": "network",
-	} {
-		if got := nearest(text, known); got != want {
-			t.Errorf("%q: %q (%d), want %q (%d)", text, got, distance(text, got), want, distance(text, want))
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
+	"sluice/redir/nearest"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 )
@@ -161,7 +162,7 @@ func (d *document) members(n node, path string, known []string) (members, error)
 	for _, m := range object {
 		if !slices.Contains(known, m.key) {
 			return nil, d.errorf(m.offset, path, "unknown key %q; the nearest known one is %q",
-				m.key, nearest(m.key, known))
+				m.key, nearest.Word(m.key, known))
 		}
 	}
 	return object, nil

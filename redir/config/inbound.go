@@ -9,6 +9,7 @@ import (
 
 	"sluice/redir/inbound"
 	"sluice/redir/proxyproto"
+	"sluice/redir/value"
 )
 
 // inboundKeys are the keys of one inbound.
@@ -101,14 +102,14 @@ func (r *inboundReader) kind() (inbound.Kind, error) {
 	n, ok := r.members.find("type")
 	switch {
 	case !ok:
-		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, oneOf(kindNames()))
+		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, value.OneOf(kindNames()))
 	}
 	for _, kind := range inbound.Kinds() {
 		if n.value == kind.String() {
 			return kind, nil
 		}
 	}
-	return 0, r.fault("type", n, `want %s, not %s`, oneOf(kindNames()), n)
+	return 0, r.fault("type", n, `want %s, not %s`, value.OneOf(kindNames()), n)
 }
 
 func kindNames() (names []string) {

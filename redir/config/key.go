@@ -3,10 +3,9 @@ package config
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
-	"time"
+
+	"sluice/redir/value"
 )
 
 // Kind is which JSON values a setting takes.
@@ -55,7 +54,10 @@ func (d *document) texts(k Key, n node) ([]string, error) {
 			return nil, d.errorf(element.offset, k.Path(), "%d bytes in one value: want %d at most, beginning %.20q", len(long), longestText, long)
 		}
 		text, ok := k.Kind.text(element)
-		if !ok || k.Enum != nil && !slices.Contains(k.Enum, text) {
+		if k.Enum != nil {
+			text, ok = k.choice(element)
+		}
+		if !ok {
 			return nil, d.errorf(element.offset, k.Path(), "want %s, not %s", k.wanted(), element)
 		}
 		if k.Check != nil {
@@ -68,24 +70,42 @@ func (d *document) texts(k Key, n node) ([]string, error) {
 	return texts, nil
 }
 
-// text is the value as the flag would take it; false if it is of another kind.
-func (k Kind) text(n node) (string, bool) {
-	switch value := n.value.(type) {
+// text is the value as the flag would take it; false if it is of another kind. What
+// stands as a string may as well stand without quotes, and the other way round.
+func (k Kind) text(n node) (text string, ok bool) {
+	switch v := n.value.(type) {
 	case string:
-		if k == Duration {
-			d, err := time.ParseDuration(value)
-			return DurationText(d), err == nil
-		}
-		return value, k == String || k == Text
-	case bool:
-		return strconv.FormatBool(value), k == Bool
+		text = v
 	case json.Number:
-		if k == Duration {
-			d, err := time.ParseDuration(value.String() + "s")
-			return DurationText(d), err == nil
+		text, ok = v.String(), k != String
+	case bool:
+		text, ok = strconv.FormatBool(v), k == Bool
+		if k == Text && !v {
+			return "off", true
 		}
-		whole := !strings.ContainsAny(value.String(), ".eE")
-		return value.String(), k == Text || k == Integer && whole
+	}
+	if _, isString := n.value.(string); !ok && !isString {
+		return "", false
+	}
+	switch k {
+	case Duration:
+		d, err := value.Duration(text)
+		return value.DurationText(d), err == nil
+	case Integer:
+		i, err := value.Integer(text, 64)
+		return strconv.FormatInt(i, 10), err == nil
+	case Bool:
+		on, err := value.Switch(text)
+		return strconv.FormatBool(on), err == nil
+	}
+	return text, true
+}
+
+// choice is the one of k.Enum that the node means.
+func (k Key) choice(n node) (string, bool) {
+	switch n.value.(type) {
+	case string, bool, json.Number:
+		return value.Choice(fmt.Sprint(n.value), k.Enum)
 	}
 	return "", false
 }
@@ -97,35 +117,10 @@ func (k Key) wanted() string {
 		Duration: `a time as "5m", or a number of seconds`, Text: "a string or a number",
 	}[k.Kind]
 	if k.Enum != nil {
-		want = oneOf(k.Enum)
+		want = value.OneOf(k.Enum)
 	}
 	if k.List {
 		want += ", or a list of them"
 	}
 	return want
-}
-
-// oneOf lists choices: "a", "b" or "c".
-func oneOf(choices []string) string {
-	var quoted []string
-	for _, c := range choices {
-		quoted = append(quoted, strconv.Quote(c))
-	}
-	last := len(quoted) - 1
-	if last < 1 {
-		return strings.Join(quoted, "")
-	}
-	return fmt.Sprintf("%s or %s", strings.Join(quoted[:last], ", "), quoted[last])
-}
-
-// DurationText is how a file and a flag give a time: 5m where Duration.String says 5m0s.
-func DurationText(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

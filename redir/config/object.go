@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/redir/source"
+	"sluice/redir/value"
 )
 
 // objectReader reads the values of one object.
@@ -49,6 +50,10 @@ func (r *objectReader) portOf(key string, n node) (uint16, error) {
 	return uint16(port), nil
 }
 
+// leastTimeout and mostTimeout bound every timeout: one is as short as a timer can be
+// kept, the other longer than a gateway runs.
+const leastTimeout, mostTimeout = time.Millisecond, 365 * 24 * time.Hour
+
 // timeout is 0 without the key.
 func (r *objectReader) timeout(key string) (time.Duration, error) {
 	n, ok := r.members.find(key)
@@ -56,12 +61,12 @@ func (r *objectReader) timeout(key string) (time.Duration, error) {
 		return 0, nil
 	}
 	text, ok := Duration.text(n)
-	timeout, err := time.ParseDuration(text)
+	timeout, err := value.Duration(text)
 	if !ok || err != nil {
 		return 0, r.fault(key, n, "want %s, not %s", Key{Kind: Duration}.wanted(), n)
 	}
-	if timeout <= 0 {
-		return 0, r.fault(key, n, "must be more than 0, not %s", n)
+	if timeout < leastTimeout || timeout > mostTimeout {
+		return 0, r.fault(key, n, "want a time from %s to %s, not %s", value.DurationText(leastTimeout), value.DurationText(mostTimeout), n)
 	}
 	return timeout, nil
 }
@@ -73,7 +78,7 @@ func (r *objectReader) mark(key string) (uint32, error) {
 		return 0, nil
 	}
 	text, isMark := Text.text(n)
-	mark, err := strconv.ParseUint(text, 0, 32)
+	mark, err := value.Unsigned(text, 32)
 	if !isMark || err != nil || mark == 0 {
 		return 0, r.fault(key, n, `want a mark other than 0, as 18 or "0x12", not %s`, n)
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"sluice/redir/outbound"
 	"sluice/redir/resolve"
 	"sluice/redir/source"
+	"sluice/redir/value"
 )
 
 // outbounds reads each node as an outbound.
@@ -97,11 +97,11 @@ func (r *outboundReader) kind() (outbound.Kind, error) {
 	name, _ := n.value.(string)
 	switch {
 	case !ok:
-		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, oneOf(names))
+		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, value.OneOf(names))
 	case slices.Contains(foreignTypes, name):
-		return 0, r.fault("type", n, "sluice has no %s outbounds: want %s; a program that speaks it can be a socks outbound's server", name, oneOf(names))
+		return 0, r.fault("type", n, "sluice has no %s outbounds: want %s; a program that speaks it can be a socks outbound's server", name, value.OneOf(names))
 	}
-	return 0, r.fault("type", n, "want %s, not %s", oneOf(names), n)
+	return 0, r.fault("type", n, "want %s, not %s", value.OneOf(names), n)
 }
 
 // either is the key that the object has of two that mean the same.
@@ -240,7 +240,7 @@ const (
 func (r *outboundReader) method(o *outbound.Spec) error {
 	n, ok := r.members.find("method")
 	if ok && n.value != blockReset && n.value != blockDrop {
-		return r.fault("method", n, "want %s, not %s", oneOf([]string{blockReset, blockDrop}), n)
+		return r.fault("method", n, "want %s, not %s", value.OneOf([]string{blockReset, blockDrop}), n)
 	}
 	o.Silent = n.value == blockDrop
 	return nil
@@ -278,14 +278,10 @@ func (r *outboundReader) group(o *outbound.Spec) (err error) {
 func (r *outboundReader) tolerance(n node) (time.Duration, error) {
 	var tolerance time.Duration
 	var err error
-	switch value := n.value.(type) {
-	case json.Number:
-		var ms uint64
-		ms, err = strconv.ParseUint(value.String(), 10, 31)
+	text, ok := Text.text(n)
+	if ms, notNumber := value.Unsigned(text, 31); notNumber == nil {
 		tolerance = time.Duration(ms) * time.Millisecond
-	case string:
-		tolerance, err = time.ParseDuration(value)
-	default:
+	} else if tolerance, err = value.Duration(text); !ok {
 		err = errors.ErrUnsupported
 	}
 	if err != nil || tolerance < 0 {

@@ -3,7 +3,9 @@ package config
 import (
 	"slices"
 
+	"sluice/redir/nearest"
 	"sluice/redir/outbound"
+	"sluice/redir/value"
 )
 
 // Keys of outbounds, by what they are for.
@@ -52,7 +54,7 @@ func (r *outboundReader) known(kind outbound.Kind) error {
 		instead, foreign := foreignKeys[m.key]
 		switch {
 		case len(others) > 0:
-			return r.errorf(m.offset, r.path, "%s outbounds have no %q: only those of the type %s do", kind, m.key, oneOf(others))
+			return r.errorf(m.offset, r.path, "%s outbounds have no %q: only those of the type %s do", kind, m.key, value.OneOf(others))
 		case kind == outbound.HTTP && m.key == "network":
 			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: an HTTP proxy carries TCP alone, and UDP that is led there is refused", m.key)
 		case foreign && instead != "":
@@ -60,7 +62,7 @@ func (r *outboundReader) known(kind outbound.Kind) error {
 		case foreign:
 			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: leave it out", m.key)
 		}
-		return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest(m.key, known))
+		return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest.Word(m.key, known))
 	}
 	return nil
 }

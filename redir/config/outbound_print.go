@@ -7,6 +7,7 @@ import (
 
 	"sluice/redir/outbound"
 	"sluice/redir/source"
+	"sluice/redir/value"
 )
 
 // outboundJSON is the outbound as an object. A password that stands in the file
@@ -35,7 +36,7 @@ func outboundJSON(o *outbound.Spec) string {
 		}
 		fields = append(fields, `"outbounds": [`+strings.Join(members, ", ")+`]`)
 		text("url", o.Test)
-		text("interval", DurationText(o.Interval))
+		text("interval", value.DurationText(o.Interval))
 		fields = append(fields, `"tolerance": `+toleranceJSON(o.Tolerance))
 	}
 	if o.Source != (source.Source{}) {
@@ -46,7 +47,7 @@ func outboundJSON(o *outbound.Spec) string {
 	}
 	text("bind_interface", o.Device)
 	if o.ConnectTimeout != 0 {
-		text("connect_timeout", DurationText(o.ConnectTimeout))
+		text("connect_timeout", value.DurationText(o.ConnectTimeout))
 	}
 	text("fallback", o.Fallback)
 	return "{" + strings.Join(fields, ", ") + "}"

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sluice/redir/domain"
+	"sluice/redir/nearest"
 	"sluice/redir/route"
 	"sluice/redir/ruleset"
 )
@@ -91,7 +92,7 @@ func (r *ruleReader) knownSet(tag string) (string, error) {
 	case len(tags) == 0:
 		return "", fmt.Errorf("there is no rule set %q: declare it in route.rule_set", tag)
 	}
-	return "", fmt.Errorf("there is no rule set %q; the nearest is %q", tag, nearest(tag, tags))
+	return "", fmt.Errorf("there is no rule set %q; the nearest is %q", tag, nearest.Word(tag, tags))
 }
 
 // addPort takes a port.

@@ -1,6 +1,10 @@
 package config
 
-import "slices"
+import (
+	"slices"
+
+	"sluice/redir/nearest"
+)
 
 // Keys of routes.
 var (
@@ -61,7 +65,7 @@ func (r *objectReader) only(known []string, elsewhere map[string]string) error {
 		case foreign:
 			return r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: leave it out", m.key)
 		default:
-			return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest(m.key, known))
+			return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest.Word(m.key, known))
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"slices"
+
+	"sluice/redir/value"
 )
 
 // list calls take for each element of a key's list, or for the value that stands for
@@ -61,7 +63,7 @@ func (r *objectReader) choice(key string, choices ...string) (string, error) {
 	}
 	text, _ := n.value.(string)
 	if !slices.Contains(choices, text) {
-		return "", r.fault(key, n, "want %s, not %s", oneOf(choices), n)
+		return "", r.fault(key, n, "want %s, not %s", value.OneOf(choices), n)
 	}
 	return text, nil
 }
@@ -72,10 +74,11 @@ func (r *objectReader) truth(key string) (truth bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	if truth, ok = n.value.(bool); !ok {
+	text, ok := Bool.text(n)
+	if !ok {
 		return false, r.fault(key, n, "want true or false, not %s", n)
 	}
-	return truth, nil
+	return text == "true", nil
 }
 
 // adder is a take of texts that parses each and keeps it.

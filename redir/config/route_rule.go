@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/redir/nearest"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 )
@@ -53,7 +54,7 @@ func (r *objectReader) knownOutbound(key string, n node, tag string, outbounds [
 	if slices.Contains(known, tag) {
 		return nil
 	}
-	return r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, nearest(tag, known))
+	return r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, nearest.Word(tag, known))
 }
 
 // action reads what becomes of flows.

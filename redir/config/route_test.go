@@ -110,7 +110,7 @@ func TestRouteErrors(t *testing.T) {
 		{rule(`"port": 1`), `1:22: route.rules[0]: does not say what becomes of flows: want "outbound", "override_port" or "action": "reject"`},
 		{rule(`"mode": "and"`), `1:23: route.rules[0]: "mode": only rules with "type": "logical" have it`},
 		{rule(`"type": "logic"`), `1:31: route.rules[0].type: want "default" or "logical", not "logic"`},
-		{rule(`"invert": 1`), `1:33: route.rules[0].invert: want true or false, not 1`},
+		{rule(`"invert": 2`), `1:33: route.rules[0].invert: want true or false, not 2`},
 
 		// logical ones
 		{rule(`"type": "logical", "port": 1`), `1:42: route.rules[0]: "port": a logical rule has no conditions of its own: put this into one of its rules`},
@@ -126,7 +126,7 @@ func TestRouteErrors(t *testing.T) {
 		{rule(`"network": "icmp"`), `1:34: route.rules[0].network: want "tcp" or "udp", not "icmp"`},
 		{rule(`"ip_cidr": ["10.0.0.0/8", "10.0.0.0/33"]`), `1:49: route.rules[0].ip_cidr[1]: want a network or an address, as "192.0.2.0/24" or "2001:db8::1", not "10.0.0.0/33"`},
 		{rule(`"source_ip_cidr": "fe80::1%eth0"`), `1:41: route.rules[0].source_ip_cidr: want a network or an address, as "192.0.2.0/24" or "2001:db8::1", not "fe80::1%eth0"`},
-		{rule(`"port": "80"`), `1:31: route.rules[0].port: want a number from 1 to 65535, not "80"`},
+		{rule(`"port": "http"`), `1:31: route.rules[0].port: want a number from 1 to 65535, not "http"`},
 		{rule(`"port_range": ["1:2", "80"]`), `1:45: route.rules[0].port_range[1]: "80": want a range of ports, as 1000:2000, :3000 or 4000:`},
 		{rule(`"domain": "https://a.test"`), `1:33: route.rules[0].domain: "https://a.test": a URL: want the name alone, as example.com`},
 		{rule(`"domain_suffix": ["a.test", 5]`), `1:51: route.rules[0].domain_suffix[1]: want a name, not 5`},

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"sluice/redir/value"
 )
 
 // Bytes is a number of bytes.
@@ -28,19 +30,25 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
-// UnmarshalText is what the command line and the file take.
-func (b *Bytes) UnmarshalText(text []byte) error {
-	number, unit := strings.TrimSpace(string(text)), Bytes(1)
+// UnmarshalText is Parse.
+func (b *Bytes) UnmarshalText(text []byte) (err error) {
+	*b, err = Parse(string(text))
+	return err
+}
+
+// Parse reads a size: bytes, in any form of a number, or a number with a unit, in
+// capitals or not.
+func Parse(text string) (Bytes, error) {
+	number, unit := strings.TrimSpace(text), Bytes(1)
 	for _, u := range units {
-		if head, ok := strings.CutSuffix(number, u.suffix); ok {
-			number, unit = head, u.bytes
+		if at := len(number) - len(u.suffix); at > 0 && strings.EqualFold(number[at:], u.suffix) && !strings.HasPrefix(number, "0x") {
+			number, unit = number[:at], u.bytes
 			break
 		}
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 31)
+	n, err := value.Unsigned(number, 63)
 	if err != nil || n > uint64(most/unit) {
-		return fmt.Errorf("%q is no size; want bytes, or a number with KiB or MiB, such as 256KiB", text)
+		return 0, fmt.Errorf("%q is no size; want bytes, or a number with KiB, MiB or GiB, such as 256KiB", text)
 	}
-	*b = Bytes(n) * unit
-	return nil
+	return Bytes(n) * unit, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/redir/value"
 )
 
 // ParamError is a parameter of a query that makes no sense.
@@ -134,13 +136,10 @@ func whole(values []string) (all []string) {
 }
 
 // duration reads 90s, 5m, 1h30m, or seconds.
-func duration(name, value string) (time.Duration, error) {
-	d, err := time.ParseDuration(value)
-	if seconds, isNumber := strconv.ParseUint(value, 10, 32); isNumber == nil {
-		d, err = time.Duration(seconds)*time.Second, nil
-	}
+func duration(name, text string) (time.Duration, error) {
+	d, err := value.Duration(text)
 	if err != nil || d < 0 {
-		return 0, &ParamError{name, value, "a time as 90s, 5m or 1h30m"}
+		return 0, &ParamError{name, text, "a time as 90s, 5m, 1h30m or 1d"}
 	}
 	return d, nil
 }

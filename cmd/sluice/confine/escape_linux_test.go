@@ -16,7 +16,7 @@ import (
 
 // prisonerVariable has a test binary confine itself and try to get out, in the
 // directory that is its value.
-const prisonerVariable = "SLUICE_PRISONER"
+const prisonerVariable = "SLUICE_TEST_PRISONER"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(prisonerVariable); dir != "" {

@@ -1,10 +1,11 @@
-package config
+// Package nearest finds the known word that somebody most likely meant.
+package nearest
 
 import "strings"
 
-// nearest is the known word that text most likely was meant to be: one of
+// Word is the known word that text most likely was meant to be: one of
 // which it is a part, or else the one with the least edit distance.
-func nearest(text string, known []string) string {
+func Word(text string, known []string) string {
 	best, least := "", -1
 	for _, word := range known {
 		d := distance(text, word)
