@@ -38,6 +38,9 @@ func (s *Server) Times() (sum [count.NumTimes]count.Distribution) {
 	return sum
 }
 
+// Engine is what the reactors wait with.
+const Engine = "epoll"
+
 // Facts is what of the server's resources is in use, and what the kernel gives.
 type Facts struct {
 	tcp.Facts
@@ -49,7 +52,7 @@ type Facts struct {
 
 // Facts are at most a second old. It asks no reactor.
 func (s *Server) Facts() (f Facts) {
-	f.Engine, f.MemoryShort = "epoll", s.tcp.Short()
+	f.Engine, f.MemoryShort = Engine, s.tcp.Short()
 	f.GRO, f.GSO = s.gro, s.gso
 	for _, w := range s.workers {
 		part := w.tcp.Facts()

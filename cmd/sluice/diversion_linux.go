@@ -24,7 +24,7 @@ var errNoMark = errors.New("--output needs a --mark other than 0: without, sluic
 
 // validate finds fault with what is in effect, before anything is opened.
 func (cmd *runCmd) validate() error {
-	if err := errors.Join(cmd.validateRoutes(), cmd.validateLedgers()); err != nil {
+	if err := cmd.validateRoutes(); err != nil {
 		return err
 	}
 	if err := cmd.validateControl(); err != nil {

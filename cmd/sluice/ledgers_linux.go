@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -164,9 +163,4 @@ func (l *ledgers) close() (err error) {
 		}
 	}
 	return err
-}
-
-// validateLedgers finds fault with the flags.
-func (cmd *runCmd) validateLedgers() error {
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -14,19 +13,21 @@ import (
 
 // cli is the command line.
 type cli struct {
-	Run        runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
-	Rules      RulesCmd         `cmd:"" help:"Print, install, remove and look at the rules that divert traffic."`
-	Doctor     DoctorCmd        `cmd:"" help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
-	Route      routeCmd         `cmd:"" help:"Say where flows go, and why."`
-	Check      checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
-	Status     statusCmd        `cmd:"" help:"Say how a running sluice stands."`
-	Flows      flowsCmd         `cmd:"" help:"Show the flows of a running sluice."`
-	Top        topCmd           `cmd:"" help:"Show what goes through a running sluice, and end it: on a whole terminal, or as text."`
-	Kill       killCmd          `cmd:"" help:"End flows of a running sluice."`
-	Health     healthCmd        `cmd:"" help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
-	Completion completionCmd    `cmd:"" help:"Print completions for a shell."`
-	Man        manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
-	Version    kong.VersionFlag `env:"-" help:"Print the version and leave."`
+	Run         runCmd           `cmd:"" help:"Carry diverted traffic until a signal ends it."`
+	Rules       RulesCmd         `cmd:"" brief:"Print, install, remove and look at the rules that divert." help:"Print, install, remove and look at the rules that divert traffic."`
+	Doctor      DoctorCmd        `cmd:"" brief:"Check whether this gateway can divert, and how to mend it." help:"Check whether this gateway can divert traffic, and say what to do where it cannot."`
+	Route       routeCmd         `cmd:"" help:"Say where flows go, and why."`
+	Check       checkCmd         `cmd:"" help:"Say whether a configuration file is right."`
+	Status      statusCmd        `cmd:"" help:"Say how a running sluice stands."`
+	Flows       flowsCmd         `cmd:"" help:"Show the flows of a running sluice."`
+	Top         topCmd           `cmd:"" brief:"Show what goes through a running sluice, and end it." help:"Show what goes through a running sluice, and end it: on a whole terminal, or as text."`
+	Kill        killCmd          `cmd:"" help:"End flows of a running sluice."`
+	Health      healthCmd        `cmd:"" brief:"Say whether a running sluice is well, by the exit status too." help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
+	Completion  completionCmd    `cmd:"" help:"Print completions for a shell."`
+	Man         manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
+	Version     versionCmd       `cmd:"" brief:"Print the version, and what the kernel has." help:"Print the version, and what this machine's kernel has for it."`
+	Help        helpCmd          `cmd:"" brief:"Show the help of a command, or of a group of its flags." help:"Show the help of a command, or of a group of its flags."`
+	ShowVersion kong.VersionFlag `name:"version" short:"V" env:"-" help:"Print the version and leave."`
 }
 
 func main() {
@@ -48,12 +49,17 @@ func exitStatus(ctx *kong.Context, err error) int {
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "sluice:", quote.Line(strings.ReplaceAll(err.Error(), "\n", "; ")))
-	var usage *kong.ParseError
-	if !errors.As(err, &usage) || errors.As(err, new(fileError)) {
-		return 1
-	}
 	command := "sluice"
-	if usage.Context != nil && usage.Context.Selected() != nil {
+	var usage *kong.ParseError
+	var own usageError
+	switch {
+	case errors.As(err, new(fileError)):
+		return 1
+	case errors.As(err, &own):
+		command = own.command
+	case !errors.As(err, &usage):
+		return 1
+	case usage.Context != nil && usage.Context.Selected() != nil:
 		command = usage.Context.Selected().FullPath()
 	}
 	fmt.Fprintf(os.Stderr, "Run %q for what there is.\n", command+" --help")
@@ -62,16 +68,23 @@ func exitStatus(ctx *kong.Context, err error) int {
 
 // parse reads a command line into a cli of its own.
 func parse(args []string, more ...kong.Option) (*kong.Context, error) {
+	help := new(help)
 	options := append([]kong.Option{
 		kong.Name("sluice"),
-		kong.Description("A transparent proxy for Linux gateways: carries the TCP and UDP that netfilter " +
-			"diverts to it (REDIRECT, TPROXY) to where it was going."),
+		kong.Description("A transparent proxy for Linux gateways: carries the TCP and UDP that\n" +
+			"netfilter diverts to it (REDIRECT, TPROXY) to where it was going."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Vars{"version": version()},
 		kong.ExplicitGroups(groups()),
+		kong.Help(help.show),
 		mappers(),
 	}, more...)
-	return kong.Must(&cli{}, options...).Parse(args)
+	k := kong.Must(&cli{}, options...)
+	args, err := help.find(k.Model, args)
+	if err != nil {
+		return nil, err
+	}
+	return k.Parse(args)
 }
 
 // groups are the subjects that help sorts the flags by.
@@ -88,18 +101,7 @@ func groups() []kong.Group {
 		{Key: "control", Title: "See and steer"},
 		{Key: "process", Title: "Process and log"},
 		{Key: "config", Title: "Configuration"},
+		{Key: "target", Title: "Where sluice listens"},
+		{Key: "text", Title: "What is printed"},
 	}
-}
-
-// release is set by the linker (Makefile).
-var release string
-
-func version() string {
-	if release != "" {
-		return "sluice " + release
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		return "sluice " + info.Main.Version
-	}
-	return "sluice"
 }

@@ -22,16 +22,16 @@ type RulesCmd struct {
 
 // rulesTarget is what `sluice run` knows by itself: the inbounds and the mark.
 type rulesTarget struct {
-	Port     uint16         `range:"1..65535" placeholder:"PORT" help:"Where sluice listens for what arrives by no --way."`
-	Way      []wayFlag      `sep:"none" placeholder:"WAY" help:"Interfaces or patterns, and where sluice listens for what arrives there, as lan1=12346, lan1,ppp*=12346 or lan1=12346,tcp (repeatable)."`
-	Listener []listenerFlag `sep:"none" placeholder:"LISTENER" help:"An address that the gateway need not have and is routed to it, and a port, where sluice listens, as 192.0.2.1:443, [2001:db8::1]:443 or 192.0.2.1:53,udp (repeatable)."`
-	Proto    []string       `enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
-	Mark     uint32         `default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
+	Port     uint16         `brief:"Where sluice listens." group:"target" range:"1..65535" placeholder:"PORT" help:"Where sluice listens for what arrives by no --way."`
+	Way      []wayFlag      `group:"target" sep:"none" placeholder:"WAY" help:"Interfaces or patterns, and where sluice listens for what arrives there, as lan1=12346, lan1,ppp*=12346 or lan1=12346,tcp (repeatable)."`
+	Listener []listenerFlag `group:"target" sep:"none" placeholder:"LISTENER" help:"An address that the gateway need not have and is routed to it, and a port, where sluice listens, as 192.0.2.1:443, [2001:db8::1]:443 or 192.0.2.1:53,udp (repeatable)."`
+	Proto    []string       `group:"target" enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
+	Mark     uint32         `group:"target" default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
 
-	Config string `placeholder:"FILE" help:"In place of all other flags, what sluice run --config FILE --install-rules would have."`
+	Config string `brief:"What sluice run --config FILE --install-rules would have." group:"target" placeholder:"FILE" help:"In place of all other flags, what sluice run --config FILE --install-rules would have."`
 
-	Source        []source.Source `sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
-	SourceReplies string          `enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
+	Source        []source.Source `group:"target" sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
+	SourceReplies string          `group:"target" enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
 }
 
 func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
@@ -105,8 +105,8 @@ func (l *listenerFlag) UnmarshalText(text []byte) (err error) {
 type rulesPrintCmd struct {
 	Target rulesTarget `embed:""`
 	Flags  RuleFlags   `embed:""`
-	Format string      `enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
-	Undo   bool        `help:"Print what takes the same away again; it also stands in comments at the end of what is printed without."`
+	Format string      `group:"text" brief:"nft, iptables or commands." enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
+	Undo   bool        `group:"text" brief:"Print what takes the same away again." help:"Print what takes the same away again; it also stands in comments at the end of what is printed without."`
 }
 
 // Run prints the plan.

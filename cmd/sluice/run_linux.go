@@ -32,13 +32,13 @@ import (
 
 // runCmd is `sluice run`.
 type runCmd struct {
-	Redirect      []listenAddr   `file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
-	TProxy        []listenAddr   `file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
+	Redirect      []listenAddr   `brief:"Listen for TCP from REDIRECT." file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
+	TProxy        []listenAddr   `brief:"Listen for TCP and UDP from TPROXY, as :12345." file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
 	TProxyNetwork []string       `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
-	Forward       []forward      `file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
+	Forward       []forward      `brief:"Carry what comes to LISTEN to DEST." file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
 	Map           []portmap.Rule `group:"listen" placeholder:"PORT=PORT" help:"Carry diverted traffic of the first port to the second of the same address, as 80=50080, tcp:80=50080, udp:53=5353 (repeatable); replies bear the first."`
 
-	Upstream             upstreamURL `file:"-" group:"route" placeholder:"URL" help:"Where everything goes that no rule is for: socks5://[USER[:PASSWORD]@]HOST[:PORT], http://[USER[:PASSWORD]@]HOST:PORT, direct: or block:. A password is better in a file or in SLUICE_UPSTREAM: it is taken off the command line, but late."`
+	Upstream             upstreamURL `brief:"Where all goes: socks5://HOST, http://HOST:PORT." file:"-" group:"route" placeholder:"URL" help:"Where everything goes that no rule is for: socks5://[USER[:PASSWORD]@]HOST[:PORT], http://[USER[:PASSWORD]@]HOST:PORT, direct: or block:. A password is better in a file or in SLUICE_UPSTREAM: it is taken off the command line, but late."`
 	UpstreamPasswordFile string      `file:"-" group:"route" placeholder:"FILE" help:"File with the password of --upstream's user."`
 	Block                []network   `file:"-" group:"route" placeholder:"CIDR" help:"Refuse what goes to these addresses, before the rules of the file (repeatable). Of two networks with an address, --block or --direct, the longer decides."`
 	Direct               []network   `file:"-" group:"route" placeholder:"CIDR" help:"Reach these addresses directly, before the rules of the file (repeatable)."`
@@ -72,7 +72,7 @@ type runCmd struct {
 
 	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
-	Source source.Source `group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
+	Source source.Source `brief:"What destinations see: gateway, client, an address." group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
 	SourceFallback string       `group:"admission" default:"gateway" enum:"gateway,refuse" help:"What a client gets whose address no upstream can bear (the gateway itself, a link-local one, a neighbour of the destination): the gateway's source, or a reset: gateway, refuse."`
 	SourceReplies  string       `group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
@@ -96,9 +96,9 @@ type runCmd struct {
 	DrainTimeout time.Duration `group:"process" default:"10s" range:"0..365d" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
 	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
-	LogLevel     string        `group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
+	LogLevel     string        `brief:"trace, debug, info, warn or error." group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
 	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
-	User         string        `group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
+	User         string        `brief:"Become this user." group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
 	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
 	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
@@ -107,10 +107,10 @@ type runCmd struct {
 	AccessLogSample  int             `group:"control" default:"1" range:"1..4294967296" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
 	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 
-	InstallRules bool      `group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
+	InstallRules bool      `brief:"Install the rules that divert, remove them at exit." group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
 
-	Config      string `group:"config" file:"-" placeholder:"FILE" help:"Read settings from this JSON file; flags and environment come before it. SIGHUP rereads it."`
+	Config      string `brief:"Read this file." group:"config" file:"-" placeholder:"FILE" help:"Read settings from this JSON file; flags and environment come before it. SIGHUP rereads it."`
 	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
 
 	file *config.File // of Config; nil: none
