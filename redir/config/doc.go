@@ -27,6 +27,10 @@
 // taken under both; what sluice does not have, by that name, is refused. A password
 // is never printed, and what is printed instead is not taken.
 //
+// An error about an unknown key or choice says what was meant most likely, by its
+// spelling (udpTimeout), by its place (iface, which belongs in "rules"), by what other
+// programs call it (maxconn), and only then by its letters.
+//
 // Which settings exist is not known here: the program hands in a Key for each,
 // made from its flags, so that a flag, its environment variable and its key in
 // the file cannot drift apart.

@@ -25,6 +25,7 @@ func (e *Error) Error() string {
 type document struct {
 	name string
 	text []byte
+	keys []Key // that it may hold
 }
 
 // errorf is the Error at an offset in the file.

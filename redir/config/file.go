@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"sluice/redir/inbound"
-	"sluice/redir/nearest"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 )
@@ -51,7 +50,7 @@ func Read(path string, keys []Key) (*File, error) {
 // Parse reads a file's text; name is what errors call the file. It may hold
 // the inbounds and the keys, or be one inbound alone. Errors are *Error.
 func Parse(name string, text []byte, keys []Key) (*File, error) {
-	d := &document{name: name, text: text}
+	d := &document{name: name, text: text, keys: keys}
 	top, err := d.tree()
 	if err != nil {
 		return nil, err
@@ -85,7 +84,7 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 			objects = append(objects, k.Object)
 		}
 	}
-	own, err := d.members(top, "", append(names(keys, ""), append(objects, "inbounds", "outbounds", "route")...))
+	own, err := d.members(top, "", atTop, append(names(keys, ""), append(objects, "inbounds", "outbounds", "route")...))
 	if err != nil {
 		return err
 	}
@@ -116,7 +115,7 @@ func (d *document) settings(f *File, top node, keys []Key) error {
 		if !ok {
 			continue
 		}
-		inner, err := d.members(n, name, names(keys, name))
+		inner, err := d.members(n, name, inObject(name), names(keys, name))
 		if err != nil {
 			return err
 		}
@@ -154,15 +153,17 @@ func names(keys []Key, object string) []string {
 }
 
 // members are the object's, none of which has an unknown key.
-func (d *document) members(n node, path string, known []string) (members, error) {
+func (d *document) members(n node, path string, at place, known []string) (members, error) {
 	object, ok := n.value.(members)
+	if _, list := n.value.([]node); list && at == inObject("rules") {
+		return nil, d.errorf(n.offset, path, `want an object, which says what is diverted, not a list; rules that lead to outbounds stand in "route": {"rules": [...]}`)
+	}
 	if !ok {
 		return nil, d.errorf(n.offset, path, "want an object, not %s", n)
 	}
 	for _, m := range object {
 		if !slices.Contains(known, m.key) {
-			return nil, d.errorf(m.offset, path, "unknown key %q; the nearest known one is %q",
-				m.key, nearest.Word(m.key, known))
+			return nil, d.unknown(m, path, at, known)
 		}
 	}
 	return object, nil

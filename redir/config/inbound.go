@@ -60,7 +60,7 @@ func collide(a, b inbound.Spec) bool {
 type inboundReader struct{ objectReader }
 
 func (r *inboundReader) read() (in inbound.Spec, err error) {
-	if r.members, err = r.document.members(r.node, r.path, inboundKeys); err != nil {
+	if r.members, err = r.document.members(r.node, r.path, inInbound, inboundKeys); err != nil {
 		return in, err
 	}
 	kind, err := r.kind()
@@ -100,17 +100,24 @@ func (r *inboundReader) read() (in inbound.Spec, err error) {
 
 func (r *inboundReader) kind() (inbound.Kind, error) {
 	n, ok := r.members.find("type")
+	name, _ := n.value.(string)
 	switch {
 	case !ok:
 		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, value.OneOf(kindNames()))
+	case slices.Contains(foreignTypes, name) || slices.Contains(proxyTypes, name):
+		return 0, r.fault("type", n, "sluice has no %s inbounds: it takes what the kernel diverts, and speaks no proxy's protocol with clients; want %s", name, value.OneOf(kindNames()))
 	}
 	for _, kind := range inbound.Kinds() {
 		if n.value == kind.String() {
 			return kind, nil
 		}
 	}
-	return 0, r.fault("type", n, `want %s, not %s`, value.OneOf(kindNames()), n)
+	return 0, r.fault("type", n, `want %s, not %s%s`, value.OneOf(kindNames()), n, nearestOf(n, kindNames()))
 }
+
+// proxyTypes are sing-box's types of inbounds, beside foreignTypes, that sluice does
+// not have.
+var proxyTypes = []string{"http", "mixed", "socks"}
 
 func kindNames() (names []string) {
 	for _, kind := range inbound.Kinds() {
@@ -160,7 +167,7 @@ func (r *inboundReader) network(in *inbound.Spec) error {
 		case element.value == "udp":
 			in.UDP = true
 		default:
-			return r.fault("network", element, `want "tcp", "udp" or a list of both, not %s`, element)
+			return r.fault("network", element, `want "tcp", "udp" or a list of both, not %s%s`, element, nearestOf(element, []string{"tcp", "udp"}))
 		}
 	}
 	if !in.TCP && !in.UDP {
@@ -204,7 +211,7 @@ func (r *inboundReader) way(in *inbound.Spec) (err error) {
 		text, _ := n.value.(string)
 		sending, err := proxyproto.ParseSending(text)
 		if err != nil {
-			return r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s`, n)
+			return r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s%s`, n, nearestOf(n, []string{"off", "v1", "v2", "v2+udp"}))
 		}
 		in.SendProxy = sending
 	}

@@ -58,7 +58,7 @@ func (d *document) texts(k Key, n node) ([]string, error) {
 			text, ok = k.choice(element)
 		}
 		if !ok {
-			return nil, d.errorf(element.offset, k.Path(), "want %s, not %s", k.wanted(), element)
+			return nil, d.errorf(element.offset, k.Path(), "want %s, not %s%s", k.wanted(), element, nearestOf(element, k.Enum))
 		}
 		if k.Check != nil {
 			if err := k.Check(text); err != nil {

@@ -95,13 +95,18 @@ func (r *outboundReader) kind() (outbound.Kind, error) {
 		names = append(names, kind.String())
 	}
 	name, _ := n.value.(string)
+	for _, m := range r.members {
+		if !ok && slices.Contains(alike[spelled(m.key)], "type") {
+			return 0, r.unknown(m, r.path, inOutbound, []string{"type", "tag"})
+		}
+	}
 	switch {
 	case !ok:
 		return 0, r.errorf(r.node.offset, r.path, `has no "type": want %s`, value.OneOf(names))
 	case slices.Contains(foreignTypes, name):
 		return 0, r.fault("type", n, "sluice has no %s outbounds: want %s; a program that speaks it can be a socks outbound's server", name, value.OneOf(names))
 	}
-	return 0, r.fault("type", n, "want %s, not %s", value.OneOf(names), n)
+	return 0, r.fault("type", n, "want %s, not %s%s", value.OneOf(names), n, nearestOf(n, names))
 }
 
 // either is the key that the object has of two that mean the same.
@@ -240,7 +245,7 @@ const (
 func (r *outboundReader) method(o *outbound.Spec) error {
 	n, ok := r.members.find("method")
 	if ok && n.value != blockReset && n.value != blockDrop {
-		return r.fault("method", n, "want %s, not %s", value.OneOf([]string{blockReset, blockDrop}), n)
+		return r.fault("method", n, "want %s, not %s%s", value.OneOf([]string{blockReset, blockDrop}), n, nearestOf(n, []string{blockReset, blockDrop}))
 	}
 	o.Silent = n.value == blockDrop
 	return nil

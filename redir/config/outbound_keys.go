@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 
-	"sluice/redir/nearest"
 	"sluice/redir/outbound"
 	"sluice/redir/value"
 )
@@ -24,7 +23,7 @@ func outboundKeys(kind outbound.Kind) []string {
 }
 
 // foreignTypes are sing-box's that sluice does not have.
-var foreignTypes = []string{"anytls", "dns", "hysteria", "hysteria2", "naive", "selector", "shadowsocks", "shadowsocksr", "shadowtls", "ssh", "tor", "trojan", "tuic", "vless", "vmess", "wireguard"}
+var foreignTypes = []string{"anytls", "hysteria", "hysteria2", "naive", "shadowsocks", "shadowsocksr", "shadowtls", "ssh", "tor", "trojan", "tuic", "vless", "vmess", "wireguard"}
 
 // foreignKeys are sing-box's that sluice does not have, and what there is instead.
 var foreignKeys = map[string]string{
@@ -51,7 +50,7 @@ func (r *outboundReader) known(kind outbound.Kind) error {
 				others = append(others, other.String())
 			}
 		}
-		instead, foreign := foreignKeys[m.key]
+		instead, foreign := foreignKeys[spelled(m.key)]
 		switch {
 		case len(others) > 0:
 			return r.errorf(m.offset, r.path, "%s outbounds have no %q: only those of the type %s do", kind, m.key, value.OneOf(others))
@@ -62,7 +61,7 @@ func (r *outboundReader) known(kind outbound.Kind) error {
 		case foreign:
 			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: leave it out", m.key)
 		}
-		return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest.Word(m.key, known))
+		return r.unknown(m, r.path, inOutbound, known)
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func TestOutboundErrors(t *testing.T) {
 		{`{"outbounds": [1]}`, `1:16: outbounds[0]: want an object, not 1`},
 		{one(`"tag": "x"`), `1:16: outbounds[0]: has no "type": want "direct", "block", "socks", "http", "forward" or "urltest"`},
 		{one(`"type": "vmess"`), `1:25: outbounds[0].type: sluice has no vmess outbounds: want "direct", "block", "socks", "http", "forward" or "urltest"; a program that speaks it can be a socks outbound's server`},
-		{one(`"type": "sock"`), `1:25: outbounds[0].type: want "direct", "block", "socks", "http", "forward" or "urltest", not "sock"`},
+		{one(`"type": "sock"`), `1:25: outbounds[0].type: want "direct", "block", "socks", "http", "forward" or "urltest", not "sock"; the nearest is "socks"`},
 		{socks(`"usrname": "x"`), `1:90: outbounds[0]: unknown key "usrname"; the nearest known one is "username"`},
 		{socks(`"tls": {}`), `1:90: outbounds[0]: sluice has no "tls" of outbounds: a program such as stunnel can speak it to the server`},
 		{socks(`"udp_over_tcp": true`), `1:90: outbounds[0]: sluice has no "udp_over_tcp" of outbounds: leave it out`},

@@ -12,7 +12,7 @@ import (
 // route reads the object of that name.
 func (d *document) route(n node, outbounds []outbound.Spec) (s route.Spec, err error) {
 	r := objectReader{document: d, node: n, path: "route"}
-	if err := r.only(routeKeys, nil); err != nil {
+	if err := r.only(inRoute, routeKeys, nil); err != nil {
 		return s, err
 	}
 	if s.Sets, err = r.ruleSets(); err != nil {
@@ -70,7 +70,7 @@ func (r *objectReader) ruleSets() (all []route.SetSpec, err error) {
 }
 
 func (r *objectReader) ruleSet() (s route.SetSpec, err error) {
-	if err := r.only(ruleSetKeys, map[string]string{"rules": "the rules of a set stand in a file of the format source, which path names"}); err != nil {
+	if err := r.only(inRuleSet, ruleSetKeys, map[string]string{"rules": "the rules of a set stand in a file of the format source, which path names"}); err != nil {
 		return s, err
 	}
 	if n, ok := r.members.find("type"); ok && n.value != "local" {

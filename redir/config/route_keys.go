@@ -1,10 +1,6 @@
 package config
 
-import (
-	"slices"
-
-	"sluice/redir/nearest"
-)
+import "slices"
 
 // Keys of routes.
 var (
@@ -35,7 +31,7 @@ var foreignRouteKeys = map[string]string{
 	"rule_set_ip_cidr_match_source": "see source_ip_cidr", "rule_set_ipcidr_match_source": "see source_ip_cidr",
 	// of actions
 	"override_address": "a rule does not change the destination's address", "no_drop": "", "network_strategy": "", "fallback_network_type": "",
-	"fallback_delay": "", "udp_disable_domain_unmapping": "", "udp_connect": "", "udp_timeout": "inbounds have one", "tls_fragment": "",
+	"fallback_delay": "", "udp_disable_domain_unmapping": "", "udp_connect": "", "udp_timeout": "inbounds and the top of the file have one", "tls_fragment": "",
 	"tls_fragment_fallback_delay": "", "tls_record_fragment": "", "sniffer": "", "timeout": "", "strategy": "", "server": "",
 	// of routes
 	"auto_detect_interface": "", "override_android_vpn": "", "default_interface": "see bind_iface", "default_mark": "see mark",
@@ -47,7 +43,7 @@ var foreignRouteKeys = map[string]string{
 
 // only takes an object that has no other keys than the known ones. Elsewhere says of
 // those that objects of another type have, why this one has not.
-func (r *objectReader) only(known []string, elsewhere map[string]string) error {
+func (r *objectReader) only(at place, known []string, elsewhere map[string]string) error {
 	object, ok := r.node.value.(members)
 	if !ok {
 		return r.errorf(r.node.offset, r.path, "want an object, not %s", r.node)
@@ -55,7 +51,7 @@ func (r *objectReader) only(known []string, elsewhere map[string]string) error {
 	r.members = object
 	for _, m := range object {
 		why, misplaced := elsewhere[m.key]
-		instead, foreign := foreignRouteKeys[m.key]
+		instead, foreign := foreignRouteKeys[spelled(m.key)]
 		switch {
 		case slices.Contains(known, m.key):
 		case misplaced:
@@ -65,7 +61,7 @@ func (r *objectReader) only(known []string, elsewhere map[string]string) error {
 		case foreign:
 			return r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: leave it out", m.key)
 		default:
-			return r.errorf(m.offset, r.path, "unknown key %q; the nearest known one is %q", m.key, nearest.Word(m.key, known))
+			return r.unknown(m, r.path, at, known)
 		}
 	}
 	return nil

@@ -63,7 +63,7 @@ func (r *objectReader) choice(key string, choices ...string) (string, error) {
 	}
 	text, _ := n.value.(string)
 	if !slices.Contains(choices, text) {
-		return "", r.fault(key, n, "want %s, not %s", value.OneOf(choices), n)
+		return "", r.fault(key, n, "want %s, not %s%s", value.OneOf(choices), n, nearestOf(n, choices))
 	}
 	return text, nil
 }

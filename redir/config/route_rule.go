@@ -66,8 +66,10 @@ func (r *ruleReader) action(rule *route.Rule) error {
 		return r.reject(rule)
 	case n.value == "sniff":
 		return r.fault("action", n, "names are found where a rule needs one: leave this rule out")
+	case n.value == "hijack-dns" || n.value == "resolve":
+		return r.fault("action", n, "sluice answers no DNS, and the system resolves names: leave this rule out")
 	case ok && n.value != "route":
-		return r.fault("action", n, `want "route" or "reject", not %s`, n)
+		return r.fault("action", n, `want "route" or "reject", not %s%s`, n, nearestOf(n, []string{"route", "reject"}))
 	case hasMethod:
 		return r.fault("method", method, `only the action "reject" has one`)
 	case rule.Outbound == "" && rule.Port == 0:
@@ -106,7 +108,7 @@ func (r *ruleReader) conditions(further []string) (c route.Conditions, err error
 		known = append(known, conditionKeys...)
 		because(elsewhere, `only rules with "type": "logical" have it`, logicalKeys...)
 	}
-	if err := r.only(known, elsewhere); err != nil {
+	if err := r.only(inRule, known, elsewhere); err != nil {
 		return c, err
 	}
 	if _, err = r.choice("type", "default", "logical"); err != nil {

@@ -109,7 +109,7 @@ func TestRouteErrors(t *testing.T) {
 		{rule(`"process_name": "curl"`), `1:23: route.rules[0]: sluice does not have sing-box's "process_name": leave it out`},
 		{rule(`"port": 1`), `1:22: route.rules[0]: does not say what becomes of flows: want "outbound", "override_port" or "action": "reject"`},
 		{rule(`"mode": "and"`), `1:23: route.rules[0]: "mode": only rules with "type": "logical" have it`},
-		{rule(`"type": "logic"`), `1:31: route.rules[0].type: want "default" or "logical", not "logic"`},
+		{rule(`"type": "logic"`), `1:31: route.rules[0].type: want "default" or "logical", not "logic"; the nearest is "logical"`},
 		{rule(`"invert": 2`), `1:33: route.rules[0].invert: want true or false, not 2`},
 
 		// logical ones
@@ -140,7 +140,7 @@ func TestRouteErrors(t *testing.T) {
 		},
 
 		// actions
-		{rule(`"action": "hijack-dns"`), `1:33: route.rules[0].action: want "route" or "reject", not "hijack-dns"`},
+		{rule(`"action": "hijack-dns"`), `1:33: route.rules[0].action: sluice answers no DNS, and the system resolves names: leave this rule out`},
 		{rule(`"action": "sniff"`), `1:33: route.rules[0].action: names are found where a rule needs one: leave this rule out`},
 		{rule(`"action": "reject", "outbound": "direct"`), `1:55: route.rules[0].outbound: what is rejected goes nowhere: leave this out, or "action"`},
 		{rule(`"action": "reject", "method": "reset"`), `1:53: route.rules[0].method: want "default" or "drop", not "reset"`},

@@ -8,7 +8,7 @@ import "strings"
 func Word(text string, known []string) string {
 	best, least := "", -1
 	for _, word := range known {
-		d := distance(text, word)
+		d := Distance(text, word)
 		if len(text) > 2 && strings.Contains(word, text) {
 			d = 1
 		}
@@ -19,8 +19,16 @@ func Word(text string, known []string) string {
 	return best
 }
 
-// distance is the Levenshtein distance in bytes, row by row.
-func distance(a, b string) int {
+// Close is Word, and whether that is so near that text can be a slip of it: it is a
+// part of it, or a third of its letters at most are wrong.
+func Close(text string, known []string) (string, bool) {
+	word := Word(text, known)
+	part := len(text) > 2 && strings.Contains(word, text)
+	return word, part || word != "" && Distance(text, word) <= max(1, len(text)/3)
+}
+
+// Distance is the Levenshtein distance in bytes, row by row.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

@@ -9,7 +9,19 @@ func TestNearest(t *testing.T) {
 		"": "tag", "net": "network", "networks": "network",
 	} {
 		if got := Word(text, known); got != want {
-			t.Errorf("%q: %q (%d), want %q (%d)", text, got, distance(text, got), want, distance(text, want))
+			t.Errorf("%q: %q (%d), want %q (%d)", text, got, Distance(text, got), want, Distance(text, want))
 		}
+	}
+}
+
+func TestClose(t *testing.T) {
+	known := []string{"listen_port", "network", "udp_timeout"}
+	for text, want := range map[string]bool{"port": true, "netwrok": true, "udp_tiemout": true, "experimental": false, "dns": false, "": false, "ud": false} {
+		if word, got := Close(text, known); got != want {
+			t.Errorf("%q: %q, %v", text, word, got)
+		}
+	}
+	if word, ok := Close("a", nil); word != "" || ok {
+		t.Errorf("of nothing: %q, %v", word, ok)
 	}
 }

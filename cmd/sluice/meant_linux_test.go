@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sluice/redir/config"
+)
+
+// TestWordsOfOthersLeadToSettings: what other programs call a setting leads to one that
+// there is, whatever becomes of its name.
+func TestWordsOfOthersLeadToSettings(t *testing.T) {
+	ctx, _ := parseRun(t, "--tproxy", ":1")
+	var keys []config.Key
+	for _, s := range settings(ctx.Selected()) {
+		keys = append(keys, s.Key)
+	}
+	for word, want := range map[string]string{
+		"so_mark": "mark", "timeout_connect": "connect_timeout", "timeout_client": "idle_timeout", "timeout_client_fin": "half_close_timeout",
+		"udp_ttl": "udp_timeout", "dns_timeout": "udp_query_timeout", "grace": "drain_timeout", "timeout_sniff": "sniff_timeout",
+		"tcp_keepalive": "keepalive", "maxconn": "max_conns", "maxConnections": "max_conns", "nat_size": "udp_sessions",
+		"per_client": "client_conns", "connect_rate": "client_connects", "bandwidth": "client_rate", "whitelist": "client_exempt", "oom": "memory_pressure",
+		"workers": "reactors", "nbthread": "reactors", "threads": "reactors", "zero_copy": "relay", "tune.pipesize": "pipe_size", "tune.bufsize": "buffer_size",
+		"sendmmsg": "batch", "tcp_congestion": "congestion_upstream", "dscp": "tos", "port_map": "map", "accept_proxy_protocol": "accept_proxy",
+		"send-proxy-v2": "send_proxy", "icmp_errors": "icmp", "allow_self": "allow_local", "auto_route": "install_rules", "loglevel": "log_level", "log": "log_level",
+		"log_target": "log_format", "tcplog": "access_log", "sample_rate": "access_log_sample", "uid": "user", "seccomp": "confine", "hot_restart": "takeover",
+		"stats_socket": "control", "api": "control", "secret": "control_token_file", "netflow": "ipfix", "usesrc": "source", "bind_to_device": "bind_iface",
+		"rules:interface": "iface", "rules:oifname": "oiface", "rules:ports": "dport", "rules:only": "include", "rules:bypass": "exclude", "rules:uid_owner": "exclude_uid",
+		"rules:cgroup": "exclude_cgroup", "rules:locally_generated": "output", "rules:mode": "via", "rules:fail_open": "fail", "rules:existing": "established",
+		"rules:rt_table": "table", "rules:pref": "rule_priority", "rules:connmark": "ct_mark", "rules:tproxy_mark": "fwmark", "rules:conntrack": "notrack", "rules:set_sysctl": "sysctl",
+	} {
+		text, here := fmt.Sprintf(`{%q: 1}`, word), "sluice calls it "
+		if inner, ofRules := strings.CutPrefix(word, "rules:"); ofRules {
+			text = fmt.Sprintf(`{"rules": {%q: 1}}`, inner)
+		}
+		if strings.ReplaceAll(word, "_", "") == strings.ReplaceAll(want, "_", "") {
+			here = "write "
+		}
+		_, err := config.Parse("f", []byte(text), keys)
+		if _, hint, _ := strings.Cut(fmt.Sprint(err), here); !strings.Contains(hint, fmt.Sprintf("%q", want)) {
+			t.Errorf("%s: %v, want %s%q", text, err, here, want)
+		}
+	}
+}
+
+// TestEveryKeyIsFoundInAnotherPlace: a setting at a wrong place is told where it belongs.
+func TestEveryKeyIsFoundInAnotherPlace(t *testing.T) {
+	ctx, _ := parseRun(t, "--tproxy", ":1")
+	var keys []config.Key
+	known := map[string]bool{"rules": true, "inbounds": true, "outbounds": true, "route": true}
+	for _, s := range settings(ctx.Selected()) {
+		keys = append(keys, s.Key)
+		known[s.Path()] = true
+	}
+	for _, k := range keys {
+		text, want := fmt.Sprintf(`{"rules": {%q: 1}}`, k.Name), "at the top of the file"
+		if k.Object != "" {
+			text, want = fmt.Sprintf(`{%q: 1}`, k.Name), `in "rules"`
+		}
+		if k.Object == "" && known["rules."+k.Name] || k.Object != "" && known[k.Name] {
+			continue
+		}
+		if _, err := config.Parse("f", []byte(text), keys); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}

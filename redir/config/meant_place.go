@@ -1,0 +1,101 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice/redir/outbound"
+)
+
+// place is a kind of object in a file, by how a hint says that a key stands there.
+type place string
+
+// The places, but for the objects of settings: in "rules".
+const (
+	atTop      place = "at the top of the file"
+	inInbound  place = "in an inbound"
+	inOutbound place = "in an outbound"
+	inRoute    place = `in "route"`
+	inRule     place = `in a rule of "route"`
+	inRuleSet  place = "in a rule set"
+)
+
+// inObject is the place of settings in an object; "" is the file's own.
+func inObject(name string) place {
+	if name == "" {
+		return atTop
+	}
+	return place(fmt.Sprintf("in %q", name))
+}
+
+// placed is a key and where it stands.
+type placed struct {
+	key string
+	at  place
+}
+
+// everything is each key that a file may have, and where, the most common first.
+func (d *document) everything() []placed {
+	var all []placed
+	add := func(at place, keys ...string) {
+		for _, key := range keys {
+			if p := (placed{key, at}); !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	add(atTop, "inbounds", "outbounds", "route")
+	for _, k := range d.keys {
+		add(inObject(k.Object), k.Name)
+		if k.Object != "" {
+			add(atTop, k.Object)
+		}
+	}
+	add(inInbound, inboundKeys...)
+	add(inOutbound, "type", "tag")
+	for _, kind := range outbound.Kinds() {
+		add(inOutbound, outboundKeys(kind)...)
+	}
+	add(inRoute, routeKeys...)
+	add(inRule, slices.Concat(conditionKeys, ruleKeys, actionKeys, logicalKeys)...)
+	add(inRuleSet, ruleSetKeys...)
+	return all
+}
+
+// mostPlaces bounds how many places a hint names: more are no hint.
+const mostPlaces = 3
+
+// elsewhere says where else a word is known, by itself or by what sluice calls it;
+// empty: nowhere.
+func elsewhere(word string, all []placed, at place) string {
+	meanings := append([]string{word}, alike[word]...)
+	var same, other []string
+	for _, meaning := range meanings {
+		for _, p := range all {
+			switch {
+			case p.key != meaning || p.at == at || meaning == "type" || meaning == "tag":
+			case meaning == word:
+				same = append(same, string(p.at))
+				fallthrough
+			default:
+				other = append(other, fmt.Sprintf("%q %s", p.key, p.at))
+			}
+		}
+	}
+	switch {
+	case len(same) == len(other) && len(same) > 0:
+		return "it belongs " + orList(same[:min(mostPlaces, len(same))])
+	case len(other) > 0:
+		return "sluice has " + orList(other[:min(mostPlaces, len(other))])
+	}
+	return ""
+}
+
+// orList is a list for people: a, b or c.
+func orList(all []string) string {
+	if len(all) < 2 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
+}
