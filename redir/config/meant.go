@@ -31,19 +31,19 @@ func (d *document) meant(m member, at place, known []string) string {
 	if is := instead(word, at); is != "" {
 		return is
 	}
+	if keys := within(alike[word], known); len(keys) > 0 {
+		return "sluice calls it " + value.OneOf(keys)
+	}
 	for _, key := range known {
 		if len(word) > 3 && nearest.Distance(word, key) <= 1 {
 			return fmt.Sprintf("the nearest known one is %q", key)
 		}
 	}
-	if keys := within(alike[word], known); len(keys) > 0 {
-		return "sluice calls it " + value.OneOf(keys)
-	}
 	all := d.everything()
-	if is := elsewhere(word, all, at); is != "" {
+	if is := elsewhere(word, all, at, known); is != "" {
 		return is
 	}
-	return lettered(word, all, known)
+	return lettered(word, all, at, known)
 }
 
 // spelled is a key as sluice would spell it: udp_timeout for udpTimeout, UDP_TIMEOUT,
@@ -67,12 +67,14 @@ func spelled(key string) string {
 // squashed is a spelling without what parts its words: udptimeout.
 func squashed(word string) string { return strings.ReplaceAll(word, "_", "") }
 
-// apart finds the known keys that somebody wrote in two storeys: {"udp": {"timeout": 5}}.
+// apart finds the known keys that somebody wrote in two storeys: {"udp": {"timeout": 5}},
+// {"timeouts": {"udp": 5}}.
 func apart(word string, n node, known []string) string {
 	inner, _ := n.value.(members)
 	var keys []string
 	for _, m := range inner {
-		keys = append(keys, word+"_"+spelled(m.key))
+		part := spelled(m.key)
+		keys = append(keys, word+"_"+part, part+"_"+strings.TrimSuffix(word, "s"))
 	}
 	if keys = within(keys, known); len(keys) == 0 {
 		return ""
@@ -90,12 +92,12 @@ func within(words, known []string) (both []string) {
 	return both
 }
 
-// fewKeys is how many known keys a hint can name.
-const fewKeys = 16
-
 // lettered is the hint for a word that means nothing: what is near by its letters.
-func lettered(word string, all []placed, known []string) string {
+func lettered(word string, all []placed, at place, known []string) string {
 	if key, near := nearest.Close(word, known); near {
+		return fmt.Sprintf("the nearest known one is %q", key)
+	}
+	if key := longestIn(word, known); key != "" {
 		return fmt.Sprintf("the nearest known one is %q", key)
 	}
 	keys := map[string]place{}
@@ -103,10 +105,21 @@ func lettered(word string, all []placed, known []string) string {
 		keys[p.key] = p.at
 	}
 	if key, near := nearest.Close(word, slices.Sorted(maps.Keys(keys))); near && len(word) > 3 {
-		return fmt.Sprintf("the nearest known one is %q, %s", key, keys[key])
+		return fmt.Sprintf("the nearest known one is %q, %s", key, keys[key].from(at))
 	}
-	if len(known) <= fewKeys {
-		return "sluice has nothing like it: want " + value.OneOf(known)
+	if at.hasSettings() {
+		return "sluice has nothing like it: sluice run --help all tells of every setting"
 	}
-	return "sluice has nothing like it: sluice run --print-config prints every setting"
+	return "sluice has nothing like it: want " + value.OneOf(known)
+}
+
+// longestIn is the longest of the known keys that word holds, as iface in iface_name;
+// empty: none that is more than chance.
+func longestIn(word string, known []string) (longest string) {
+	for _, key := range known {
+		if len(key) > max(3, len(longest)) && strings.Contains("_"+word+"_", "_"+key+"_") {
+			longest = key
+		}
+	}
+	return longest
 }

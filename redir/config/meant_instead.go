@@ -9,6 +9,7 @@ import (
 const (
 	insideItself  = "there is no such object here: what it holds stands in the inbound or outbound itself"
 	findsNames    = "sluice looks for names by itself, where a rule needs them: leave it out"
+	noDevice      = "sluice has no device of its own, the kernel diverts to it: leave it out"
 	noDNS         = "sluice answers no DNS, and the system resolves names: leave it out"
 	onlyDiverted  = "sluice takes what the kernel diverts, and asks nobody who he is: leave it out"
 	twoIfaces     = `what arrives by an interface is "iface", in "rules" or in an inbound; "bind_iface" is by what sluice reaches destinations`
@@ -28,7 +29,9 @@ const (
 // them, and what there is instead.
 var insteadOf = map[place]map[string]string{
 	atTop: sentences(map[string]string{
-		"tag": "inbounds, outbounds and rule sets have one",
+		"geoip geosite": "a rule_set of \"route\" has networks and names",
+		"tun":           noDevice,
+		"tag":           "inbounds, outbounds and rule sets have one",
 		"dns fakedns fake_ip nameserver nameservers resolver resolvers hosts dns_server":                                                        noDNS,
 		"experimental ntp certificate endpoints services policy observatory burst_observatory reverse transport version schema $schema id name": "sluice has nothing like it: leave it out",
 		"tproxy redirect redir tproxy_network listen_addr listeners frontend frontends redsocks redudp base":                                    asInbound,
@@ -48,6 +51,9 @@ var insteadOf = map[place]map[string]string{
 	`in "rules"`: sentences(map[string]string{
 		"network proto protocol tcp udp l4proto": `an inbound's "network" says so`,
 		"mark":                                   twoMarks,
+		"tproxy redirect redir":                  `it is "via": "tproxy" or "redirect"`,
+		"ipv4 ipv6 family":                       "both families are diverted: leave it out",
+		"enabled enable install":                 `it is "install_rules" at the top of the file`,
 		"chain chains hook":                      `sluice has chains of its own: see "priority", or sluice rules print for rules to install by hand`,
 		"src saddr source_ip_cidr source_ip":     `which clients are diverted is not chosen by address: see "iface", or "source_ip_cidr" in a rule of "route"`,
 		"outbound action":                        asRule,
@@ -62,7 +68,7 @@ var insteadOf = map[place]map[string]string{
 		"protocol":                                                                   typeAndMore,
 		"auto_route auto_redirect auto_detect_interface":                             `it is "install_rules" at the top of the file`,
 		"detour outbound":                                                            `a rule of "route" leads there: {"inbound": "TAG", "outbound": "TAG"}`,
-		"stack mtu gso address4 address6 inet4_address inet6_address interface_name": "sluice has no device of its own, the kernel diverts to it: leave it out",
+		"stack mtu gso address4 address6 inet4_address inet6_address interface_name": noDevice,
 		"tcp_fast_open tcp_multi_path udp_fragment udp_disable_domain_unmapping netns reuse_addr user_level": "sluice has nothing like it: leave it out",
 		"timeout": `it has "udp_timeout"; those of TCP stand at the top of the file: "connect_timeout" and "idle_timeout"`,
 	}),

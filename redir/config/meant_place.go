@@ -29,6 +29,19 @@ func inObject(name string) place {
 	return place(fmt.Sprintf("in %q", name))
 }
 
+// hasSettings tells whether settings stand there, of which there are too many to name.
+func (p place) hasSettings() bool {
+	return !slices.Contains([]place{inInbound, inOutbound, inRoute, inRule, inRuleSet}, p)
+}
+
+// from is p as it is told where a key is not known that stands at other.
+func (p place) from(other place) string {
+	if p == other {
+		return string(p) + " of another type"
+	}
+	return string(p)
+}
+
 // placed is a key and where it stands.
 type placed struct {
 	key string
@@ -66,20 +79,20 @@ func (d *document) everything() []placed {
 // mostPlaces bounds how many places a hint names: more are no hint.
 const mostPlaces = 3
 
-// elsewhere says where else a word is known, by itself or by what sluice calls it;
-// empty: nowhere.
-func elsewhere(word string, all []placed, at place) string {
+// elsewhere says where else a word is known than at a place that knows some keys, by
+// itself or by what sluice calls it; empty: nowhere.
+func elsewhere(word string, all []placed, at place, known []string) string {
 	meanings := append([]string{word}, alike[word]...)
 	var same, other []string
 	for _, meaning := range meanings {
 		for _, p := range all {
 			switch {
-			case p.key != meaning || p.at == at || meaning == "type" || meaning == "tag":
+			case p.key != meaning || slices.Contains(known, meaning) || meaning == "type" || meaning == "tag":
 			case meaning == word:
-				same = append(same, string(p.at))
+				same = append(same, p.at.from(at))
 				fallthrough
 			default:
-				other = append(other, fmt.Sprintf("%q %s", p.key, p.at))
+				other = append(other, fmt.Sprintf("%q %s", p.key, p.at.from(at)))
 			}
 		}
 	}

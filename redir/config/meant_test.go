@@ -69,9 +69,14 @@ func TestMeant(t *testing.T) {
 		// letters
 		{`{"udp_sesions": 5}`, `; the nearest known one is "udp_sessions"`},
 		{`{"ifce": "lan0"}`, `; the nearest known one is "iface", in "rules"`},
-		{`{"gibberish": 5}`, `; sluice has nothing like it: want "udp_timeout", "udp_sessions", "allow_local", "relay", "user", "pipe_size", "rules", "inbounds", "outbounds" or "route"`},
+		{`{"gibberish": 5}`, `; sluice has nothing like it: sluice run --help all tells of every setting`},
+		{`{"timeouts": {"udp": 5}}`, `; it is no object of its own: write "udp_timeout"`},
+		{`{"udp_timeout_seconds": 5}`, `; the nearest known one is "udp_timeout"`},
+		{out(`"tolerence": 5`), `; the nearest known one is "tolerance", in an outbound of another type`},
+		{out(`"test_url": "http://a.b"`), `; sluice has "url" in an outbound of another type`},
+		{rule(`"sport": 5`), `; sluice calls it "source_port"`},
 		{route(`"gibberish": 5`), `; sluice has nothing like it: want "rules", "rule_set" or "final"`},
-		{`{"` + strings.Repeat("x", 1<<20) + `": 5}`, `; sluice has nothing like it: want "udp_timeout", "udp_sessions", "allow_local", "relay", "user", "pipe_size", "rules", "inbounds", "outbounds" or "route"`},
+		{`{"` + strings.Repeat("x", 1<<20) + `": 5}`, `; sluice has nothing like it: sluice run --help all tells of every setting`},
 
 		// meaning
 		{in(`"port": 1`), `; sluice calls it "listen_port"`},

@@ -89,7 +89,7 @@ var alike = words(map[string]string{
 	"exclude":        "bypass skip except ignore exclude_ip exclude_ips exclude_cidr no_proxy bypass_ip whitelist return direct local_networks route_exclude_address",
 	"exclude_uid":    "uid uid_owner exclude_user skip_uid bypass_uid owner",
 	"exclude_cgroup": "cgroup skip_cgroup bypass_cgroup",
-	"output":         "local own self gateway locally_generated proxy_self",
+	"output":         "local own self locally_generated proxy_self",
 	"via":            "mode method backend target jump",
 	"fail":           "fail_open fail_closed on_fail failsafe fail_mode kill_switch killswitch failover",
 	"established":    "existing running",

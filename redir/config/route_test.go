@@ -97,14 +97,14 @@ func TestRouteErrors(t *testing.T) {
 	set := func(members string) string { return `{"route": {"rule_set": [{` + members + `}]}}` }
 	for _, c := range []struct{ text, want string }{
 		{`{"route": []}`, `1:11: route: want an object, not a list`},
-		{`{"route": {"rule": []}}`, `1:12: route: unknown key "rule"; the nearest known one is "rules"`},
+		{`{"route": {"rule": []}}`, `1:12: route: unknown key "rule"; sluice calls it "rules"`},
 		{`{"route": {"auto_detect_interface": true}}`, `1:12: route: sluice does not have sing-box's "auto_detect_interface": leave it out`},
 		{`{"route": {"rules": {}}}`, `1:21: route.rules: want a list of objects, not an object`},
 		{`{"route": {"rules": [5]}}`, `1:22: route.rules[0]: want an object, not 5`},
 		{`{"route": {"final": ""}}`, `1:21: route.final: want the tag of an outbound, not ""`},
 
 		// keys of rules
-		{rule(`"ports": 1`), `1:23: route.rules[0]: unknown key "ports"; the nearest known one is "port"`},
+		{rule(`"ports": 1`), `1:23: route.rules[0]: unknown key "ports"; sluice calls it "port"`},
 		{rule(`"geoip": "cn"`), `1:23: route.rules[0]: sluice does not have sing-box's "geoip": a rule_set has networks`},
 		{rule(`"process_name": "curl"`), `1:23: route.rules[0]: sluice does not have sing-box's "process_name": leave it out`},
 		{rule(`"port": 1`), `1:22: route.rules[0]: does not say what becomes of flows: want "outbound", "override_port" or "action": "reject"`},
