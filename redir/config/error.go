@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -21,19 +23,69 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s: %s", e.File, e.Line, e.Column, e.Path, e.Problem)
 }
 
-// document is a file that is being read. One goroutine owns it.
-type document struct {
-	name string
-	text []byte
-	keys []Key // that it may hold
+// Errors are all that is wrong with some files, in their order, mostErrors at most.
+type Errors []*Error
+
+// Error has a line for each.
+func (all Errors) Error() string {
+	var lines []string
+	for _, e := range all {
+		lines = append(lines, e.Error())
+	}
+	return strings.Join(lines, "\n")
 }
 
-// errorf is the Error at an offset in the file.
-func (d *document) errorf(offset int, path, format string, args ...any) *Error {
-	before := d.text[:min(max(offset, 0), len(d.text))]
-	line := before[bytes.LastIndexByte(before, '\n')+1:]
-	return &Error{
-		File: d.name, Line: 1 + bytes.Count(before, []byte{'\n'}), Column: 1 + utf8.RuneCount(line),
-		Path: path, Problem: fmt.Sprintf(format, args...),
+// Unwrap are the *Error.
+func (all Errors) Unwrap() (each []error) {
+	for _, e := range all {
+		each = append(each, e)
 	}
+	return each
+}
+
+// mostErrors is how many somebody will mend at a time.
+const mostErrors = 20
+
+// document is a file that is being read. One goroutine owns it. What is wrong is noted,
+// and reading goes on with the next thing.
+type document struct {
+	name   string
+	text   []byte
+	keys   []Key   // that it may hold
+	faults *Errors // of all that are read together
+}
+
+// errorf notes an Error at an offset in the file.
+func (d *document) errorf(offset int, path, format string, args ...any) {
+	if len(*d.faults) < 2*mostErrors { // they are not in order yet
+		*d.faults = append(*d.faults, d.place(offset, path, fmt.Sprintf(format, args...)))
+	}
+}
+
+// place is the Error at an offset.
+func (d *document) place(offset int, path, problem string) *Error {
+	before := d.text[:min(max(offset, 0), len(d.text))]
+	line := bytes.TrimPrefix(before[bytes.LastIndexByte(before, '\n')+1:], []byte(byteOrderMark))
+	return &Error{
+		File: d.name, Line: 1 + bytes.Count(before, []byte{'\n'}), Column: 1 + utf8.RuneCount(line), Path: path, Problem: problem,
+	}
+}
+
+// inOrder are the faults of documents as a reader comes to them; nil for none.
+func inOrder(faults Errors, documents []*document) error {
+	if len(faults) == 0 {
+		return nil
+	}
+	at := func(e *Error) int {
+		return slices.IndexFunc(documents, func(d *document) bool { return d.name == e.File })
+	}
+	slices.SortStableFunc(faults, func(a, b *Error) int {
+		for _, order := range []int{at(a) - at(b), a.Line - b.Line, a.Column - b.Column} {
+			if order != 0 {
+				return order
+			}
+		}
+		return 0
+	})
+	return faults[:min(len(faults), mostErrors)]
 }

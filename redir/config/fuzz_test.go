@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/tailscale/hujson"
+
 	"sluice/redir/outbound"
 )
 
@@ -26,15 +28,19 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		file, err := Parse("f", text, testKeys())
 		if err != nil {
-			var place *Error
-			if !errors.As(err, &place) || place.Line < 1 || place.Line > 1+bytes.Count(text, []byte{'\n'}) ||
+			var all Errors
+			if !errors.As(err, &all) || len(all) > mostErrors {
+				t.Fatalf("%T: %v", err, err)
+			}
+			place := all[len(all)-1]
+			if place.Line < 1 || place.Line > 1+bytes.Count(text, []byte{'\n'}) ||
 				place.Column < 1 || place.Column > 1+len(text) {
 				t.Fatalf("%v", err)
 			}
 			return
 		}
-		if !json.Valid(text) {
-			t.Fatal("taken, and yet not JSON")
+		if plain, err := hujson.Standardize(bytes.TrimPrefix(append(text, '\n'), []byte("\ufeff"))); err != nil || !json.Valid(plain) {
+			t.Fatalf("taken, and yet not JSON: %v", err)
 		}
 		first := file.config().Print()
 		if slices.ContainsFunc(file.Outbounds, func(o outbound.Spec) bool { return o.Password != "" }) {

@@ -44,30 +44,33 @@ func (k Key) Path() string {
 const longestText = 4096
 
 // texts are the node's value or values as the flag would take them.
-func (d *document) texts(k Key, n node) ([]string, error) {
+func (d *document) texts(k Key, n node) []string {
 	if _, list := n.value.([]node); list && !k.List {
-		return nil, d.errorf(n.offset, k.Path(), "want %s, not a list", k.wanted())
+		d.errorf(n.offset, k.Path(), "want %s, not a list", k.wanted())
+		return nil
 	}
 	texts := []string{}
 	for _, element := range n.elements() {
 		if long, ok := element.value.(string); ok && len(long) > longestText {
-			return nil, d.errorf(element.offset, k.Path(), "%d bytes in one value: want %d at most, beginning %.20q", len(long), longestText, long)
+			d.errorf(element.offset, k.Path(), "%d bytes in one value: want %d at most, beginning %.20q", len(long), longestText, long)
+			continue
 		}
 		text, ok := k.Kind.text(element)
 		if k.Enum != nil {
 			text, ok = k.choice(element)
 		}
 		if !ok {
-			return nil, d.errorf(element.offset, k.Path(), "want %s, not %s%s", k.wanted(), element, nearestOf(element, k.Enum))
+			d.errorf(element.offset, k.Path(), "want %s, not %s%s", k.wanted(), element, nearestOf(element, k.Enum))
+			continue
 		}
 		if k.Check != nil {
 			if err := k.Check(text); err != nil {
-				return nil, d.errorf(element.offset, k.Path(), "%v", err)
+				d.errorf(element.offset, k.Path(), "%v", err)
 			}
 		}
 		texts = append(texts, text)
 	}
-	return texts, nil
+	return texts
 }
 
 // text is the value as the flag would take it; false if it is of another kind. What

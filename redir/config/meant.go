@@ -11,9 +11,9 @@ import (
 	"sluice/redir/value"
 )
 
-// unknown is the error about a key that is not known where it stands.
-func (d *document) unknown(m member, path string, at place, known []string) error {
-	return d.errorf(m.offset, path, "unknown key %.64q; %s", m.key, d.meant(m, at, known))
+// unknown notes a key that is not known where it stands.
+func (r *objectReader) unknown(m member, known []string) {
+	r.errorf(m.offset, r.path, "unknown key %.64q; %s", m.key, r.meant(m, placeOf(r.path, known), known))
 }
 
 // meant says of a key that is not known there what was meant most likely, by its

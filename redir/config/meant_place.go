@@ -29,6 +29,24 @@ func inObject(name string) place {
 	return place(fmt.Sprintf("in %q", name))
 }
 
+// placeOf is the place of an object at a path that has some keys.
+func placeOf(path string, known []string) place {
+	list, _, _ := strings.Cut(path, "[")
+	switch {
+	case list == "inbounds" || path == "" && slices.Contains(known, "listen_port"): // or one alone
+		return inInbound
+	case list == "outbounds":
+		return inOutbound
+	case path == "route":
+		return inRoute
+	case list == "route.rules":
+		return inRule
+	case list == "route.rule_set":
+		return inRuleSet
+	}
+	return inObject(path)
+}
+
 // hasSettings tells whether settings stand there, of which there are too many to name.
 func (p place) hasSettings() bool {
 	return !slices.Contains([]place{inInbound, inOutbound, inRoute, inRule, inRuleSet}, p)

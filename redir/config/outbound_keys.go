@@ -38,7 +38,7 @@ var foreignKeys = map[string]string{
 }
 
 // known finds fault with keys that outbounds of a kind do not have.
-func (r *outboundReader) known(kind outbound.Kind) error {
+func (r *outboundReader) known(kind outbound.Kind) {
 	known := append([]string{"type", "tag"}, outboundKeys(kind)...)
 	for _, m := range r.members {
 		if slices.Contains(known, m.key) {
@@ -53,15 +53,15 @@ func (r *outboundReader) known(kind outbound.Kind) error {
 		instead, foreign := foreignKeys[spelled(m.key)]
 		switch {
 		case len(others) > 0:
-			return r.errorf(m.offset, r.path, "%s outbounds have no %q: only those of the type %s do", kind, m.key, value.OneOf(others))
+			r.errorf(m.offset, r.path, "%s outbounds have no %q: only those of the type %s do", kind, m.key, value.OneOf(others))
 		case kind == outbound.HTTP && m.key == "network":
-			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: an HTTP proxy carries TCP alone, and UDP that is led there is refused", m.key)
+			r.errorf(m.offset, r.path, "sluice has no %q of outbounds: an HTTP proxy carries TCP alone, and UDP that is led there is refused", m.key)
 		case foreign && instead != "":
-			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: %s", m.key, instead)
+			r.errorf(m.offset, r.path, "sluice has no %q of outbounds: %s", m.key, instead)
 		case foreign:
-			return r.errorf(m.offset, r.path, "sluice has no %q of outbounds: leave it out", m.key)
+			r.errorf(m.offset, r.path, "sluice has no %q of outbounds: leave it out", m.key)
+		default:
+			r.unknown(m, known)
 		}
-		return r.unknown(m, r.path, inOutbound, known)
 	}
-	return nil
 }

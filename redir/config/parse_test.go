@@ -140,13 +140,21 @@ func TestErrors(t *testing.T) {
 		{"", `1:1: the file is empty`},
 		{" \n ", `1:1: the file is empty`},
 		{`{"inbounds": [`, `1:15: the file ends in the middle of a value`},
-		{"{\n  // mark of upstream sockets\n}", `2:3: the file is plain JSON, which has no comments`},
-		{"# sluice\n{}", `1:1: the file is plain JSON, which has no comments`},
-		{"{} // end", `1:4: the file is plain JSON, which has no comments`},
-		{"{\"udp_sessions\": 5,\n}", `1:19: a comma after the last element`},
-		{`{"rules": {"dport": [1, 2,]}}`, `1:26: a comma after the last element`},
-		{`{"udp_sessions" 5}`, `1:17: invalid character '5' after object key`},
-		{"{\"user\": \"\t\"}", `1:11: invalid character '\t' in string literal`},
+		{"# sluice\n{}", `1:1: a comment begins with // or stands between /* and */`},
+		{"{} /* end", `1:10: the file ends in the middle of a value`},
+		{`{"rules": {"dport": [1,, 2]}}`, `1:24: invalid character ',' at start of value`},
+		{"{\"user\": \"a\"\n\"relay\": \"copy\"}", `1:13: a comma is missing here, or a colon`},
+		{`{'user': 'a'}`, `1:2: texts and keys stand in double quotes, as "listen_port"`},
+		{`{"user" = "a"}`, `1:9: a key and its value have a colon between them`},
+		{`{"relay": copy}`, `1:11: copy: what is no number, true, false or null stands in double quotes, as "copy"`},
+		{`{"mark": 0xff}`, `1:10: 0xff: what is no number, true, false or null stands in double quotes, as "0xff"`},
+		{"\xff\xfe{\x00}\x00", `1:1: the file is UTF-16: save it as UTF-8`},
+		{"{\"user\": \"M\xfcller\"}", `1:12: the byte 0xfc is not UTF-8: save the file as UTF-8`},
+		{"\ufeff", `1:1: the file is empty`},
+		{strings.Repeat("[", 1<<20), `1:1001: more than 1000 brackets are open here`},
+		{strings.Repeat(`{"a":`, 1<<18), `1:5001: more than 1000 brackets are open here`},
+		{`{"udp_sessions" 5}`, `1:16: a comma is missing here, or a colon`},
+		{"{\"user\": \"\t\"}", `1:11: '\t' in a text: the text ends on its line, and holds this as an escape`},
 		{"{}\n{}", `2:1: more text after the end of the configuration`},
 		{`{}}`, `1:3: more text after the end of the configuration`},
 
@@ -238,17 +246,17 @@ func TestErrors(t *testing.T) {
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	missing := filepath.Join(dir, "none.json")
-	if _, err := Read(missing, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
+	if _, err := Read([]string{missing}, nil); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), missing) {
 		t.Errorf("missing file: %v", err)
 	}
-	if _, err := Read("/dev/zero", nil); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
+	if _, err := Read([]string{"/dev/zero"}, nil); err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") {
 		t.Errorf("endless file: %v", err)
 	}
 	path := filepath.Join(dir, "f.json")
 	if err := os.WriteFile(path, []byte(`{"inbounds": []}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := Read(path, testKeys()); err != nil || len(f.Inbounds) != 0 {
+	if f, err := Read([]string{path}, testKeys()); err != nil || len(f.Inbounds) != 0 {
 		t.Errorf("%+v, %v", f, err)
 	}
 }

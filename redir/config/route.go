@@ -4,101 +4,102 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice/redir/nearest"
 	"sluice/redir/outbound"
 	"sluice/redir/route"
 	"sluice/redir/ruleset"
 )
 
-// route reads the object of that name.
-func (d *document) route(n node, outbounds []outbound.Spec) (s route.Spec, err error) {
-	r := objectReader{document: d, node: n, path: "route"}
-	if err := r.only(inRoute, routeKeys, nil); err != nil {
-		return s, err
-	}
-	if s.Sets, err = r.ruleSets(); err != nil {
-		return s, err
-	}
-	if s.Final, err = r.text("final", "the tag of an outbound"); err != nil {
-		return s, err
-	}
-	if n, ok := r.members.find("final"); ok {
-		if err := r.knownOutbound("final", n, s.Final, outbounds); err != nil {
-			return s, err
+// routes reads the objects of that name: what they declare first, since the rules of
+// one may name what another declares.
+func (j *joint) routes() {
+	var readers []objectReader
+	for i, d := range j.documents {
+		if n, ok := j.tops[i].find("route"); ok {
+			r := objectReader{document: d, node: n, path: "route"}
+			if r.only(routeKeys, nil) {
+				j.ruleSets(&r)
+				readers = append(readers, r)
+			}
 		}
 	}
-	rules, ok := r.members.find("rules")
-	if !ok {
-		return s, nil
-	}
-	nodes, isList := rules.value.([]node)
-	if !isList {
-		return s, r.fault("rules", rules, "want a list of objects, not %s", rules)
-	}
-	for i, n := range nodes {
-		rr := ruleReader{objectReader: objectReader{document: d, node: n, path: fmt.Sprintf("route.rules[%d]", i)}, sets: s.Sets, outbounds: outbounds}
-		rule, err := rr.rule()
-		if err != nil {
-			return s, err
+	s := &j.file.Route
+	for _, r := range readers {
+		if n, ok := r.members.find("final"); ok {
+			s.Final = r.text("final", "the tag of an outbound")
+			r.knownOutbound("final", n, s.Final, j.file.Outbounds)
 		}
-		s.Rules = append(s.Rules, rule)
+		rules, ok := r.members.find("rules")
+		nodes, isList := rules.value.([]node)
+		if ok && !isList {
+			r.fault("rules", rules, "want a list of objects, not %s", rules)
+		}
+		for i, n := range nodes {
+			rr := ruleReader{objectReader: objectReader{document: r.document, node: n, path: fmt.Sprintf("route.rules[%d]", i)}, sets: s.Sets, outbounds: j.file.Outbounds}
+			s.Rules = append(s.Rules, rr.rule())
+		}
 	}
-	return s, nil
 }
 
 // ruleSets reads what declares the rule sets.
-func (r *objectReader) ruleSets() (all []route.SetSpec, err error) {
+func (j *joint) ruleSets(r *objectReader) {
 	n, ok := r.members.find("rule_set")
-	if !ok {
-		return nil, nil
-	}
 	nodes, isList := n.value.([]node)
-	if !isList {
-		return nil, r.fault("rule_set", n, "want a list of objects, not %s", n)
+	if ok && !isList {
+		r.fault("rule_set", n, "want a list of objects, not %s", n)
 	}
+	all := &j.file.Route.Sets
 	for i, n := range nodes {
 		sr := objectReader{document: r.document, node: n, path: fmt.Sprintf("%s[%d]", r.at("rule_set"), i)}
-		set, err := sr.ruleSet()
-		if err != nil {
-			return nil, err
+		set := sr.ruleSet()
+		if k := slices.IndexFunc(*all, func(o route.SetSpec) bool { return o.Tag == set.Tag && o.Tag != "" }); k >= 0 {
+			sr.errorf(n.offset, sr.path, "its tag %q is that of %s; give it another", set.Tag, j.setPlaces[k].from(r.document))
 		}
-		if j := slices.IndexFunc(all, func(o route.SetSpec) bool { return o.Tag == set.Tag }); j >= 0 {
-			return nil, r.errorf(n.offset, sr.path, "its tag %q is that of rule_set[%d]; give it another", set.Tag, j)
-		}
-		all = append(all, set)
+		*all = append(*all, set)
+		j.setPlaces = append(j.setPlaces, spot{r.document, n.offset, fmt.Sprintf("rule_set[%d]", i)})
 	}
-	return all, nil
 }
 
-func (r *objectReader) ruleSet() (s route.SetSpec, err error) {
-	if err := r.only(inRuleSet, ruleSetKeys, map[string]string{"rules": "the rules of a set stand in a file of the format source, which path names"}); err != nil {
-		return s, err
+func (r *objectReader) ruleSet() (s route.SetSpec) {
+	if !r.only(ruleSetKeys, map[string]string{"rules": "the rules of a set stand in a file of the format source, which path names"}) {
+		return s
 	}
 	if n, ok := r.members.find("type"); ok && n.value != "local" {
-		return s, r.fault("type", n, `rule sets are files: want "local", not %s`, n)
+		r.fault("type", n, `rule sets are files: want "local", not %s`, n)
+		s.Tag = r.text("tag", "a name")
+		return s
 	}
 	for _, must := range []struct {
 		key, wanted string
 		into        *string
 	}{{"tag", "a name", &s.Tag}, {"path", "the path of a file", &s.Path}} {
-		if *must.into, err = r.text(must.key, must.wanted); err != nil {
-			return s, err
-		}
-		if *must.into == "" {
-			return s, r.errorf(r.node.offset, r.path, "has no %q: want %s", must.key, must.wanted)
-		}
+		*must.into = r.text(must.key, must.wanted)
+	}
+	r.lacks(r.without("tag", "a name"), r.without("path", "the path of a file"))
+	if s.Path == "" {
+		return s
 	}
 	s.Path = r.beside(s.Path)
-	format, err := r.text("format", "list or source")
-	if err != nil {
-		return s, err
-	}
+	format := r.text("format", "list or source")
+	var err error
 	if s.Format, err = ruleset.ParseFormat(format, s.Path); err != nil {
 		key := "format"
 		if format == "" {
 			key = "path"
 		}
 		n, _ := r.members.find(key)
-		return s, r.fault(key, n, "%v", err)
+		r.fault(key, n, "%v", err)
 	}
-	return s, nil
+	return s
+}
+
+// knownOutbound finds fault with a tag that no outbound has.
+func (r *objectReader) knownOutbound(key string, n node, tag string, outbounds []outbound.Spec) {
+	known := slices.Clone(tagsOfFlags)
+	for _, o := range outbounds {
+		known = append(known, o.Tag)
+	}
+	if tag != "" && !slices.Contains(known, tag) {
+		r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, nearest.Word(tag, known))
+	}
 }

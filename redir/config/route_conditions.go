@@ -12,13 +12,9 @@ import (
 )
 
 // plain reads the conditions of a rule that is not logical.
-func (r *ruleReader) plain(c *route.Conditions) (err error) {
-	if c.Private, err = r.truth("ip_is_private"); err != nil {
-		return err
-	}
-	if c.SourcePrivate, err = r.truth("source_ip_is_private"); err != nil {
-		return err
-	}
+func (r *ruleReader) plain(c *route.Conditions) {
+	c.Private = r.truth("ip_is_private")
+	c.SourcePrivate = r.truth("source_ip_is_private")
 	const network, name, ranges = `a network or an address, as "192.0.2.0/24" or "2001:db8::1"`, "a name", `ports as "1000:2000", ":3000" or "4000:"`
 	for _, k := range []struct {
 		key, wanted string
@@ -35,22 +31,15 @@ func (r *ruleReader) plain(c *route.Conditions) (err error) {
 		{"source_mac_address", `a MAC address, as "02:00:5e:10:00:00"`, adder(&c.MACs, route.ParseMAC)},
 		{"time", `a time, as "mon-fri 08:00-17:00"`, adder(&c.Times, route.ParseTime)},
 	} {
-		if err := r.texts(k.key, k.wanted, k.take); err != nil {
-			return err
-		}
+		r.texts(k.key, k.wanted, k.take)
 	}
 	for _, k := range []struct {
 		key, rangeKey string
 		into          *[]ruleset.PortRange
 	}{{"source_port", "source_port_range", &c.SourcePorts}, {"port", "port_range", &c.Ports}} {
-		if err := r.list(k.key, func(n node, path string) error { return r.addPort(k.into, n, path) }); err != nil {
-			return err
-		}
-		if err := r.texts(k.rangeKey, ranges, adder(k.into, ruleset.ParsePortRange)); err != nil {
-			return err
-		}
+		r.list(k.key, func(n node, path string) { r.addPort(k.into, n, path) })
+		r.texts(k.rangeKey, ranges, adder(k.into, ruleset.ParsePortRange))
 	}
-	return nil
 }
 
 // parsePrefix reads a network, or an address as one of its own.
@@ -96,9 +85,8 @@ func (r *ruleReader) knownSet(tag string) (string, error) {
 }
 
 // addPort takes a port.
-func (r *ruleReader) addPort(into *[]ruleset.PortRange, n node, path string) error {
+func (r *ruleReader) addPort(into *[]ruleset.PortRange, n node, path string) {
 	at := objectReader{document: r.document}
-	port, err := at.portOf(path, n)
+	port := at.portOf(path, n)
 	*into = append(*into, ruleset.PortRange{Low: port, High: port})
-	return err
 }

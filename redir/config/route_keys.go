@@ -1,6 +1,8 @@
 package config
 
-import "slices"
+import (
+	"slices"
+)
 
 // Keys of routes.
 var (
@@ -43,28 +45,26 @@ var foreignRouteKeys = map[string]string{
 
 // only takes an object that has no other keys than the known ones. Elsewhere says of
 // those that objects of another type have, why this one has not.
-func (r *objectReader) only(at place, known []string, elsewhere map[string]string) error {
-	object, ok := r.node.value.(members)
-	if !ok {
-		return r.errorf(r.node.offset, r.path, "want an object, not %s", r.node)
+func (r *objectReader) only(known []string, elsewhere map[string]string) bool {
+	if !r.object() {
+		return false
 	}
-	r.members = object
-	for _, m := range object {
+	for _, m := range r.members {
 		why, misplaced := elsewhere[m.key]
 		instead, foreign := foreignRouteKeys[spelled(m.key)]
 		switch {
 		case slices.Contains(known, m.key):
 		case misplaced:
-			return r.errorf(m.offset, r.path, "%q: %s", m.key, why)
+			r.errorf(m.offset, r.path, "%q: %s", m.key, why)
 		case foreign && instead != "":
-			return r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: %s", m.key, instead)
+			r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: %s", m.key, instead)
 		case foreign:
-			return r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: leave it out", m.key)
+			r.errorf(m.offset, r.path, "sluice does not have sing-box's %q: leave it out", m.key)
 		default:
-			return r.unknown(m, r.path, at, known)
+			r.unknown(m, known)
 		}
 	}
-	return nil
+	return true
 }
 
 // because is why some keys are elsewhere.

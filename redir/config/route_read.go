@@ -2,83 +2,74 @@ package config
 
 import (
 	"fmt"
-	"slices"
 
 	"sluice/redir/value"
 )
 
 // list calls take for each element of a key's list, or for the value that stands for
 // one. An empty list is an error: nobody could tell whether it means all or none.
-func (r *objectReader) list(key string, take func(n node, path string) error) error {
+func (r *objectReader) list(key string, take func(n node, path string)) {
 	n, ok := r.members.find(key)
 	if !ok {
-		return nil
+		return
 	}
 	elements, isList := n.value.([]node)
 	switch {
 	case !isList:
-		return take(n, r.at(key))
+		take(n, r.at(key))
 	case len(elements) == 0:
-		return r.fault(key, n, "an empty list: say what it holds, or leave the key out")
+		r.fault(key, n, "an empty list: say what it holds, or leave the key out")
 	}
 	for i, element := range elements {
-		if err := take(element, fmt.Sprintf("%s[%d]", r.at(key), i)); err != nil {
-			return err
-		}
+		take(element, fmt.Sprintf("%s[%d]", r.at(key), i))
 	}
-	return nil
-}
-
-// at is the path of a key.
-func (r *objectReader) at(key string) string {
-	if r.path == "" {
-		return key
-	}
-	return r.path + "." + key
 }
 
 // texts calls take for each text of a key. What it finds fault with is an error at
 // that place.
-func (r *objectReader) texts(key, wanted string, take func(text string) error) error {
-	return r.list(key, func(n node, path string) error {
+func (r *objectReader) texts(key, wanted string, take func(text string) error) {
+	r.list(key, func(n node, path string) {
 		text, ok := n.value.(string)
 		switch {
 		case !ok || text == "":
-			return r.errorf(n.offset, path, "want %s, not %s", wanted, n)
+			r.errorf(n.offset, path, "want %s, not %s", wanted, n)
+			return
 		case len(text) > longestText:
-			return r.errorf(n.offset, path, "%d bytes: want %d at most", len(text), longestText)
+			r.errorf(n.offset, path, "%d bytes: want %d at most", len(text), longestText)
+			return
 		}
 		if err := take(text); err != nil {
-			return r.errorf(n.offset, path, "%v", err)
+			r.errorf(n.offset, path, "%v", err)
 		}
-		return nil
 	})
 }
 
 // choice is the text of a key, one of some; the first where there is none.
-func (r *objectReader) choice(key string, choices ...string) (string, error) {
+func (r *objectReader) choice(key string, choices ...string) string {
 	n, ok := r.members.find(key)
 	if !ok {
-		return choices[0], nil
+		return choices[0]
 	}
 	text, _ := n.value.(string)
-	if !slices.Contains(choices, text) {
-		return "", r.fault(key, n, "want %s, not %s%s", value.OneOf(choices), n, nearestOf(n, choices))
+	meant, ok := value.Choice(text, choices)
+	if !ok {
+		r.fault(key, n, "want %s, not %s%s", value.OneOf(choices), n, nearestOf(n, choices))
+		return choices[0]
 	}
-	return text, nil
+	return meant
 }
 
 // truth is a key's true or false.
-func (r *objectReader) truth(key string) (truth bool, err error) {
+func (r *objectReader) truth(key string) bool {
 	n, ok := r.members.find(key)
 	if !ok {
-		return false, nil
+		return false
 	}
 	text, ok := Bool.text(n)
 	if !ok {
-		return false, r.fault(key, n, "want true or false, not %s", n)
+		r.fault(key, n, "want true or false, not %s", n)
 	}
-	return text == "true", nil
+	return text == "true"
 }
 
 // adder is a take of texts that parses each and keeps it.

@@ -114,7 +114,7 @@ func TestRouteErrors(t *testing.T) {
 
 		// logical ones
 		{rule(`"type": "logical", "port": 1`), `1:42: route.rules[0]: "port": a logical rule has no conditions of its own: put this into one of its rules`},
-		{rule(`"type": "logical"`), `1:22: route.rules[0]: has no "mode": want "and" or "or"`},
+		{rule(`"type": "logical"`), "1:22: route.rules[0]: has no \"mode\": want \"and\" or \"or\"\nf.json:1:22: route.rules[0]: has no \"rules\": want a list of rules"},
 		{rule(`"type": "logical", "mode": "xor"`), `1:50: route.rules[0].mode: want "and" or "or", not "xor"`},
 		{rule(`"type": "logical", "mode": "or", "rules": []`), `1:22: route.rules[0]: has no "rules": want a list of rules`},
 		{rule(`"type": "logical", "mode": "or", "rules": [{"outbound": "a"}]`), `1:67: route.rules[0].rules[0]: "outbound": a rule within another has conditions only`},
@@ -135,7 +135,7 @@ func TestRouteErrors(t *testing.T) {
 		{rule(`"rule_set": "ads"`), `1:35: route.rules[0].rule_set: there is no rule set "ads": declare it in route.rule_set`},
 		{rule(`"rule_set": "` + strings.Repeat("a", 5000) + `"`), `1:35: route.rules[0].rule_set: 5000 bytes: want 4096 at most`},
 		{
-			`{"route": {"rule_set": [{"tag": "ads", "path": "a"}], "rules": [{"rule_set": "add", "outbound": "x"}]}}`,
+			`{"route": {"rule_set": [{"tag": "ads", "path": "a"}], "rules": [{"rule_set": "add", "outbound": "direct"}]}}`,
 			`1:78: route.rules[0].rule_set: there is no rule set "add"; the nearest is "ads"`,
 		},
 
@@ -154,7 +154,7 @@ func TestRouteErrors(t *testing.T) {
 		// rule sets
 		{set(`"tag": "a"`), `1:25: route.rule_set[0]: has no "path": want the path of a file`},
 		{set(`"path": "a"`), `1:25: route.rule_set[0]: has no "tag": want a name`},
-		{set(`"type": "remote", "tag": "a", "url": "https://"`), `1:56: route.rule_set[0]: sluice does not have sing-box's "url": rule sets are files: fetch it into one`},
+		{set(`"type": "remote", "tag": "a", "url": "https://"`), `1:34: route.rule_set[0].type: rule sets are files: want "local", not "remote"` + "\n" + `f.json:1:56: route.rule_set[0]: sluice does not have sing-box's "url": rule sets are files: fetch it into one`},
 		{set(`"type": "remote", "tag": "a"`), `1:34: route.rule_set[0].type: rule sets are files: want "local", not "remote"`},
 		{set(`"tag": "a", "rules": []`), `1:38: route.rule_set[0]: "rules": the rules of a set stand in a file of the format source, which path names`},
 		{set(`"tag": "a", "path": "a", "format": "text"`), `1:61: route.rule_set[0].format: "text": want list or source`},
