@@ -24,7 +24,7 @@ type compareCmd struct {
 	Peers   []string      `help:"The other peers (${enum}); those that are not installed are left out." enum:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" default:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" group:"What"`
 	PeerDir string        `help:"Folder of peers beside PATH, and where --install puts the Go ones (default: peers under --out)." placeholder:"DIR" group:"What"`
 	Install bool          `help:"Install what is missing first: Debian's packages, and sing-box and Xray by 'go install'." group:"What"`
-	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part." default:"haproxy,sing-box" group:"What"`
+	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part; else another proxy, else plain forwarding." default:"haproxy,sing-box" group:"What"`
 	Work    []string      `help:"Only these works, by key (see the progress), or all." placeholder:"KEY" group:"What"`
 	Sweep   []string      `help:"How cost grows: connections, flows, size, reactors, all. Without --work, nothing but the sweeps." enum:"connections,flows,size,reactors,all" placeholder:"NAME" group:"What"`
 
