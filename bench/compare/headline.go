@@ -29,9 +29,11 @@ func (r *Result) Headline() []string {
 	}
 	own := r.Peers[at]
 	var sentences, losses []string
+	rivals := false
 	for _, base := range r.usedBases(own.Name) {
 		sentences = append(sentences, r.beside(own.Name, base))
 		if base != Direct { // no proxy can but lose to what it is added to
+			rivals = true
 			losses = append(losses, r.losses(own.Name, base)...)
 		}
 	}
@@ -44,7 +46,7 @@ func (r *Result) Headline() []string {
 			losses, more = losses[:lossesNamed], fmt.Sprintf("; and in %d more", n)
 		}
 		sentences = append(sentences, "It loses in "+strings.Join(losses, "; ")+more+".")
-	default:
+	case rivals:
 		sentences = append(sentences, "It loses nowhere by more than what two measurements differ by (3%).")
 	}
 	return append(sentences, r.standing(own)...)
@@ -92,10 +94,13 @@ func (r *Result) beside(peer, base string) string {
 	for _, p := range []struct {
 		metric Metric
 		say    string
-	}{{Rate, "delivers %s as much"}, {ProxyCPU, "takes %s the CPU per unit"}, {RSS, "takes %s the memory where that counts"}} {
+	}{{Rate, "delivers %s as much"}, {ProxyCPU, "takes %s the CPU per unit"}, {RSS, "%s the memory where that counts"}} {
 		if len(ratios[p.metric]) > 0 {
 			parts = append(parts, fmt.Sprintf(p.say, rangeOf(ratios[p.metric])))
 		}
+	}
+	if base == Direct {
+		base = Plain
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("Beside %s nothing of %s could be measured.", base, peer)
@@ -103,6 +108,9 @@ func (r *Result) beside(peer, base string) string {
 	works := "1 work"
 	if n > 1 {
 		works = fmt.Sprintf("%d works", n)
+	}
+	if ratios[ProxyCPU] == nil && ratios[RSS] != nil {
+		parts[len(parts)-1] = "takes " + parts[len(parts)-1]
 	}
 	text := parts[len(parts)-1]
 	if len(parts) > 1 {
@@ -162,7 +170,7 @@ func (r *Result) standing(own Peer) []string {
 		}
 	}
 	if known > 0 {
-		sentences = append(sentences, fmt.Sprintf("Of the %d targets that could be judged it reached %d.", known, reached))
+		sentences = append(sentences, fmt.Sprintf("Targets reached: %d of the %d that could be judged.", reached, known))
 	}
 	var wrong, faults []string
 	for _, c := range own.Checks {

@@ -33,7 +33,7 @@ func TestBaseWhereNoneOfThoseAskedForTookPart(t *testing.T) {
 		{map[string]float64{"sluice": 3, SingBox: 1, "xray": 2, Direct: 6}, SingBox, "Beside sing-box (1 work) sluice delivers 3.00× as much."},
 		{map[string]float64{"sluice": 3, "xray": 2, Direct: 6}, "xray", "Beside xray (1 work) sluice delivers 1.50× as much."},
 		{map[string]float64{"sluice": 3, "xray": 4, Direct: 6}, "xray", `It loses in datagrams per second of "UDP echo, 16 flows × 32, 200 bytes, sent singly" (0.75× to xray).`},
-		{map[string]float64{"sluice": 3, Direct: 6}, Direct, "Beside direct (1 work) sluice delivers 0.50× as much."},
+		{map[string]float64{"sluice": 3, Direct: 6}, Direct, "Beside plain forwarding (1 work) sluice delivers 0.50× as much."},
 		{map[string]float64{"sluice": 3}, "", "Nobody was measured that sluice could be held against."},
 	} {
 		r := ratesOf(c.rates)
@@ -43,6 +43,9 @@ func TestBaseWhereNoneOfThoseAskedForTookPart(t *testing.T) {
 		if says := strings.Join(r.Headline(), " "); !strings.Contains(says, c.says) {
 			t.Errorf("%v: %q, want %q", c.rates, says, c.says)
 		}
+	}
+	if says := strings.Join(ratesOf(map[string]float64{"sluice": 3, Direct: 6}).Headline(), " "); strings.Contains(says, "loses") {
+		t.Errorf("beside nobody but the kernel: %q", says)
 	}
 	if says := (&Result{}).Headline(); says != nil {
 		t.Errorf("of nothing: %q", says)
