@@ -31,7 +31,7 @@ func origin(program string) string {
 		}
 	}
 	if program == hevKind {
-		return "nobody packages it: build it from https://github.com/heiher/hev-socks5-tproxy and put it into PATH or --peer-dir"
+		return "Debian has no package of it: build it from https://github.com/heiher/hev-socks5-tproxy and put it into PATH or --peer-dir"
 	}
 	return "put it into PATH or --peer-dir"
 }

@@ -45,30 +45,20 @@ func (f figure) save(dir string) error {
 
 // compose lays the panels out in columns on a ground of that width.
 func (f figure) compose(width float64, columns int) *canvas {
-	whole := &canvas{w: width, h: margin}
+	whole := &canvas{w: width}
 	each := (width - 2*margin - panelGap*float64(columns-1)) / float64(columns)
+	top, bottom := float64(margin), float64(margin) // of the row
 	for i, draw := range f.panels {
 		column := i % columns
 		if column == 0 && i > 0 {
-			whole.h += panelGap
+			top = bottom + panelGap
 		}
 		c := draw(each)
-		fmt.Fprintf(&whole.b, "<g transform=\"translate(%s %s)\">\n%s</g>\n", num(margin+float64(column)*(each+panelGap)), num(whole.h), &c.b)
-		if column == columns-1 || i == len(f.panels)-1 {
-			whole.h += f.highest(i-column, i, each)
-		}
+		fmt.Fprintf(&whole.b, "<g transform=\"translate(%s %s)\">\n%s</g>\n", num(margin+float64(column)*(each+panelGap)), num(top), &c.b)
+		bottom = max(bottom, top+c.h)
 	}
-	whole.h += margin
+	whole.h = bottom + margin
 	return whole
-}
-
-// highest is the height of the highest of some panels.
-func (f figure) highest(first, last int, width float64) float64 {
-	h := 0.0
-	for _, draw := range f.panels[first : last+1] {
-		h = max(h, draw(width).h)
-	}
-	return h
 }
 
 // inline are the panels for a page, whose style sheet has darkStyle.

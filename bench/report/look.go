@@ -95,6 +95,9 @@ func looks(peers []compare.Peer) map[string]look {
 			sluices[p.Role]++
 		}
 		l.tone, l.own = tone(p.Kind), p.Kind == "sluice"
+		if _, known := tones()[l.tone]; !known { // a file's
+			l.tone, l.shape = "faint", circle
+		}
 		all[p.Name] = l
 	}
 	return all

@@ -27,12 +27,12 @@ func example() *compare.Result {
 		return list
 	}
 	rows := func() []compare.Row {
-		return []compare.Row{{Peer: "sluice", Samples: samples(1.2)}, {Peer: "sluice <copy>", Samples: samples(1.1)}, {Peer: "haproxy", Samples: samples(1)}}
+		return []compare.Row{{Peer: "sluice", Samples: samples(1.2)}, {Peer: "sluice <copy>", Samples: samples(1.1)}, {Peer: "haproxy", Samples: samples(1)}, {Peer: "<i>other", Samples: samples(1)}}
 	}
 	r := &compare.Result{Schema: compare.Schema, Base: []string{"haproxy"}, Rounds: 3, RoundSeconds: 1,
 		Peers: []compare.Peer{{Name: "sluice", Kind: "sluice", Way: compare.TProxy}, {Name: "sluice <copy>", Kind: "sluice"},
 			{Name: "haproxy", Kind: "haproxy", Checks: []compare.Check{{Name: "reset", Verdict: compare.Wrong, Detail: "an orderly end"}}},
-			{Name: "xray", Kind: "xray", LeftOut: "xray is not installed"}},
+			{Name: "xray", Kind: "xray", LeftOut: "xray is not installed"}, {Name: "<i>other", Kind: `"><script>`}},
 		Works: []compare.WorkResult{{Work: compare.Works()[5], Rows: rows()}},
 	}
 	r.Works[0].Rows[2].Samples[1].Fault = "wrk: 2 errors"
@@ -60,6 +60,9 @@ func TestReportIsWholeAndSelfContained(t *testing.T) {
 		if !bytes.Contains(b, []byte(want)) {
 			t.Errorf("the page has no %q", want)
 		}
+	}
+	if bytes.Contains(b, []byte("<script")) || bytes.Contains(b, []byte("<i>")) {
+		t.Error("a name or a kind became an element")
 	}
 	if outside := regexp.MustCompile(`(src|href)="?(http|/|\.)`).Find(b); outside != nil {
 		t.Errorf("the page needs another file: %s", outside)
