@@ -5,7 +5,6 @@ import (
 
 	"sluice/redir/outbound"
 	"sluice/redir/socket"
-	"sluice/redir/source"
 )
 
 // spares are sockets of sessions that have ended, kept for others of the same way:
@@ -24,11 +23,9 @@ type spare struct {
 }
 
 // leavesSpare tells whether the socket of f may serve another session. One that has
-// got larger buffers may not, nor one that a path gives an address or a device, both
-// of which go with the port.
+// got larger buffers may not.
 func (f *flow) leavesSpare() bool {
-	path := &f.way.Path
-	return !f.bulk && !f.wide.Load() && path.Source.Kind != source.Address && path.Device == "" && !f.owner.closed
+	return !f.bulk && !f.wide.Load() && f.way.Path.OutlivesPort() && !f.owner.closed
 }
 
 // Inherit implements loop.Heir: no worker sends by the socket of f any more.
