@@ -20,7 +20,7 @@ all: build
 
 build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN)/sluice ./cmd/sluice
-	$(GO) build -trimpath -o $(BIN)/sluice-bench ./cmd/sluice-bench
+	$(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN)/sluice-bench ./cmd/sluice-bench
 
 install-programs:
 	.ci/programs

@@ -83,3 +83,47 @@ func TestBusyPoll(t *testing.T) {
 	}
 	on(t, r, func() { r.Close(fds[0]) })
 }
+
+// What a reactor does in the face of exchanges of all kinds: those whose partner
+// answers within the limit are polled for from the first trial on, those whose does
+// not cost a poll in vain in ever longer intervals.
+func TestBusyPollTries(t *testing.T) {
+	const limit = int64(100)
+	exchange := func(p *busyPoll, waits int, partner func(i int) int64) (vain, hits int) {
+		const waking = 300 // ns of a slow machine, more than the limit
+		for i := range waits {
+			share := partner(i)
+			polls := p.polls()
+			switch {
+			case polls && share < limit:
+				p.hit(1)
+				hits++
+				continue
+			case polls:
+				vain++
+			}
+			p.slept(1, share+waking, polls)
+		}
+		return vain, hits
+	}
+	near := func(int) int64 { return 50 }
+	far := func(int) int64 { return 150 }
+	p := busyPoll{limit: limit}
+	if vain, hits := exchange(&p, 1000, near); vain != 0 || hits != 1000-loneEnough {
+		t.Errorf("near: %d polls in vain, %d hits", vain, hits)
+	}
+	if vain, hits := exchange(&p, 10_000, far); vain > 17 || hits != 0 {
+		t.Errorf("far: %d polls in vain, %d hits", vain, hits)
+	}
+	if vain, hits := exchange(&p, 3*loneMost, near); vain != 0 || hits < loneMost {
+		t.Errorf("near again: %d polls in vain, %d hits", vain, hits)
+	}
+	often := func(i int) int64 { return 50 + 100*int64(min(1, i%20)^1) }
+	if vain, hits := exchange(&p, 20_000, often); vain > 1000 || hits < 18_000 {
+		t.Errorf("one in twenty is late: %d polls in vain, %d hits", vain, hits)
+	}
+	slow := func(int) int64 { return loneWait * limit }
+	if vain, hits := exchange(&p, 1000, slow); vain > 2 || hits != 0 {
+		t.Errorf("no exchange: %d polls in vain, %d hits", vain, hits)
+	}
+}

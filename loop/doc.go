@@ -33,6 +33,8 @@
 //     turn that they are in; it is closed when each has finished that turn.
 //     Retired ones are counted, and a reactor that has retired its share waits for
 //     the others after its turn.
+//   - pass on: to retire an fd to an heir, who has it for another use instead of
+//     its being closed.
 //   - batch: several datagrams received or sent by one system call. Its slots
 //     each hold one message: a datagram, or a run.
 //   - run: datagrams of equal size from one sender to one receiver, the last

@@ -101,7 +101,29 @@ func (r *Reactor) Forget(fd int) {
 // it after the fd can no longer be found.
 func (r *Reactor) Retire(fd int) {
 	r.slots.drop(fd)
-	r.retired.add(fd, r.group.epoch.Add(1))
+	r.retire(fd, nil)
+}
+
+// Pass is Retire of an fd that stays open and registered: heir gets it when every
+// reactor has finished its turn. Nobody hears of its edges from now on until it is
+// adopted.
+func (r *Reactor) Pass(fd int, heir Heir) {
+	r.slots.hand(fd, nobody{})
+	r.retire(fd, heir)
+}
+
+// Adopt calls h for an fd that was passed on, and tells whether it was registered
+// at all. Edges of before may be among those that h hears of.
+func (r *Reactor) Adopt(fd int, h Handler) bool { return r.slots.hand(fd, h) }
+
+// nobody hears of edges.
+type nobody struct{}
+
+// Ready implements Handler.
+func (nobody) Ready(Events) {}
+
+func (r *Reactor) retire(fd int, heir Heir) {
+	r.retired.add(fd, r.group.epoch.Add(1), heir)
 	r.group.retired.Add(1)
 }
 

@@ -32,10 +32,15 @@ type retireQueue struct {
 type retiredFD struct {
 	fd    int
 	epoch uint64
+	heir  Heir // nil: it is closed
 }
 
-func (q *retireQueue) add(fd int, epoch uint64) {
-	q.fds = append(q.fds, retiredFD{fd, epoch})
+// Heir takes over an fd that was passed on, on the reactor's thread between two
+// turns, and closes or adopts it.
+type Heir interface{ Inherit(fd int) }
+
+func (q *retireQueue) add(fd int, epoch uint64, heir Heir) {
+	q.fds = append(q.fds, retiredFD{fd, epoch, heir})
 }
 
 func (q *retireQueue) waiting() bool { return len(q.fds) > 0 }
@@ -48,11 +53,17 @@ func (q *retireQueue) close(g *Group) {
 	oldest := g.oldestTurn()
 	done := 0
 	for done < len(q.fds) && q.fds[done].epoch <= oldest {
-		closeFD(q.fds[done].fd)
+		if r := &q.fds[done]; r.heir != nil {
+			r.heir.Inherit(r.fd)
+		} else {
+			closeFD(r.fd)
+		}
 		done++
 	}
 	g.retired.Add(-int64(done))
-	q.fds = append(q.fds[:0], q.fds[done:]...)
+	left := copy(q.fds, q.fds[done:])
+	clear(q.fds[left:]) // of heirs
+	q.fds = q.fds[:left]
 }
 
 // closeAll closes the rest, of a group whose reactors have all ended.

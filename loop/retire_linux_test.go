@@ -124,3 +124,62 @@ func TestRetiredStayBounded(t *testing.T) {
 		t.Errorf("%d are left", n)
 	}
 }
+
+// heir adopts what it inherits, and tells.
+type heir struct {
+	r     *Reactor
+	h     Handler
+	given chan bool
+}
+
+func (h *heir) Inherit(fd int) { h.given <- h.r.Adopt(fd, h.h) }
+
+// What is passed on is heard of by nobody while another reactor is in its turn, and
+// then by whoever has adopted it, without being registered again.
+func TestPassedOn(t *testing.T) {
+	g, err := NewGroup(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Start()
+	defer func() {
+		g.Stop()
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	owner, other := g.Reactors()[0], g.Reactors()[1]
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	before, after := &echoer{fd: fds[0], lone: make(chan int, 9), r: owner}, &echoer{fd: fds[0], lone: make(chan int, 9), r: owner}
+	h := &heir{owner, after, make(chan bool, 1)}
+	on(t, owner, func() {
+		if err := owner.Add(fds[0], Readable, before); err != nil {
+			t.Error(err)
+		}
+	})
+	entered, leave := make(chan struct{}), make(chan struct{})
+	other.Post(func() { close(entered); <-leave })
+	await(t, entered)
+	on(t, owner, func() { owner.Pass(fds[0], h) })
+	unix.Write(fds[1], []byte{1})
+	on(t, owner, func() {})
+	if len(before.lone)+len(after.lone)+len(h.given) > 0 || owner.Retired() != 1 {
+		t.Errorf("somebody hears of what is passed on, or has it; %d retired", owner.Retired())
+	}
+	close(leave)
+	if !<-h.given {
+		t.Error("what is passed on is no longer registered")
+	}
+	unix.Write(fds[1], []byte{2})
+	<-after.lone
+	on(t, owner, func() {
+		owner.Close(fds[0])
+		if len(before.lone) > 0 || owner.Adopt(fds[0], after) {
+			t.Error("who passed it on hears of it, or what is closed can be adopted")
+		}
+	})
+}

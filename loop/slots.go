@@ -24,6 +24,16 @@ func (s *slots) put(fd int, h Handler) (tag uint64) {
 	return page.tag(fd, i)
 }
 
+// hand gives fd's present registration to another handler; false where it has none.
+func (s *slots) hand(fd int, h Handler) bool {
+	page, i := s.page(uint32(fd))
+	if page == nil || page.handlers[i] == nil {
+		return false
+	}
+	page.handlers[i] = h
+	return true
+}
+
 // tag names the present registration of fd, whose place is i.
 func (p *slotPage) tag(fd, i int) uint64 { return uint64(p.seqs[i])<<32 | uint64(uint32(fd)) }
 

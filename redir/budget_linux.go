@@ -44,6 +44,10 @@ const (
 	// leastEnding and mostEnding bound the sockets of sessions that have ended,
 	// which another worker may still be using in its turn.
 	leastEnding, mostEnding = 16, 4096
+	// mostSpares bounds the sockets of a family that one worker keeps for its next
+	// sessions: those
+	// that one turn may end and the next open.
+	mostSpares = 64
 	// endingPart is their share, as 1/endingPart: at 25,000 new sessions a second,
 	// 300 are those of 12 ms, and a turn takes less.
 	endingPart = 64
@@ -68,12 +72,13 @@ type budget struct {
 	outlets    int    // per worker
 	pipes      int    // per worker
 	writeBacks int    // per worker
+	spares     int    // per worker
 	ending     int
 	shrunk     bool // made by shrink
 }
 
 func (b *budget) udp() udp.Bounds {
-	return udp.Bounds{Flows: b.flows, Sourced: b.sourced, WriteBacks: b.writeBacks, Outlets: b.outlets, Ending: b.ending}
+	return udp.Bounds{Flows: b.flows, Sourced: b.sourced, WriteBacks: b.writeBacks, Outlets: b.outlets, Spares: b.spares, Ending: b.ending}
 }
 
 // sessions is how many UDP sessions there may be of the kind of which there may
@@ -152,7 +157,8 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 	b.pipes = max(1, min(mostPipes, left/8/fdsPerPipe/workers))
 	if udp {
 		b.ending = max(leastEnding, min(mostEnding, left/endingPart))
-		left -= b.ending + b.writeBacks*workers
+		b.spares = min(mostSpares, left/endingPart/workers)
+		left -= b.ending + (b.writeBacks+b.spares)*workers
 		most := left
 		if tcp {
 			most = left / 3

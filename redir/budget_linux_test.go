@@ -106,7 +106,7 @@ func TestPlanHonoursSmallerBounds(t *testing.T) {
 		{20, 20000, 28232, 20, "--udp-sessions"},
 		{65536, 1 << 20, 28232, 27350, "ip_local_port_range"},
 		{65536, 1 << 20, 64512, 62496, "ip_local_port_range"},
-		{65536, 20000, 28232, 6074, "fd_limit"},
+		{65536, 20000, 28232, 6031, "fd_limit"},
 	} {
 		o.MaxConns, o.UDPSessions = 10, c.sessions
 		b, err := plan(&o, c.limit, 2, 1, c.ports)

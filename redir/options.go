@@ -83,7 +83,7 @@ const mostStreamPeriod = 10 * time.Millisecond
 const mostSniffTimeout = 5 * time.Second
 
 // ErrNoInbound says that there is nothing to listen on.
-var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR, --tproxy ADDR or --forward ADDR=DEST, or an inbound in the --config file")
+var ErrNoInbound = errors.New("nothing to listen on: name at least one --redirect ADDR, --tproxy ADDR or --forward ADDR=DEST, or an inbound in a configuration file (--config PATH, else /etc/sluice/sluice.json)")
 
 // Validate reports the first setting that makes no sense, and what would.
 func (o *Options) Validate() error {
@@ -145,29 +145,48 @@ func (o *Options) Validate() error {
 	return nil
 }
 
+// InboundError is what is wrong with an inbound.
+type InboundError struct {
+	Index int // in Options.Inbounds
+	Err   error
+}
+
+func (e *InboundError) Error() string { return e.Err.Error() }
+
+// Unwrap is Err.
+func (e *InboundError) Unwrap() error { return e.Err }
+
 func (o *Options) validateInbounds() error {
 	if len(o.Inbounds) == 0 {
 		return ErrNoInbound
 	}
-	defaults := o.defaults()
-	for i, in := range o.Inbounds {
-		if err := in.Validate(); err != nil {
-			return err
-		}
-		if err := o.validatePath(&in); err != nil {
-			return fmt.Errorf("%s %s: %w", in.Kind, in.Listen, err)
-		}
-		for _, other := range o.Inbounds[:i] {
-			if network := in.Collides(other); network != "" {
-				return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
-			}
-			direct := in.Kind == inbound.Direct || other.Kind == inbound.Direct // whose sessions any socket for replies finds
-			if !direct && defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
-				return fmt.Errorf("%s %s and %s %s: both take UDP replies to clients at this port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen)
-			}
+	for i := range o.Inbounds {
+		if err := o.validateInbound(i); err != nil {
+			return &InboundError{i, err}
 		}
 	}
 	return o.findLoop(netip.Addr.IsLoopback)
+}
+
+// validateInbound finds fault with one inbound, also beside those before it.
+func (o *Options) validateInbound(i int) error {
+	defaults, in := o.defaults(), o.Inbounds[i]
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	if err := o.validatePath(&in); err != nil {
+		return fmt.Errorf("%s %s: %w", in.Kind, in.Listen, err)
+	}
+	for _, other := range o.Inbounds[:i] {
+		if network := in.Collides(other); network != "" {
+			return fmt.Errorf("%s %s and %s %s: both take this %s port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen, network)
+		}
+		direct := in.Kind == inbound.Direct || other.Kind == inbound.Direct // whose sessions any socket for replies finds
+		if !direct && defaults.Returns(&in) && defaults.Returns(&other) && in.CollidesInReturns(&other) {
+			return fmt.Errorf("%s %s and %s %s: both take UDP replies to clients at this port; give one another port", other.Kind, other.Listen, in.Kind, in.Listen)
+		}
+	}
+	return nil
 }
 
 // validatePath finds fault with how upstreams of an inbound shall leave.

@@ -53,7 +53,8 @@
 //	start         RFC 3339 time
 //	seconds       how long all of it took
 //	machine       kernel, cpu, cpus, memory_bytes, file_limit, congestion_control
-//	base          [names of peers]: of each work the first that took part
+//	base          [names of peers]: of each work the first that took part; a work where
+//	              none did has another: a proxy, else direct, else the first sluice
 //	rounds        rounds asked for; a row has fewer samples where time ran out
 //	round_seconds length of one load
 //	peers         [{name, kind, way, role, version, command, note, left_out, checks}]

@@ -11,22 +11,48 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"sluice/bench/lab"
 )
 
-// debian names the package of each program that apt can install.
-func debian() map[string]string {
-	return map[string]string{
-		"haproxy": "haproxy", "nginx": "nginx", "redsocks": "redsocks", "wrk": "wrk", "iperf3": "iperf3",
-		"nft": "nftables", "ip": "iproute2",
-	}
+// debian are the programs that apt can install.
+func debian() []string {
+	return []string{"haproxy", "nginx", "redsocks", "wrk", "iperf3", "nft", "ip", "nsenter"}
 }
+
+// origin says how a program that is not installed is got.
+func origin(program string) string {
+	if slices.Contains(debian(), program) {
+		return "--install does it; or on Debian and Ubuntu: apt-get install " + lab.Package(program)
+	}
+	for _, m := range modules() {
+		if m.program == program {
+			return fmt.Sprintf("--install builds it (go install %s)", m.path)
+		}
+	}
+	if program == hevKind {
+		return "Debian has no package of it: build it from https://github.com/heiher/hev-socks5-tproxy and put it into PATH or --peer-dir"
+	}
+	return "put it into PATH or --peer-dir"
+}
+
+// moduleHint says what brings nginx' stream module where it may be missing.
+func (p *peer) moduleHint() string {
+	if p.Kind != "nginx" || p.proc == nil || loadModule() != "" {
+		return ""
+	}
+	return "; where its stream module is missing: --install does it; or on Debian and Ubuntu: apt-get install " + streamPackage
+}
+
+// streamPackage is where Debian has nginxModule.
+const streamPackage = "libnginx-mod-stream"
 
 // debianPackages are those of some programs, each once, sorted.
 func debianPackages(programs []string) []string {
 	var list []string
 	for _, p := range programs {
-		if pkg := debian()[p]; pkg != "" {
-			list = append(list, pkg)
+		if slices.Contains(debian(), p) {
+			list = append(list, lab.Package(p))
 		}
 	}
 	slices.Sort(list)
@@ -56,7 +82,7 @@ func Install(ctx context.Context, dir string, kinds []string, say io.Writer) err
 
 func installPackages(ctx context.Context, kinds []string, say io.Writer) error {
 	var absent []string
-	for program := range debian() {
+	for _, program := range debian() {
 		isPeer := slices.Contains(Kinds(), program)
 		if _, err := exec.LookPath(program); err != nil && (!isPeer || program == "nginx" || slices.Contains(kinds, program)) {
 			absent = append(absent, program)
@@ -64,7 +90,7 @@ func installPackages(ctx context.Context, kinds []string, say io.Writer) error {
 	}
 	list := debianPackages(absent)
 	if _, err := os.Stat(nginxModule); err != nil && slices.Contains(kinds, "nginx") {
-		list = append(list, "libnginx-mod-stream")
+		list = append(list, streamPackage)
 	}
 	if len(list) == 0 {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -165,7 +166,7 @@ func lastLine(b []byte) []byte {
 
 // missing lists the programs of the load side that are not installed.
 func missing(works []Work) []string {
-	need := map[string]bool{"nft": true, "ip": true, "nginx": true}
+	need := map[string]bool{"nft": true, "ip": true, "nsenter": true, "nginx": true}
 	for _, w := range works {
 		need["iperf3"] = need["iperf3"] || w.load == iperf
 		need["wrk"] = need["wrk"] || w.load == wrkKeep || w.load == wrkClose
@@ -176,5 +177,6 @@ func missing(works []Work) []string {
 			list = append(list, program)
 		}
 	}
+	slices.Sort(list)
 	return list
 }

@@ -76,7 +76,7 @@ const (
 // WorkResult is a work and what each peer did of it.
 type WorkResult struct {
 	Work
-	Base    string    `json:"base,omitempty"` // the first of the Result's that took part
+	Base    string    `json:"base,omitempty"` // the first of the Result's that took part, else another that did
 	Rows    []Row     `json:"rows"`
 	LeftOut []LeftOut `json:"left_out,omitempty"`
 }
@@ -172,8 +172,8 @@ func (r *Result) Work(key string) *WorkResult {
 	return nil
 }
 
-// bases are the peers that the ratios of a work may refer to: those asked for, and
-// in a role its own.
+// bases are the peers that the ratios of a work may refer to: those asked for, in a
+// role its own, else any other proxy that took part, the kernel alone, a sluice.
 func (w *WorkResult) bases(asked []string) []string {
 	all := slices.Clone(asked)
 	switch w.Role {
@@ -188,6 +188,14 @@ func (w *WorkResult) bases(asked []string) []string {
 		if w.Role != "" && isYardstick(row.Peer) {
 			all = append(all, row.Peer)
 		}
+	}
+	if w.Role != "" {
+		return all
+	}
+	all = append(all, Kinds()[1:]...)
+	all = append(all, Direct) // last: it has no CPU and no memory to hold against
+	if len(w.Rows) > 1 {
+		all = append(all, w.Rows[0].Peer)
 	}
 	return all
 }

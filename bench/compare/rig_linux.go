@@ -77,7 +77,7 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 		if p.Kind == "sluice" && p.Role == "" || ctx.Err() != nil {
 			return err
 		}
-		p.LeftOut = err.Error()
+		p.LeftOut = err.Error() + p.moduleHint()
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func find(program string, dirs []string) (string, error) {
 		path, err = exec.LookPath(filepath.Join(dir, program))
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s is not installed", program)
+		return "", fmt.Errorf("%s is not installed; %s", program, origin(program))
 	}
 	return filepath.Abs(path)
 }
@@ -240,7 +240,10 @@ func setRules(ctx context.Context, gw *lab.Namespace, file, text string) error {
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return err
 	}
-	return gw.Run(ctx, "nft", "-f", file)
+	if err := gw.Run(ctx, "nft", "-f", file); err != nil {
+		return fmt.Errorf("%w%s", err, lab.KernelParts(text))
+	}
+	return nil
 }
 
 // launch writes the peer's files and starts it.

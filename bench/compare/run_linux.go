@@ -1,14 +1,18 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"sluice/redir/nearest"
 )
 
 // Options say what to compare and how long.
@@ -45,7 +49,7 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 	if len(o.Variants) == 0 {
 		o.Variants = []Variant{{Name: "sluice"}}
 	}
-	if err := o.checkNames(); err != nil {
+	if err := errors.Join(o.checkNames(), o.checkSluices()); err != nil {
 		return nil, err
 	}
 	r, err := newRig(ctx, o)
@@ -98,10 +102,24 @@ func (o Options) checkNames() error {
 	}
 	for _, base := range o.Base {
 		if !slices.Contains(names, base) && !slices.Contains(Kinds(), base) {
-			return fmt.Errorf("base %q: no such peer", base)
+			return fmt.Errorf("base %q: no such peer; the nearest is %q", base, nearest.Word(base, append(names, Kinds()...)))
 		}
 	}
 	return nil
+}
+
+// checkSluices looks for the program of each variant before anything is made.
+func (o Options) checkSluices() error {
+	var errs []error
+	said := map[string]bool{}
+	for _, v := range o.Variants {
+		path := cmp.Or(v.Program, o.Sluice)
+		if _, err := exec.LookPath(path); err != nil && !said[path] {
+			said[path] = true
+			errs = append(errs, fmt.Errorf("sluice program: %w; build it with: go build -o bin/ ./cmd/...", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // works are those that the options name, in the order of Works.
@@ -109,7 +127,7 @@ func (o Options) works() ([]Work, error) {
 	known := Works()
 	for _, key := range o.Works {
 		if !slices.ContainsFunc(known, func(w Work) bool { return w.Key == key }) {
-			return nil, fmt.Errorf("no such work: %q", key)
+			return nil, fmt.Errorf("no such work: %q; the nearest is %q", key, nearest.Word(key, Keys()))
 		}
 	}
 	list := slices.DeleteFunc(known, func(w Work) bool {
@@ -118,7 +136,7 @@ func (o Options) works() ([]Work, error) {
 	for _, sweep := range o.Sweeps {
 		points := sweepWorks(sweep, runtime.NumCPU(), int(fileLimit()))
 		if len(points) == 0 {
-			return nil, fmt.Errorf("no such sweep: %q", sweep)
+			return nil, fmt.Errorf("no such sweep: %q; the nearest is %q", sweep, nearest.Word(sweep, Sweeps()))
 		}
 		list = append(list, points...)
 	}

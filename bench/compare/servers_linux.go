@@ -108,7 +108,13 @@ func (r *rig) httpConfig(name string, ports []uint16) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "user root;\nworker_processes 2;\nworker_rlimit_nofile %d;\ndaemon off;\npid %s;\nerror_log stderr crit;\n",
 		fileLimit(), filepath.Join(r.dir, name+".pid"))
-	fmt.Fprintf(&b, "events { worker_connections %d; }\nhttp {\n access_log off;\n keepalive_requests 1000000000;\n keepalive_timeout 5m;\n server {\n", fileLimit())
+	fmt.Fprintf(&b, "events { worker_connections %d; }\nhttp {\n access_log off;\n keepalive_requests 1000000000;\n keepalive_timeout 5m;\n", fileLimit())
+	if lab.Entered() { // an ordinary user's nginx may not take the folders of the system's
+		for _, module := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+			fmt.Fprintf(&b, " %s_temp_path %s;\n", module, filepath.Join(r.dir, name+"-"+module))
+		}
+	}
+	b.WriteString(" server {\n")
 	for _, p := range ports {
 		fmt.Fprintf(&b, "  listen %d reuseport backlog=4096;\n", p)
 	}

@@ -12,7 +12,8 @@ func (r *Result) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s, Linux %s, %d CPUs, TCP's congestion control %s. Up to %d rounds of %gs: medians, ± half of what lies between least and greatest.\n",
 		r.Machine.CPU, r.Machine.Kernel, r.Machine.CPUs, r.Machine.TCP, r.Rounds, r.RoundSeconds)
-	fmt.Fprintf(t, "1.00x: ratio to the first of %s that took part, paired by round.\n", strings.Join(r.Base, ", "))
+	fmt.Fprintf(t, "1.00x: ratio to the first of %s that took part (where none did: to the one named), paired by round.\n", strings.Join(r.Base, ", "))
+	r.writeHeadline(t)
 	for _, work := range r.Works {
 		if work.Sweep == "" {
 			work.writeText(t)
@@ -29,7 +30,11 @@ func (r *Result) WriteText(w io.Writer) error {
 
 func (w *WorkResult) writeText(t io.Writer) {
 	metrics := w.Metrics()
-	fmt.Fprintf(t, "\n%s [%s]\n%s\n", w.Title, w.Key, strings.Join(append([]string{"peer"}, w.headings(metrics)...), "\t"))
+	to := ""
+	if w.Base != "" {
+		to = ", ratios to " + w.Base
+	}
+	fmt.Fprintf(t, "\n%s [%s]%s\n%s\n", w.Title, w.Key, to, strings.Join(append([]string{"peer"}, w.headings(metrics)...), "\t"))
 	for _, row := range w.Rows {
 		fmt.Fprintf(t, "%s\t", row.Peer)
 		for _, m := range metrics {

@@ -86,6 +86,15 @@ func Works() []Work {
 	}
 }
 
+// Keys are the keys of Works.
+func Keys() []string {
+	var keys []string
+	for _, w := range Works() {
+		keys = append(keys, w.Key)
+	}
+	return keys
+}
+
 // Sweeps, by name.
 const (
 	SweepConnections = "connections"

@@ -132,21 +132,10 @@ func (ns *Namespace) configure(stdin, program string, args ...string) error {
 	cmd := ns.Command(ctx, program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %s %s: %w: %s", ns.Name, program, strings.Join(args, " "), err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %s %s: %w: %s%s", ns.Name, program, strings.Join(args, " "), err, strings.TrimSpace(string(out)),
+			KernelParts(stdin+strings.Join(args, " ")))
 	}
 	return nil
-}
-
-// MissingProgram is the error for a program that is not installed: the program's name.
-type MissingProgram string
-
-func (p MissingProgram) Error() string {
-	pkg := map[string]string{"iptables": "iptables", "ip6tables": "iptables", "nft": "nftables",
-		"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"}[string(p)]
-	if pkg == "" {
-		pkg = string(p)
-	}
-	return fmt.Sprintf("%s is not installed; on Debian and Ubuntu: apt-get install %s", string(p), pkg)
 }
 
 // routeMarked does, for both families:

@@ -51,6 +51,9 @@ func New(o Options) (*Lab, error) {
 	l := &Lab{Name: o.Name}
 	for _, part := range l.parts() {
 		ns, err := createNamespace(o.Name + "-" + part.role)
+		if errors.Is(err, os.ErrExist) {
+			err = fmt.Errorf("%w, or a whole lab with: sluice-bench lab down --name %s", err, o.Name)
+		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("lab %s: %w", o.Name, err), l.Close())
 		}
@@ -69,7 +72,7 @@ func Open(name string) (*Lab, error) {
 		ns, err := openNamespace(name + "-" + part.role)
 		if err != nil {
 			l.release()
-			return nil, fmt.Errorf("lab %s: %w", name, err)
+			return nil, fmt.Errorf("no lab is named %q here: %w; 'sluice-bench lab show' names those that there are, 'sluice-bench lab up --name %s' makes it", name, err, name)
 		}
 		*part.ns = ns
 	}

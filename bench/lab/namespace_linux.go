@@ -27,7 +27,7 @@ type Namespace struct {
 // createNamespace makes a namespace with its loopback up.
 func createNamespace(name string) (*Namespace, error) {
 	if _, err := os.Stat(filepath.Join(netnsDir, name)); err == nil {
-		return nil, fmt.Errorf("namespace %s exists already; remove it with: ip netns delete %s", name, name)
+		return nil, fmt.Errorf("namespace %s: %w; remove it with: ip netns delete %s", name, os.ErrExist, name)
 	}
 	ns := &Namespace{Name: name}
 	err := onOwnThread(func() error {
@@ -127,7 +127,7 @@ func (ns *Namespace) Sysctl(key, value string) error {
 	return ns.Do(func() error {
 		f, err := os.OpenFile(filepath.Join("/proc/sys", key), os.O_WRONLY, 0)
 		if err != nil {
-			return fmt.Errorf("%s: sysctl: %w", ns.Name, err)
+			return fmt.Errorf("%s: sysctl: %w%s", ns.Name, err, sysctlComesWith(key, err))
 		}
 		_, err = f.WriteString(value)
 		if err = errors.Join(err, f.Close()); err != nil {

@@ -85,7 +85,7 @@ func (l *Lab) join(o Options, port string, far *Namespace, farName string) error
 	attrs.Name, attrs.MTU = port, o.MTU
 	veth := &netlink.Veth{LinkAttrs: attrs, PeerName: farName, PeerNamespace: netlink.NsFd(far.handle)}
 	if err := gh.LinkAdd(veth); err != nil {
-		return fmt.Errorf("veth %s to %s: %w", port, far.Name, err)
+		return fmt.Errorf("veth %s to %s: %w%s", port, far.Name, err, linkComesWith("veth", err))
 	}
 	fh, err := far.links()
 	if err != nil {
@@ -118,7 +118,7 @@ func (ns *Namespace) addBridge(name, port string, mtu int) error {
 	attrs.Name, attrs.MTU = name, mtu
 	bridge := &netlink.Bridge{LinkAttrs: attrs}
 	if err := h.LinkAdd(bridge); err != nil {
-		return fmt.Errorf("bridge %s: %w", name, err)
+		return fmt.Errorf("bridge %s: %w%s", name, err, linkComesWith("bridge", err))
 	}
 	link, err := h.LinkByName(port)
 	if err != nil {

@@ -126,7 +126,7 @@ func (t *tally) result(s Spec, start time.Time, d time.Duration, cpu time.Durati
 	}
 	r.Failures = r.Faults.grave()
 	if r.Units == 0 {
-		r.Failures = append(r.Failures, "nothing came through")
+		r.Failures = append(r.Failures, fmt.Sprintf("nothing came through; does 'sluice-bench serve' run at %s, and does the way lead there?", r.Spec.Target))
 	}
 	r.OK = len(r.Failures) == 0
 	return r

@@ -77,7 +77,11 @@ func (f *Faults) writeText(w io.Writer, sent uint64) {
 	}{{"lost", f.Lost}, {"duplicate", f.Duplicate}, {"reordered", f.Reordered}, {"corrupt", f.Corrupt}, {"mixed", f.Mixed},
 		{"wrong source", f.WrongSource}, {"bytes short", f.Short}, {"errors", f.Errors}} {
 		if c.n > 0 {
-			fmt.Fprintf(w, "%s: %d (%.3g%% of %d sent)\n", c.name, c.n, 100*float64(c.n)/float64(max(sent, 1)), sent)
+			share := ""
+			if sent >= c.n { // errors may be of connections that sent nothing
+				share = fmt.Sprintf(" (%.3g%% of %d sent)", 100*float64(c.n)/float64(sent), sent)
+			}
+			fmt.Fprintf(w, "%s: %d%s\n", c.name, c.n, share)
 			none = false
 		}
 	}

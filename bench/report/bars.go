@@ -3,37 +3,27 @@ package report
 import (
 	"fmt"
 
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-
 	"sluice/bench/compare"
 )
 
-// Measures of bars, in points.
+// Measures of bars, in units.
 const (
-	rowHeight    = 19
-	barHeight    = 11
-	barsTop      = 34 // room for the titles of the panels
-	barsBottom   = 4
-	barLabel     = 74 // room for the number beside a bar
-	barGap       = 14 // between panels
-	minBarRoom   = 30
-	nameRoom     = 10
-	dotRadius    = 1.5
-	whiskerHalf  = 2.5
-	panelsAtMost = 4
+	barHeight   = 10
+	barGap      = 9 // below a bar
+	dotRadius   = 1.8
+	whiskerHalf = 3
 )
 
-// bars is one work: a panel for each metric, a row for each peer.
+// bars is one metric of a work: for each peer its name, the number, and a bar below.
 type bars struct {
-	work    *compare.WorkResult
-	metrics []compare.Metric
-	looks   map[string]look
+	work   *compare.WorkResult
+	metric compare.Metric
+	looks  map[string]look
 }
 
-// barsOf is the figure of a work.
+// barsOf is the figure of a work: a panel for each metric.
 func barsOf(w *compare.WorkResult, all map[string]look) figure {
-	b := bars{work: w, looks: all}
+	f := figure{name: "work-" + w.Key, title: w.Title}
 	want := []compare.Metric{compare.Rate, compare.ProxyCPU, compare.MachineCPU, compare.P99}
 	if w.Memory {
 		want = []compare.Metric{compare.Rate, compare.RSS, compare.ProxyCPU, compare.FDs}
@@ -41,101 +31,103 @@ func barsOf(w *compare.WorkResult, all map[string]look) figure {
 	for _, m := range want {
 		for _, row := range w.Rows {
 			if row.Summary[m].N > 0 {
-				b.metrics = append(b.metrics, m)
+				f.panels = append(f.panels, bars{w, m, all}.draw)
 				break
 			}
 		}
 	}
-	return figure{name: "work-" + w.Key, title: w.Title, w: fullWidth,
-		h:    vg.Points(barsTop + barsBottom + rowHeight*float64(len(w.Rows))),
-		draw: b.draw}
+	return f
 }
 
-func (b bars) draw(c draw.Canvas) {
-	names := words(9.5, ink(), draw.XRight, draw.YCenter)
-	gutter := vg.Points(0)
-	for _, row := range b.work.Rows {
-		gutter = max(gutter, bold(names).Width(row.Peer))
-	}
-	gutter += vg.Points(nameRoom)
-	for i, row := range b.work.Rows {
-		style := names
-		if b.looks[row.Peer].own {
-			style = bold(names)
-		}
-		c.FillText(style, vg.Point{X: c.Min.X + gutter - vg.Points(nameRoom/2), Y: b.y(c, i)}, row.Peer)
-	}
-	width := (c.Max.X - c.Min.X - gutter) / vg.Length(max(len(b.metrics), 3))
-	for i, m := range b.metrics {
-		left := c.Min.X + gutter + width*vg.Length(i)
-		b.panel(c, m, left, left+width-vg.Points(barGap))
-	}
-}
-
-// y is the middle of row i.
-func (b bars) y(c draw.Canvas, i int) vg.Length {
-	return c.Max.Y - vg.Points(barsTop+rowHeight*(float64(i)+0.5))
-}
-
-// panel draws one metric between left and right.
-func (b bars) panel(c draw.Canvas, m compare.Metric, left, right vg.Length) {
+func (b bars) draw(width float64) *canvas {
+	c := &canvas{w: width}
 	better := "less is better"
-	if m == compare.Rate {
+	if b.metric == compare.Rate {
 		better = "more is better"
 	}
-	c.FillText(bold(words(9.5, ink(), draw.XLeft, draw.YTop)), vg.Point{X: left, Y: c.Max.Y - vg.Points(3)}, b.work.MetricTitle(m))
-	c.FillText(words(8, faint(), draw.XLeft, draw.YTop), vg.Point{X: left, Y: c.Max.Y - vg.Points(16)}, better)
+	c.text(0, large, letters{large, "ink", true, left}, b.work.MetricTitle(b.metric))
+	c.text(0, large+lineHeight, letters{small, "faint", false, left}, better)
 	most := 0.0
 	for _, row := range b.work.Rows {
-		most = max(most, row.Summary[m].Max)
+		most = max(most, row.Summary[b.metric].Max)
 	}
+	x := scale{high: most, to: width}
 	if most == 0 {
-		most = 1
+		x.high = 1
 	}
-	room := max(right-left-vg.Points(barLabel), vg.Points(minBarRoom))
-	x := func(v float64) vg.Length { return left + room*vg.Length(v/most) }
-	for i, row := range b.work.Rows {
-		b.row(c, row, m, b.y(c, i), x)
+	y := float64(large + lineHeight + 8)
+	for _, row := range b.work.Rows {
+		y = b.row(c, row, y, x)
 	}
-	n := len(b.work.Rows)
-	c.StrokeLine2(hair(faint()), left, b.y(c, 0)+vg.Points(rowHeight/2), left, b.y(c, n-1)-vg.Points(rowHeight/2))
+	c.h = y
+	return c
 }
 
-// row draws a bar to the median, the whisker, a dot for each round, and the number.
-func (b bars) row(c draw.Canvas, row compare.Row, m compare.Metric, y vg.Length, x func(float64) vg.Length) {
-	label := words(8.5, ink(), draw.XLeft, draw.YCenter)
-	s := row.Summary[m]
-	if s.N == 0 {
-		label.Color = faint()
-		c.FillText(label, vg.Point{X: x(0) + vg.Points(4), Y: y}, "–")
+// row draws a peer below y and returns where the next one begins.
+func (b bars) row(c *canvas, row compare.Row, y float64, x scale) float64 {
+	l, s := b.looks[row.Peer], row.Summary[b.metric]
+	name := letters{small, "ink", l.own, left}
+	number := letters{small, "ink", false, right}
+	text := b.number(row)
+	top := y
+	c.text(c.w, y+small, number, text)
+	y = c.lines(0, y+small, name, wrap(row.Peer, c.w-widthOf(text, number)-8, name)) - lineHeight + 5
+	if s.N > 0 {
+		c.value(row.Peer+": "+b.spread(s)+b.ratio(row), 0, top, c.w, y+barHeight-top, func() { b.bar(c, row, y, x) })
+	}
+	return y + barHeight + barGap
+}
+
+// bar is a bar to the median, the whisker, and a dot for each round.
+func (b bars) bar(c *canvas, row compare.Row, y float64, x scale) {
+	s := row.Summary[b.metric]
+	c.rect(0, y, x.at(s.Median), barHeight, b.looks[row.Peer].tone)
+	if s.N < 2 {
 		return
 	}
-	l := b.looks[row.Peer]
-	half := vg.Points(barHeight / 2.0)
-	c.FillPolygon(l.color, []vg.Point{{X: x(0), Y: y - half}, {X: x(s.Median), Y: y - half}, {X: x(s.Median), Y: y + half}, {X: x(0), Y: y + half}})
-	if s.N > 1 {
-		for _, w := range []float64{3, 1.2} { // a white edge keeps the whisker apart from the bar
-			line := draw.LineStyle{Color: paper(), Width: vg.Points(w)}
-			if w < 2 {
-				line.Color = ink()
-			}
-			c.StrokeLine2(line, x(s.Min), y, x(s.Max), y)
-			for _, v := range []float64{s.Min, s.Max} {
-				c.StrokeLine2(line, x(v), y-vg.Points(whiskerHalf), x(v), y+vg.Points(whiskerHalf))
-			}
-		}
-		for _, sample := range row.Samples {
-			if v, ok := sample.Values[m]; ok {
-				c.DrawGlyph(draw.GlyphStyle{Color: ink(), Radius: vg.Points(dotRadius), Shape: draw.CircleGlyph{}}, vg.Point{X: x(v), Y: y})
-			}
+	mid := y + barHeight/2.0
+	for _, edge := range []struct {
+		width float64
+		tone  tone
+	}{{3.4, "paper"}, {1.3, "ink"}} { // an edge keeps the whisker apart from the bar
+		c.line(x.at(s.Min), mid, x.at(s.Max), mid, edge.width, edge.tone)
+		for _, v := range []float64{s.Min, s.Max} {
+			c.line(x.at(v), mid-whiskerHalf, x.at(v), mid+whiskerHalf, edge.width, edge.tone)
 		}
 	}
-	text := b.work.Show(m, s.Median)
-	if r, ok := row.Ratio[m]; ok && row.Peer != b.work.Base && m != compare.FDs {
-		text += fmt.Sprintf("  %.2f×", r.Median)
+	for _, sample := range row.Samples {
+		if v, ok := sample.Values[b.metric]; ok {
+			c.dot(x.at(v), mid, dotRadius, "ink")
+		}
 	}
+}
+
+// number is what stands beside a peer's name: median, ratio, and ! after a fault.
+func (b bars) number(row compare.Row) string {
+	s := row.Summary[b.metric]
+	if s.N == 0 {
+		return "–"
+	}
+	text := b.work.Show(b.metric, s.Median) + b.ratio(row)
 	if row.Faults() != "" {
 		text += " !"
 	}
-	c.FillText(label, vg.Point{X: x(s.Max) + vg.Points(5), Y: y}, text)
+	return text
+}
+
+func (b bars) ratio(row compare.Row) string {
+	if r := row.Ratio[b.metric]; r.N > 0 && row.Peer != b.work.Base && b.metric != compare.FDs {
+		return fmt.Sprintf("  %.2f×", r.Median)
+	}
+	return ""
+}
+
+// spread writes a value with the least and the greatest of the rounds.
+func (b bars) spread(s compare.Spread) string { return spreadText(b.work.Work, b.metric, s) }
+
+func spreadText(w compare.Work, m compare.Metric, s compare.Spread) string {
+	if s.N < 2 || s.Min == s.Max {
+		return w.Show(m, s.Median)
+	}
+	return fmt.Sprintf("%s (%s to %s)", w.Show(m, s.Median), w.Show(m, s.Min), w.Show(m, s.Max))
 }

@@ -1,13 +1,10 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"sluice/bench/compare"
 )
@@ -21,12 +18,12 @@ type curve struct {
 // point is a value with its spread over the rounds.
 type point struct{ x, y, low, high float64 }
 
-// curves is a figure of lines.
+// curves is a panel of lines over a logarithmic y.
 type curves struct {
 	title  string
 	better string
 	xTitle string
-	xTicks plot.Ticker
+	xTicks []tick
 	xLog   bool
 	showY  func(float64) string
 	lines  []curve
@@ -34,9 +31,9 @@ type curves struct {
 }
 
 const (
-	curveHeight = 250 // points
-	labelStep   = 11  // least distance of two names, in points
-	leader      = 14  // length of the line from a curve's end to its name, in points
+	plotHeight   = 170 // units
+	legendColumn = 24  // room for a marker in the legend
+	pointHalf    = 7   // of the place around a point that shows its value
 )
 
 // yRange is the range of all values with a margin.
@@ -56,134 +53,101 @@ func (k curves) yRange() (low, high float64) {
 	return low / 1.15, high * 1.15
 }
 
-func (k curves) draw(c draw.Canvas) {
-	p := plot.New()
-	p.BackgroundColor = nil
-	p.X.Label.Text = k.xTitle
-	p.X.Label.TextStyle = words(9, faint(), draw.XCenter, draw.YBottom)
-	p.X.Tick.Label = words(8.5, ink(), draw.XCenter, draw.YTop)
-	p.Y.Tick.Label = words(8.5, ink(), draw.XRight, draw.YCenter)
-	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.LineStyle, a.Tick.LineStyle, a.Tick.Length, a.Padding = hair(faint()), hair(faint()), vg.Points(4), vg.Points(4)
+func (k curves) draw(width float64) *canvas {
+	c := &canvas{w: width}
+	label := letters{small, "ink", false, right}
+	top := c.lines(0, large, letters{large, "ink", true, left}, wrap(k.title, width, letters{large, "ink", true, left}))
+	top = c.lines(0, top, letters{small, "faint", false, left}, wrap(k.better, width, label)) - 4
+	low, high := k.yRange()
+	y := scale{low: low, high: high, from: top + plotHeight, to: top, log: true}
+	ticks := logTicks(low, high, k.showY)
+	gutter := 0.0
+	for _, t := range ticks {
+		gutter = max(gutter, widthOf(t.label, label)+6)
 	}
-	p.X.Tick.Marker = k.xTicks
-	if k.xLog {
-		p.X.Scale = plot.LogScale{}
+	for _, t := range ticks {
+		c.line(gutter, y.at(t.value), width, y.at(t.value), 1, "rule")
+		c.text(gutter-6, y.at(t.value)+small/3, label, t.label)
 	}
-	p.Y.Tick.Marker = logTicks{k.showY}
-	p.Y.Scale = plot.LogScale{}
-	grid := plotter.NewGrid()
-	grid.Vertical, grid.Horizontal = draw.LineStyle{}, hair(rule())
-	p.Add(grid)
-	room := vg.Points(0)
-	name := words(9, ink(), draw.XLeft, draw.YCenter)
+	x := scale{from: gutter + 10, to: width - 18, log: k.xLog}
+	if n := len(k.xTicks); n > 0 {
+		x.low, x.high = k.xTicks[0].value, k.xTicks[n-1].value
+	}
+	bottom := y.from
+	c.line(gutter, bottom, width, bottom, 1, "faint")
+	for _, t := range k.xTicks {
+		c.line(x.at(t.value), bottom, x.at(t.value), bottom+4, 1, "faint")
+	}
+	label.anchor = middle
+	for _, t := range apart(k.xTicks, x, label) {
+		c.text(x.at(t.value), bottom+6+small, label, t.label)
+	}
+	c.text((gutter+width)/2, bottom+6+small+lineHeight, letters{small, "faint", false, middle}, k.xTitle)
 	for _, l := range k.lines {
-		p.Add(drawnCurve{l, k.looks[l.peer]})
-		room = max(room, bold(name).Width(l.peer))
+		k.curve(c, l, x, y)
 	}
-	p.Y.Min, p.Y.Max = k.yRange()
-	c.FillText(bold(words(10, ink(), draw.XLeft, draw.YTop)), vg.Point{X: c.Min.X + vg.Points(4), Y: c.Max.Y - vg.Points(2)}, k.title)
-	c.FillText(words(8, faint(), draw.XLeft, draw.YTop), vg.Point{X: c.Min.X + vg.Points(4), Y: c.Max.Y - vg.Points(15)}, k.better)
-	inner := draw.Crop(c, vg.Points(4), -room-vg.Points(leader+6), vg.Points(2), -vg.Points(30))
-	p.Draw(inner)
-	k.names(c, p, p.DataCanvas(inner))
+	k.legend(c, bottom+6+small+lineHeight+10)
+	return c
 }
 
-// names writes each peer's name at the right end of its line, moved apart where
-// lines end close to each other.
-func (k curves) names(c draw.Canvas, p *plot.Plot, data draw.Canvas) {
-	x, y := p.Transforms(&data)
-	type end struct {
-		curve
-		at, name vg.Length
+// curve is a line with its spreads and a marker for each point.
+func (k curves) curve(c *canvas, l curve, x, y scale) {
+	look := k.looks[l.peer]
+	path := ""
+	for _, p := range l.points {
+		path += fmt.Sprintf("L%s %s", num(x.at(p.x)), num(y.at(p.y)))
+		fmt.Fprintf(&c.b, `<path opacity="0.5" stroke-width="1.6" fill="none" d="M%s %sV%s" %s/>`, num(x.at(p.x)), num(y.at(p.low)), num(y.at(p.high)), look.tone.stroke())
 	}
-	var ends []end
-	for _, l := range k.lines {
-		if n := len(l.points); n > 0 {
-			at := y(l.points[n-1].y)
-			ends = append(ends, end{l, at, at})
+	fmt.Fprintf(&c.b, `<path fill="none" stroke-width="%s" stroke-dasharray="%s" d="M%s" %s/>`, num(look.width), cmp.Or(look.dashes, "none"), path[1:], look.tone.stroke())
+	for _, p := range l.points {
+		title := fmt.Sprintf("%s, %s: %s", l.peer, k.nameX(p.x), k.showY(p.y))
+		if p.low != p.high {
+			title += fmt.Sprintf(" (%s to %s)", k.showY(p.low), k.showY(p.high))
+		}
+		px, py := x.at(p.x), y.at(p.y)
+		c.value(title, px-pointHalf, py-pointHalf, 2*pointHalf, 2*pointHalf, func() { c.mark(look, px, py) })
+	}
+}
+
+// nameX is the label of a place on the x axis, with what it is.
+func (k curves) nameX(x float64) string {
+	for _, t := range k.xTicks {
+		if t.value == x {
+			return k.xTitle + " " + t.label
 		}
 	}
-	slices.SortFunc(ends, func(a, b end) int { return int(math.Copysign(1, float64(a.at-b.at))) })
-	places := make([]vg.Length, len(ends))
-	for i, e := range ends {
-		places[i] = e.at
+	return k.xTitle
+}
+
+// legend names the lines below the plot, in the order of their right ends from above.
+func (k curves) legend(c *canvas, y float64) {
+	lines := slices.Clone(k.lines)
+	end := func(l curve) float64 { return l.points[len(l.points)-1].y }
+	slices.SortStableFunc(lines, func(a, b curve) int { return cmp.Compare(end(b), end(a)) })
+	var names []string
+	for _, l := range lines {
+		names = append(names, l.peer)
 	}
-	spreadOut(places, vg.Points(labelStep), data.Min.Y, data.Max.Y)
-	for i, e := range ends {
-		l := k.looks[e.peer]
-		last := e.points[len(e.points)-1]
-		from, to := x(last.x)+vg.Points(5), data.Max.X+vg.Points(leader)
-		c.StrokeLine2(draw.LineStyle{Color: l.color, Width: vg.Points(0.6)}, from, e.at, data.Max.X+vg.Points(6), e.at)
-		c.StrokeLine2(draw.LineStyle{Color: l.color, Width: vg.Points(0.6)}, data.Max.X+vg.Points(6), e.at, to, places[i])
-		style := words(9, ink(), draw.XLeft, draw.YCenter)
-		if l.own {
-			style = bold(style)
+	c.h = legend(c, y, names, k.looks)
+}
+
+// legend puts markers and names into lines from y on, and returns where it ends.
+func legend(c *canvas, y float64, peers []string, looks map[string]look) float64 {
+	x := 0.0
+	for _, peer := range peers {
+		l := looks[peer]
+		style := letters{small, "ink", l.own, left}
+		width := legendColumn + widthOf(peer, style)
+		if x > 0 && x+width > c.w {
+			x, y = 0, y+lineHeight+2
 		}
-		c.FillText(style, vg.Point{X: to + vg.Points(3), Y: places[i]}, e.peer)
+		fmt.Fprintf(&c.b, `<path fill="none" stroke-width="%s" stroke-dasharray="%s" d="M%s %sh18" %s/>`, num(l.width), cmp.Or(l.dashes, "none"), num(x), num(y+8), l.tone.stroke())
+		c.mark(l, x+9, y+8)
+		rows := wrap(peer, c.w-legendColumn, style)
+		y = c.lines(x+legendColumn, y+small, style, rows) - lineHeight - small
+		x += width + 14
 	}
-}
-
-// spreadOut moves sorted places apart to at least step, within low and high. Those
-// that would collide form a block around their mean.
-func spreadOut(places []vg.Length, step, low, high vg.Length) {
-	type block struct {
-		first, n int
-		middle   vg.Length // of where its members would be
-	}
-	half := func(b block) vg.Length { return step * vg.Length(b.n-1) / 2 }
-	place := func(b block) block {
-		b.middle = max(low+half(b), min(high-half(b), b.middle))
-		return b
-	}
-	var blocks []block
-	for i, at := range places {
-		b := place(block{i, 1, at})
-		for k := len(blocks) - 1; k >= 0; k-- {
-			a := blocks[k]
-			if b.middle-half(b) >= a.middle+half(a)+step {
-				break
-			}
-			mean := (a.middle*vg.Length(a.n) + b.middle*vg.Length(b.n)) / vg.Length(a.n+b.n)
-			b = place(block{a.first, a.n + b.n, mean})
-			blocks = blocks[:k]
-		}
-		blocks = append(blocks, b)
-	}
-	for _, b := range blocks {
-		for i := range b.n {
-			places[b.first+i] = b.middle - half(b) + step*vg.Length(i)
-		}
-	}
-}
-
-// drawnCurve plots one line with its markers and spreads.
-type drawnCurve struct {
-	curve
-	look look
-}
-
-// Plot implements plot.Plotter.
-func (d drawnCurve) Plot(c draw.Canvas, p *plot.Plot) {
-	x, y := p.Transforms(&c)
-	var path []vg.Point
-	for _, pt := range d.points {
-		path = append(path, vg.Point{X: x(pt.x), Y: y(pt.y)})
-		c.StrokeLine2(draw.LineStyle{Color: pale(d.look.color), Width: vg.Points(1.2)}, x(pt.x), y(pt.low), x(pt.x), y(pt.high))
-	}
-	c.StrokeLines(d.look.line(), path)
-	for _, at := range path {
-		c.DrawGlyph(d.look.mark(), at)
-	}
-}
-
-// DataRange implements plot.DataRanger.
-func (d drawnCurve) DataRange() (xmin, xmax, ymin, ymax float64) {
-	xmin, xmax, ymin, ymax = math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
-	for _, p := range d.points {
-		xmin, xmax, ymin, ymax = min(xmin, p.x), max(xmax, p.x), min(ymin, p.low), max(ymax, p.high)
-	}
-	return xmin, xmax, ymin, ymax
+	return y + lineHeight + 4
 }
 
 // pointOf makes a point of a metric's spread; false where there is none to show on

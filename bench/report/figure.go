@@ -1,72 +1,84 @@
 package report
 
 import (
-	"bytes"
 	"fmt"
-	"io"
+	"html"
+	"html/template"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Widths of figures: alone, and two beside each other.
+// Widths that figures are drawn for, in units.
 const (
-	fullWidth = 720 * vg.Inch / 72
-	halfWidth = 400 * vg.Inch / 72
+	pageWidth   = 280 // a panel of the page, four of them beside each other or one on a phone
+	phoneWidth  = 320 // a file for phones
+	screenWidth = 760 // a file for screens
+	panelGap    = 24
+	margin      = 8 // within a file's ground
 )
 
-// pngDPI makes a full-width figure 1,500 pixels wide.
-const pngDPI = 150
+// panel draws itself that wide, and as high as it must be.
+type panel func(width float64) *canvas
 
-// figure is one drawing.
+// figure is one drawing, of one panel or several.
 type figure struct {
-	name  string // of its files
-	title string // what it shows, for those who cannot see it
-	w, h  vg.Length
-	draw  func(draw.Canvas)
+	name   string // of its files
+	title  string // what it shows, for those who cannot see it
+	panels []panel
 }
 
-// svg writes the figure for a page: text stays text, in the nearest sans serif.
-func (f figure) svg() ([]byte, error) {
-	c := vgsvg.New(f.w, f.h)
-	f.draw(draw.New(c))
-	var b bytes.Buffer
-	if _, err := c.WriteTo(&b); err != nil {
-		return nil, fmt.Errorf("figure %s: %w", f.name, err)
+// save writes NAME.svg for screens and NAME-narrow.svg for phones.
+func (f figure) save(dir string) error {
+	columns := 1
+	if len(f.panels) > 1 {
+		columns = 2
 	}
-	// Arial and Helvetica have the metrics of Liberation Sans.
-	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
-}
-
-func (f figure) png(w io.Writer) error {
-	c := vgimg.NewWith(vgimg.UseWH(f.w, f.h), vgimg.UseDPI(pngDPI), vgimg.UseBackgroundColor(paper()))
-	f.draw(draw.New(c))
-	_, err := vgimg.PngCanvas{Canvas: c}.WriteTo(w)
-	return err
-}
-
-// save writes NAME.svg and NAME.png into dir and returns the SVG for a page,
-// without its prologue and with the figure's title.
-func (f figure) save(dir string) (inline string, err error) {
-	svg, err := f.svg()
-	if err != nil {
-		return "", err
-	}
-	var png bytes.Buffer
-	if err := f.png(&png); err != nil {
-		return "", fmt.Errorf("figure %s: %w", f.name, err)
-	}
-	for ext, b := range map[string][]byte{".svg": svg, ".png": png.Bytes()} {
-		if err := os.WriteFile(filepath.Join(dir, f.name+ext), b, 0o644); err != nil {
-			return "", err
+	for name, c := range map[string]*canvas{f.name: f.compose(screenWidth, columns), f.name + "-narrow": f.compose(phoneWidth, 1)} {
+		text := `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + c.svg(f.title, darkStyle())
+		if err := os.WriteFile(filepath.Join(dir, name+".svg"), []byte(text), 0o644); err != nil {
+			return err
 		}
 	}
-	text := string(svg)
-	text = text[strings.Index(text, "<svg"):]
-	return strings.Replace(text, "<svg", fmt.Sprintf("<svg role=\"img\" aria-label=%q", f.title), 1), nil
+	return nil
+}
+
+// compose lays the panels out in columns on a ground of that width.
+func (f figure) compose(width float64, columns int) *canvas {
+	whole := &canvas{w: width}
+	each := (width - 2*margin - panelGap*float64(columns-1)) / float64(columns)
+	top, bottom := float64(margin), float64(margin) // of the row
+	for i, draw := range f.panels {
+		column := i % columns
+		if column == 0 && i > 0 {
+			top = bottom + panelGap
+		}
+		c := draw(each)
+		fmt.Fprintf(&whole.b, "<g transform=\"translate(%s %s)\">\n%s</g>\n", num(margin+float64(column)*(each+panelGap)), num(top), &c.b)
+		bottom = max(bottom, top+c.h)
+	}
+	whole.h = bottom + margin
+	return whole
+}
+
+// inline are the panels for a page, whose style sheet has darkStyle.
+func (f figure) inline(width float64) []template.HTML {
+	var all []template.HTML
+	for _, draw := range f.panels {
+		all = append(all, template.HTML(draw(width).svg(f.title, "")))
+	}
+	return all
+}
+
+// svg is the whole drawing on its own ground.
+func (c *canvas) svg(title, style string) string {
+	if style != "" {
+		style = "<style>" + style + "</style>\n"
+	}
+	ground := &canvas{}
+	ground.rect(0, 0, c.w, c.h, "paper")
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%s" height="%s" viewBox="0 0 %[1]s %[2]s" role="img" aria-label="%s" font-family="Liberation Sans,Arial,Helvetica,sans-serif">
+%s%s
+%s</svg>
+`, num(c.w), num(c.h), html.EscapeString(title), style, &ground.b, strings.TrimPrefix(c.b.String(), "\n"))
 }

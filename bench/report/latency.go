@@ -4,8 +4,6 @@ import (
 	"math"
 	"strconv"
 
-	"gonum.org/v1/plot/vg"
-
 	"sluice/bench/compare"
 )
 
@@ -37,5 +35,5 @@ func latencyFigure(w *compare.WorkResult, all map[string]look) (figure, bool) {
 	}
 	k.xTicks = valueTicks(at, func(v float64) string { return labels[v] })
 	return figure{name: "latency-" + w.Key, title: "latency percentiles: " + w.Title,
-		w: halfWidth, h: vg.Points(curveHeight), draw: k.draw}, len(k.lines) > 0
+		panels: []panel{k.draw}}, len(k.lines) > 0
 }

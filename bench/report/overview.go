@@ -1,34 +1,49 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"strconv"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"sluice/bench/compare"
 )
 
-// overview is every work of transparent proxies at one glance: ratios to the base.
+// overview is every work of transparent proxies at one glance: ratios to the base,
+// three strips for each work.
+//
+//	screen:  title  | throughput | CPU | memory |      phone:  title
+//	                                                           | throughput | CPU | memory |
 type overview struct {
-	works []compare.WorkResult
-	peers []string
-	looks map[string]look
+	works  []*compare.WorkResult
+	peers  []string
+	looks  map[string]look
+	strips []strip
+	own    string // whose ratios are written as numbers; empty: nobody's
 }
 
+// strip is a column: one metric on a logarithmic scale.
+type strip struct {
+	metric        compare.Metric
+	title, better string
+	low, high     float64
+}
+
+// Measures of the overview, in units.
 const (
-	overviewRow    = 24 // points
-	overviewTop    = 52 // legend and titles, in points
-	overviewBottom = 24
+	wideEnough  = 600 // for titles beside the strips
+	titleWidth  = 214
+	stripHeight = 20
+	stripGap    = 12
+	numberWidth = 46 // of a ratio beside a strip
+	rowGap      = 10
 )
 
 // overviewFigure is the figure of all ratios; false where no base was measured.
 func overviewFigure(r *compare.Result, all map[string]look) (figure, bool) {
 	o := overview{looks: all}
-	for _, w := range r.Works {
-		if w.Sweep == "" && w.Role == "" && w.Base != "" {
+	for i := range r.Works {
+		if w := &r.Works[i]; w.Sweep == "" && w.Role == "" && w.Base != "" {
 			o.works = append(o.works, w)
 		}
 	}
@@ -36,94 +51,132 @@ func overviewFigure(r *compare.Result, all map[string]look) (figure, bool) {
 		for _, w := range o.works {
 			if w.Row(p.Name) != nil {
 				o.peers = append(o.peers, p.Name)
+				if p.Kind == "sluice" {
+					o.own = cmp.Or(o.own, p.Name)
+				}
 				break
 			}
 		}
 	}
-	return figure{name: "overview", title: "ratios to the yardstick, all works", w: fullWidth,
-		h:    vg.Points(overviewTop + overviewBottom + overviewRow*float64(len(o.works))),
-		draw: o.draw}, len(o.works) > 0
+	for _, s := range []strip{{metric: compare.Rate, title: "throughput", better: "→ is better"},
+		{metric: compare.ProxyCPU, title: "CPU/unit", better: "← is better"},
+		{metric: compare.RSS, title: "memory", better: "← is better"}} {
+		s.low, s.high = o.span(s.metric)
+		o.strips = append(o.strips, s)
+	}
+	return figure{name: "overview", title: "ratios to the yardstick, all works", panels: []panel{o.draw}}, len(o.works) > 0
 }
 
-func (o overview) draw(c draw.Canvas) {
-	o.legend(c)
-	name := words(9, ink(), draw.XRight, draw.YCenter)
-	small := words(7.5, faint(), draw.XRight, draw.YCenter)
-	gutter := vg.Points(0)
+func (o overview) draw(width float64) *canvas {
+	c := &canvas{w: width}
+	side := 0.0
+	if width >= wideEnough {
+		side = titleWidth
+	}
+	y := legend(c, 0, o.peers, o.looks)
+	if o.own != "" {
+		note := letters{small, "faint", false, left}
+		y = c.lines(0, y+small, note, wrap("Numbers are those of "+o.own+", bold where it loses.", width, note)) - small + 6
+	}
+	each := (width - side - stripGap*2) / 3
+	x := func(i int) float64 { return side + float64(i)*(each+stripGap) }
+	for i, s := range o.strips {
+		c.text(x(i), y+large, letters{large, "ink", true, left}, s.title)
+		c.text(x(i), y+large+lineHeight, letters{small, "faint", false, left}, s.better)
+	}
+	y += large + lineHeight + 8
+	base := ""
 	for _, w := range o.works {
-		gutter = max(gutter, name.Width(w.Title))
-	}
-	gutter += vg.Points(10)
-	for i, w := range o.works {
-		at := vg.Point{X: c.Min.X + gutter - vg.Points(6), Y: o.y(c, i)}
-		c.FillText(name, at.Add(vg.Point{Y: vg.Points(5)}), w.Title)
-		c.FillText(small, at.Add(vg.Point{Y: -vg.Points(5)}), w.Base+" = 1")
-	}
-	width := (c.Max.X - c.Min.X - gutter) / 3
-	for i, panel := range []struct {
-		metric       compare.Metric
-		title, right string
-	}{{compare.Rate, "throughput", "right is better"}, {compare.ProxyCPU, "proxy CPU per unit", "left is better"}, {compare.RSS, "memory (RSS)", "left is better"}} {
-		left := c.Min.X + gutter + width*vg.Length(i)
-		o.panel(c, panel.metric, panel.title, panel.right, left, left+width-vg.Points(12))
-	}
-}
-
-func (o overview) y(c draw.Canvas, i int) vg.Length {
-	return c.Max.Y - vg.Points(overviewTop+overviewRow*(float64(i)+0.5))
-}
-
-// legend names the markers in one line.
-func (o overview) legend(c draw.Canvas) {
-	x, y := c.Min.X+vg.Points(6), c.Max.Y-vg.Points(9)
-	style := words(9, ink(), draw.XLeft, draw.YCenter)
-	for _, p := range o.peers {
-		mark := o.looks[p].mark()
-		c.DrawGlyphNoClip(mark, vg.Point{X: x, Y: y})
-		c.FillText(style, vg.Point{X: x + vg.Points(7), Y: y}, p)
-		x += style.Width(p) + vg.Points(24)
-	}
-}
-
-func (o overview) panel(c draw.Canvas, m compare.Metric, title, better string, left, right vg.Length) {
-	low, high := o.span(m)
-	x := func(v float64) vg.Length {
-		return left + (right-left)*vg.Length(plot.LogScale{}.Normalize(low, high, v))
-	}
-	c.FillText(bold(words(9.5, ink(), draw.XLeft, draw.YTop)), vg.Point{X: left, Y: c.Max.Y - vg.Points(24)}, title)
-	c.FillText(words(8, faint(), draw.XLeft, draw.YTop), vg.Point{X: left, Y: c.Max.Y - vg.Points(36)}, better)
-	n := len(o.works)
-	top, bottom := o.y(c, 0)+vg.Points(overviewRow/2), o.y(c, n-1)-vg.Points(overviewRow/2)
-	for i := range o.works {
-		c.StrokeLine2(hair(rule()), left, o.y(c, i), right, o.y(c, i))
-	}
-	tick := words(8, faint(), draw.XCenter, draw.YTop)
-	edge := -vg.Inch
-	for _, t := range (logTicks{ratioText}).Ticks(low, high) {
-		if width := tick.Width(t.Label); x(t.Value)-width/2 > max(edge, left-vg.Points(6))+vg.Points(3) && x(t.Value)+width/2 < right+vg.Points(4) {
-			c.FillText(tick, vg.Point{X: x(t.Value), Y: bottom - vg.Points(4)}, t.Label)
-			edge = x(t.Value) + width/2
+		if w.Base != base {
+			base = w.Base
+			y += lineHeight + 2
+			c.text(0, y, letters{small, "faint", true, left}, "to "+base+" = 1")
+			y += 6
 		}
-		c.StrokeLine2(hair(rule()), x(t.Value), bottom-vg.Points(2), x(t.Value), bottom)
+		y = o.row(c, w, y, side, each, x)
 	}
-	c.StrokeLine2(draw.LineStyle{Color: ink(), Width: vg.Points(1)}, x(1), bottom, x(1), top)
-	for i := range o.works {
-		for j := len(o.peers) - 1; j >= 0; j-- { // sluice, the first, on top
-			o.mark(c, &o.works[i], m, o.peers[j], o.y(c, i), x)
-		}
-	}
+	c.h = o.axes(c, y, each, x)
+	return c
 }
 
-func (o overview) mark(c draw.Canvas, w *compare.WorkResult, m compare.Metric, peer string, y vg.Length, x func(float64) vg.Length) {
-	row := w.Row(peer)
-	if row == nil || row.Ratio[m].N == 0 || row.Ratio[m].Min <= 0 {
+// row draws a work below y and returns where the next one begins.
+func (o overview) row(c *canvas, w *compare.WorkResult, y, side, each float64, x func(int) float64) float64 {
+	name := letters{small, "ink", false, left}
+	room := c.w
+	if side > 0 {
+		room = side - 12
+	}
+	bottom := c.lines(0, y+small, name, wrap(w.Title, room, name)) - small + 2
+	if side == 0 {
+		y = bottom
+	}
+	for i, s := range o.strips {
+		o.strip(c, w, s, x(i), y, each, side > 0)
+	}
+	y += stripHeight
+	if side == 0 {
+		y += lineHeight
+	}
+	return max(bottom, y) + rowGap
+}
+
+// plotWidth is how much of a column the scale takes.
+func plotWidth(each float64, wide bool) float64 {
+	if wide {
+		return each - numberWidth
+	}
+	return each
+}
+
+// strip draws one metric of one work: the line at 1, each peer's spread and marker,
+// and the number of one's own.
+func (o overview) strip(c *canvas, w *compare.WorkResult, s strip, left, y, each float64, wide bool) {
+	scale := s.scale(left, plotWidth(each, wide))
+	mid := y + stripHeight/2
+	c.line(left, mid, scale.to, mid, 1, "rule")
+	c.line(scale.at(1), y, scale.at(1), y+stripHeight, 1.2, "faint")
+	for j := len(o.peers) - 1; j >= 0; j-- { // sluice, the first, on top
+		row := w.Row(o.peers[j])
+		if row == nil || row.Ratio[s.metric].N == 0 || row.Ratio[s.metric].Min <= 0 {
+			continue
+		}
+		r, l := row.Ratio[s.metric], o.looks[row.Peer]
+		at := scale.at(r.Median)
+		title := fmt.Sprintf("%s, %s: %s %s (%s to %s)", w.Title, s.title, row.Peer, compare.Times(r.Median), compare.Times(r.Min), compare.Times(r.Max))
+		c.value(title, at-pointHalf, mid-pointHalf, 2*pointHalf, 2*pointHalf, func() {
+			c.line(scale.at(r.Min), mid, scale.at(r.Max), mid, 1.4, l.tone)
+			c.mark(l, at, mid)
+		})
+	}
+	at, number := letters{small, "ink", false, "end"}, "–"
+	if row := w.Row(o.own); row != nil && row.Ratio[s.metric].N > 0 {
+		r := row.Ratio[s.metric].Median
+		number, at.bold = compare.Times(r), compare.Loses(s.metric, r)
+	}
+	if wide {
+		c.text(left+each, mid+small/3, at, number)
 		return
 	}
-	s, l := row.Ratio[m], o.looks[peer]
-	if s.N > 1 {
-		c.StrokeLine2(draw.LineStyle{Color: l.color, Width: vg.Points(1)}, x(s.Min), y, x(s.Max), y)
+	at.anchor = middle
+	c.text(left+each/2, y+stripHeight+small, at, number)
+}
+
+func (s strip) scale(left, width float64) scale {
+	return scale{low: s.low, high: s.high, from: left + 5, to: left + width - 5, log: true}
+}
+
+// axes writes the scales below the last row, and returns where they end.
+func (o overview) axes(c *canvas, y, each float64, x func(int) float64) float64 {
+	label := letters{small, "faint", false, middle}
+	for i, s := range o.strips {
+		scale := s.scale(x(i), plotWidth(each, c.w >= wideEnough))
+		for _, t := range apart(logTicks(s.low, s.high, ratioText), scale, label) {
+			at, half := scale.at(t.value), widthOf(t.label, label)/2
+			c.line(at, y-rowGap+2, at, y-rowGap+6, 1, "faint")
+			c.text(max(x(i)+half, min(at, x(i)+each-half)), y-rowGap+8+small, label, t.label)
+		}
 	}
-	c.DrawGlyphNoClip(l.mark(), vg.Point{X: x(s.Median), Y: y})
+	return y - rowGap + 8 + lineHeight
 }
 
 // span is the range of all ratios of a metric, 1 within it.
@@ -139,7 +192,7 @@ func (o overview) span(m compare.Metric) (low, high float64) {
 	return low / 1.1, high * 1.1
 }
 
-// ratioText writes 0.5×, 1×, 20×.
+// ratioText writes a ratio on an axis: 0.5×, 1×, 20×.
 func ratioText(v float64) string {
 	digits := max(0, 1-int(math.Floor(math.Log10(v)+1e-9)))
 	return tidy(strconv.FormatFloat(v, 'f', digits, 64) + "×")

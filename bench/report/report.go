@@ -20,7 +20,9 @@ var page string
 // view is what the page shows.
 type view struct {
 	*compare.Result
-	Overview  template.HTML
+	DarkStyle template.CSS
+	Wide      template.HTML // the overview, for screens
+	Narrow    template.HTML // and for phones
 	Checks    [][2]string
 	Works     []workView
 	Latencies []template.HTML
@@ -29,7 +31,7 @@ type view struct {
 
 type workView struct {
 	*compare.WorkResult
-	Figure  template.HTML
+	Panels  []template.HTML
 	Metrics []compare.Metric
 }
 
@@ -39,8 +41,9 @@ type sweepView struct {
 	LeftOut   []string // "at 10000: haproxy: why"
 }
 
-// Write writes report.html and the figures (plots/*.svg, plots/*.png) into dir,
-// which it makes, and returns the page's path. The page needs no other file.
+// Write writes report.html and the figures (plots/NAME.svg for screens, NAME-narrow.svg
+// for phones) into dir, which it makes, and returns the page's path. The page needs no
+// other file.
 func Write(r *compare.Result, dir string) (path string, err error) {
 	plots := filepath.Join(dir, "plots")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
@@ -67,32 +70,30 @@ func Write(r *compare.Result, dir string) (path string, err error) {
 
 // newView draws every figure.
 func newView(r *compare.Result, plots string) (*view, error) {
-	v := &view{Result: r, Checks: compare.CheckNames()}
+	v := &view{Result: r, DarkStyle: template.CSS(darkStyle()), Checks: compare.CheckNames()}
 	all := looks(r.Peers)
 	var errs []error
-	drawn := func(f figure) template.HTML {
-		svg, err := f.save(plots)
-		errs = append(errs, err)
-		return template.HTML(svg)
+	drawn := func(f figure) []template.HTML {
+		errs = append(errs, f.save(plots))
+		return f.inline(pageWidth)
 	}
 	if f, ok := overviewFigure(r, all); ok {
-		v.Overview = drawn(f)
+		v.Narrow, v.Wide = drawn(f)[0], f.inline(screenWidth)[0]
 	}
 	for i := range r.Works {
 		w := &r.Works[i]
 		if w.Sweep != "" {
 			continue
 		}
-		b := barsOf(w, all)
-		v.Works = append(v.Works, workView{WorkResult: w, Figure: drawn(b), Metrics: w.Metrics()})
+		v.Works = append(v.Works, workView{WorkResult: w, Panels: drawn(barsOf(w, all)), Metrics: w.Metrics()})
 		if f, ok := latencyFigure(w, all); ok {
-			v.Latencies = append(v.Latencies, drawn(f))
+			v.Latencies = append(v.Latencies, drawn(f)...)
 		}
 	}
 	for _, s := range r.Series() {
 		sv := sweepView{Title: s.Title, By: compare.SweepTitle(s.Sweep)}
 		for _, f := range sweepFigures(s, all) {
-			sv.Figures = append(sv.Figures, drawn(f))
+			sv.Figures = append(sv.Figures, drawn(f)...)
 		}
 		for _, p := range s.Points {
 			for _, out := range p.LeftOut {
@@ -132,10 +133,7 @@ func functions(r *compare.Result) template.FuncMap {
 			if !ok {
 				return "–"
 			}
-			if s.N < 2 || s.Min == s.Max {
-				return w.Show(m, s.Median)
-			}
-			return fmt.Sprintf("%s (%s to %s)", w.Show(m, s.Median), w.Show(m, s.Min), w.Show(m, s.Max))
+			return spreadText(w.Work, m, s)
 		},
 		"ratio": func(row compare.Row, m compare.Metric) string {
 			s, ok := row.Ratio[m]

@@ -4,17 +4,13 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
-	"image/png"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"gonum.org/v1/plot/vg"
 
 	"sluice/bench/compare"
 )
@@ -31,12 +27,12 @@ func example() *compare.Result {
 		return list
 	}
 	rows := func() []compare.Row {
-		return []compare.Row{{Peer: "sluice", Samples: samples(1.2)}, {Peer: "sluice <copy>", Samples: samples(1.1)}, {Peer: "haproxy", Samples: samples(1)}}
+		return []compare.Row{{Peer: "sluice", Samples: samples(1.2)}, {Peer: "sluice <copy>", Samples: samples(1.1)}, {Peer: "haproxy", Samples: samples(1)}, {Peer: "<i>other", Samples: samples(1)}}
 	}
 	r := &compare.Result{Schema: compare.Schema, Base: []string{"haproxy"}, Rounds: 3, RoundSeconds: 1,
 		Peers: []compare.Peer{{Name: "sluice", Kind: "sluice", Way: compare.TProxy}, {Name: "sluice <copy>", Kind: "sluice"},
 			{Name: "haproxy", Kind: "haproxy", Checks: []compare.Check{{Name: "reset", Verdict: compare.Wrong, Detail: "an orderly end"}}},
-			{Name: "xray", Kind: "xray", LeftOut: "xray is not installed"}},
+			{Name: "xray", Kind: "xray", LeftOut: "xray is not installed"}, {Name: "<i>other", Kind: `"><script>`}},
 		Works: []compare.WorkResult{{Work: compare.Works()[5], Rows: rows()}},
 	}
 	r.Works[0].Rows[2].Samples[1].Fault = "wrk: 2 errors"
@@ -58,10 +54,15 @@ func TestReportIsWholeAndSelfContained(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"At one glance", "HTTP keep-alive, 100 connections", "Targets", "an orderly end",
-		"left out: xray is not installed", "wrk: 2 errors", "sluice &lt;copy&gt;", "How cost grows", "payload each way"} {
+		"left out: xray is not installed", "wrk: 2 errors", "sluice &lt;copy&gt;", "How cost grows", "payload each way",
+		"<title>haproxy: 50.0k/s (45.0k/s to 60.0k/s)</title>", `<p class="headline">Beside haproxy (1 work) sluice delivers 1.20× as much`,
+		"<title>sluice, bytes per datagram 1k: "} {
 		if !bytes.Contains(b, []byte(want)) {
 			t.Errorf("the page has no %q", want)
 		}
+	}
+	if bytes.Contains(b, []byte("<script")) || bytes.Contains(b, []byte("<i>")) {
+		t.Error("a name or a kind became an element")
 	}
 	if outside := regexp.MustCompile(`(src|href)="?(http|/|\.)`).Find(b); outside != nil {
 		t.Errorf("the page needs another file: %s", outside)
@@ -75,7 +76,7 @@ func TestReportIsWholeAndSelfContained(t *testing.T) {
 func checkPlots(t *testing.T, dir string) {
 	t.Helper()
 	svgs, _ := filepath.Glob(filepath.Join(dir, "*.svg"))
-	if len(svgs) < 8 {
+	if len(svgs) < 16 || len(svgs)%2 != 0 {
 		t.Errorf("%d figures: %v", len(svgs), svgs)
 	}
 	for _, name := range svgs {
@@ -93,14 +94,9 @@ func checkPlots(t *testing.T, dir string) {
 		if !errors.Is(err, io.EOF) {
 			t.Errorf("%s: %v", name, err)
 		}
-		f, err := os.Open(strings.TrimSuffix(name, ".svg") + ".png")
-		if err != nil {
-			t.Fatal(err)
+		if !strings.Contains(string(text), "prefers-color-scheme:dark") || !strings.Contains(string(text), `class="f-paper"`) {
+			t.Errorf("%s has no ground of its own", name)
 		}
-		if c, err := png.DecodeConfig(f); err != nil || c.Width < 800 || c.Height < 100 {
-			t.Errorf("%s: %v, %d x %d", f.Name(), err, c.Width, c.Height)
-		}
-		_ = f.Close()
 	}
 }
 
@@ -118,22 +114,33 @@ func TestReportOfLittle(t *testing.T) {
 	}
 }
 
-func TestSpreadOut(t *testing.T) {
-	for _, c := range []struct{ at, want []vg.Length }{
-		{[]vg.Length{10, 50}, []vg.Length{10, 50}},
-		{[]vg.Length{50, 50}, []vg.Length{45, 55}},
-		{[]vg.Length{0, 0, 0}, []vg.Length{0, 10, 20}},
-		{[]vg.Length{99, 100}, []vg.Length{90, 100}},
-		{[]vg.Length{40, 41, 52}, []vg.Length{34.333, 44.333, 54.333}},
+func TestWrap(t *testing.T) {
+	l := letters{size: 10}
+	for _, c := range []struct {
+		text  string
+		width float64
+		want  []string
+	}{
+		{"", 100, []string{""}},
+		{"one two", 1000, []string{"one two"}},
+		{"one two three", 40, []string{"one", "two", "three"}},
+		{"incomprehensibilities at once", 20, []string{"incomprehensibilities", "at", "once"}},
 	} {
-		got := slices.Clone(c.at)
-		spreadOut(got, 10, 0, 100)
-		for i := range got {
-			if math.Abs(float64(got[i]-c.want[i])) > 0.01 {
-				t.Errorf("%v: %v, want %v", c.at, got, c.want)
-				break
-			}
+		if got := wrap(c.text, c.width, l); !slices.Equal(got, c.want) {
+			t.Errorf("%q in %v: %q, want %q", c.text, c.width, got, c.want)
 		}
+	}
+}
+
+// A label that has no room is left out, but never that of 1.
+func TestApart(t *testing.T) {
+	s := scale{low: 0.5, high: 2, to: 60, log: true}
+	var got []string
+	for _, t := range apart([]tick{{0.5, "0.5×"}, {0.9, "0.9×"}, {1, "1×"}, {2, "2×"}}, s, letters{size: 12}) {
+		got = append(got, t.label)
+	}
+	if want := []string{"1×", "0.5×", "2×"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

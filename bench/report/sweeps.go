@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"gonum.org/v1/plot/vg"
-
 	"sluice/bench/compare"
 )
 
@@ -54,7 +52,7 @@ func sweepFigures(s compare.Series, all map[string]look) []figure {
 		}
 		if len(k.lines) > 0 {
 			figures = append(figures, figure{name: s.Key + "-" + v.name, title: s.Title + ": " + v.title,
-				w: halfWidth, h: vg.Points(curveHeight), draw: k.draw})
+				panels: []panel{k.draw}})
 		}
 	}
 	return figures

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/bench/lab"
 )
 
 // Options say what to try and how long.
@@ -43,7 +45,7 @@ func Run(ctx context.Context, o Options) (*Card, error) {
 	}
 	version, err := exec.CommandContext(ctx, o.Sluice, "--version").Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s --version: %w", o.Sluice, err)
+		return nil, fmt.Errorf("sluice program: %s --version: %w; build it with: go build -o bin/ ./cmd/...", o.Sluice, err)
 	}
 	card := &Card{Schema: Schema, Start: time.Now(), Sluice: o.Sluice + " " + strings.TrimSpace(string(version)),
 		Kernel: kernel(), CPUs: runtime.NumCPU(), Short: o.Short}
@@ -79,21 +81,11 @@ func (o Options) figures() ([]figure, error) {
 		for _, program := range append([]string{"nft", "ip"}, f.needs...) { // those of the stage first
 			if _, err := exec.LookPath(program); err != nil && !said[program] {
 				said[program] = true
-				errs = append(errs, fmt.Errorf("%s is not installed: apt-get install %s", program, debianPackage(program)))
+				errs = append(errs, lab.MissingProgram(program))
 			}
 		}
 	}
 	return chosen, errors.Join(errs...)
-}
-
-// debianPackage is where Debian has a program.
-func debianPackage(program string) string {
-	known := map[string]string{"nft": "nftables", "ip": "iproute2", "ss": "iproute2", "taskset": "util-linux",
-		"prlimit": "util-linux"}
-	if name, ok := known[program]; ok {
-		return name
-	}
-	return program
 }
 
 // runAll runs the quiet figures beside each other, then the others in turn. A figure

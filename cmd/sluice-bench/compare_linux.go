@@ -21,12 +21,14 @@ import (
 type compareCmd struct {
 	Sluice  string        `help:"The sluice program." default:"bin/sluice" placeholder:"PATH" group:"What"`
 	Variant []variantFlag `help:"A sluice to compare, as NAME=FLAGS of 'sluice run'; flags may follow the path of another sluice program (repeatable; none: one without flags)." sep:"none" placeholder:"NAME=FLAGS" group:"What"`
-	Peers   []string      `help:"The other peers (${enum}); those that are not installed are left out." enum:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" default:"direct,haproxy,nginx,redsocks,sing-box,xray,hev-socks5-tproxy" group:"What"`
+	Peers   []string      `help:"The other peers (default: all that --list names); those that are not installed are left out." enum:"${peers}" default:"${peers}" placeholder:"NAME" group:"What"`
 	PeerDir string        `help:"Folder of peers beside PATH, and where --install puts the Go ones (default: peers under --out)." placeholder:"DIR" group:"What"`
 	Install bool          `help:"Install what is missing first: Debian's packages, and sing-box and Xray by 'go install'." group:"What"`
-	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part." default:"haproxy,sing-box" group:"What"`
-	Work    []string      `help:"Only these works, by key (see the progress), or all." placeholder:"KEY" group:"What"`
-	Sweep   []string      `help:"How cost grows: connections, flows, size, reactors, all. Without --work, nothing but the sweeps." enum:"connections,flows,size,reactors,all" placeholder:"NAME" group:"What"`
+	Base    []string      `help:"Peers that ratios refer to: in each work the first that takes part; else another proxy, else plain forwarding." default:"haproxy,sing-box" group:"What"`
+	Work    []string      `help:"Only these works (see --list), or all." enum:"${works}" placeholder:"KEY" group:"What"`
+	Sweep   []string      `help:"How cost grows: connections, flows, size, reactors, all. Without --work, nothing but the sweeps." enum:"${sweeps}" placeholder:"NAME" group:"What"`
+
+	List bool `help:"List works, sweeps and peers, with what brings those that are not installed, and leave." group:"What"`
 
 	Rounds   int           `help:"Rounds." default:"7" group:"How long"`
 	Duration time.Duration `help:"Length of one load; wrk and iperf3 take whole seconds." default:"3s" group:"How long"`
@@ -57,6 +59,9 @@ func (c *compareCmd) Run(ctx context.Context) error {
 	if c.PeerDir == "" {
 		c.PeerDir = filepath.Join(c.Out, "peers")
 	}
+	if c.List {
+		return compare.WriteList(os.Stdout, []string{c.PeerDir})
+	}
 	if c.Install && !lab.Entered() {
 		if err := compare.Install(ctx, c.PeerDir, c.Peers, os.Stderr); err != nil {
 			if ctx.Err() != nil {
@@ -71,6 +76,9 @@ func (c *compareCmd) Run(ctx context.Context) error {
 	o, err := c.options(begin)
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(c.Out, 0o755); err != nil { // rather now than when all is measured
+		return fmt.Errorf("--out: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -132,10 +140,7 @@ func (c *compareCmd) save(res *compare.Result) error {
 	if err := res.WriteText(os.Stdout); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Out, 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(filepath.Join(c.Out, "compare.json"))
+	f, err := os.Create(filepath.Join(c.Out, resultFile))
 	if err != nil {
 		return err
 	}

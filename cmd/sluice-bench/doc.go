@@ -7,8 +7,9 @@
 //	sluice-bench serve                   what loads are sent to
 //	sluice-bench load TEST               one load, measured and verified
 //	sluice-bench compare                 sluice beside other proxies, in interleaved rounds
-//	sluice-bench report FILE             a comparison drawn again from its JSON
+//	sluice-bench report [FILE]           a comparison drawn again from its JSON, beside it
 //	sluice-bench torture                 sluice under attack, faults and load: a card of figures
+//	sluice-bench version                 the version, and what it was built with
 //
 // Exit status: 0 when all is well, 1 when something is wrong (a failed
 // expectation, a corrupt payload, a figure that misses its target), 2 for a bad

@@ -35,6 +35,18 @@ type labUpCmd struct {
 	TProxy   string `name:"tproxy" help:"TPROXY TCP and UDP likewise. A port belongs to one of the two." placeholder:"TO[:PORT,...]"`
 }
 
+// Validate refuses ports that are none, before anything is made.
+func (c *labUpCmd) Validate() error {
+	var errs []error
+	for _, text := range []string{c.Redirect, c.TProxy} {
+		if text != "" {
+			_, _, err := parseDivert(text)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (c *labUpCmd) Run() error {
 	if err := lab.Enter(); err != nil {
 		return err
@@ -124,7 +136,7 @@ func (c *labDownCmd) Run() error {
 
 type labExecCmd struct {
 	labName
-	Where   string   `arg:"" help:"Where to run it: ${enum}." enum:"client,gateway,server"`
+	Where   string   `arg:"" help:"Where to run it: client, gateway or server." enum:"client,gateway,server"`
 	Command []string `arg:"" passthrough:"" help:"Program and arguments."`
 }
 

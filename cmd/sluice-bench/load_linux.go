@@ -15,7 +15,7 @@ import (
 )
 
 type loadCmd struct {
-	Test   load.Test `arg:"" help:"One of ${enum}." enum:"tcp-stream,tcp-rr,tcp-crr,tcp-idle,udp-rr,udp-stream,udp-churn,udp-flood"`
+	Test   load.Test `arg:"" help:"tcp-stream: bytes; tcp-rr: requests on kept connections; tcp-crr: a connection for each request; tcp-idle: connections that are held and still work after; udp-rr: echoed datagrams, a window for each flow; udp-stream: datagrams at a rate; udp-churn: a new source port for each echoed datagram; udp-flood: datagrams as fast as they go." enum:"tcp-stream,tcp-rr,tcp-crr,tcp-idle,udp-rr,udp-stream,udp-churn,udp-flood"`
 	Target string    `arg:"" help:"Address and port of a sluice-bench server."`
 
 	Duration  time.Duration  `help:"How long to send." default:"5s" group:"Load"`
@@ -25,7 +25,7 @@ type loadCmd struct {
 	Window    int            `help:"udp-rr: datagrams in flight for each flow." placeholder:"N" group:"Load"`
 	Rate      float64        `help:"Units per second over all flows (open loop)." placeholder:"N" group:"Load"`
 	Think     time.Duration  `help:"tcp-rr: pause after each response." group:"Load"`
-	Direction load.Direction `help:"Of a stream: up, down or both." placeholder:"WAY" group:"Load"`
+	Direction load.Direction `help:"Of a stream: up, down or both." placeholder:"WAY" enum:",up,down,both" default:"" group:"Load"`
 	Single    bool           `help:"UDP: datagram by datagram, no UDP_SEGMENT." group:"Load"`
 	From      string         `help:"Take source addresses from this prefix in turn." placeholder:"PREFIX" group:"Load"`
 	Threads   int            `help:"UDP: OS threads (default: one per CPU)." placeholder:"N" group:"Load"`
@@ -42,6 +42,9 @@ var errFailed = errors.New("the run failed")
 // Validate refuses what no load can be made of, before anything is sent: a bad command
 // line exits with 2, and 1 is kept for a run that failed.
 func (c *loadCmd) Validate() error {
+	if c.Target == "" {
+		return nil // the parser says that it is missing
+	}
 	_, target := c.spec()
 	_, expect := load.ParseExpect(c.Expect)
 	_, ceiling := c.direct()
@@ -88,14 +91,24 @@ func (c *loadCmd) spec() (load.Spec, error) {
 		Rate: c.Rate, Think: c.Think, Direction: c.Direction, Single: c.Single, Threads: c.Threads, Timeout: c.Timeout}
 	var err error
 	if s.Target, err = netip.ParseAddrPort(c.Target); err != nil {
-		return s, fmt.Errorf("target %q: want ADDRESS:PORT", c.Target)
+		return s, badTarget("target", c.Target)
 	}
 	if c.From != "" {
 		if s.From, err = netip.ParsePrefix(c.From); err != nil {
-			return s, fmt.Errorf("from %q: want ADDRESS/BITS", c.From)
+			return s, badPrefix(c.From)
 		}
 	}
 	return s.Complete()
+}
+
+// badTarget refuses a text that is no address with a port.
+func badTarget(what, text string) error {
+	return fmt.Errorf("%s %q: want an IP address and a port, as 10.77.2.2:9000 or [fd77:2::2]:9000", what, text)
+}
+
+// badPrefix refuses a text that is no prefix.
+func badPrefix(text string) error {
+	return fmt.Errorf("from %q: want a prefix, as 10.128.0.0/12 or fd00::/64", text)
 }
 
 // direct is the server without a proxy; none for loopback and for off.

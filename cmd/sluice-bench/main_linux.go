@@ -6,10 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/sys/unix"
+
+	"sluice/bench/compare"
+	"sluice/bench/torture"
 )
 
 // grammar is the command line.
@@ -25,6 +31,10 @@ type grammar struct {
 	Report  reportCmd  `cmd:"" help:"Draw a comparison again from its JSON."`
 
 	Torture tortureCmd `cmd:"" help:"Put sluice under attack, faults and load: a card of figures, measured beside target."`
+
+	Version versionCmd `cmd:"" help:"Show the version, and what it was built with."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Show the version and leave."`
 }
 
 // sparePs is how many more goroutines may run than there are CPUs, so that those in
@@ -33,15 +43,12 @@ const sparePs = 2
 
 func main() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + sparePs)
-	var g grammar
-	parser := kong.Must(&g,
-		kong.Name("sluice-bench"),
-		kong.Description("Try and load transparent proxies."),
-		kong.UsageOnError(),
-		kong.Exit(exit),
-	)
-	k, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
+	k, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sluice-bench:", err)
+		fmt.Fprintf(os.Stderr, "Run %q for what there is.\n", commandOf(err)+" --help")
+		os.Exit(2)
+	}
 	// SIGPIPE comes with every write to a connection that is gone, and kills where it is
 	// stdout (| head), which would leave a lab and all that runs there behind. Caught, it
 	// is the write's error alone.
@@ -68,10 +75,31 @@ func statusOf(err error) int {
 	return 1
 }
 
-// exit maps kong's status for a bad command line to the usual 2.
-func exit(status int) {
-	if status != 0 {
-		status = 2
+// parse reads a command line. `help COMMAND` and a bare `sluice-bench` are help too.
+func parse(args []string, more ...kong.Option) (*kong.Context, error) {
+	switch {
+	case len(args) == 0:
+		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
 	}
-	os.Exit(status)
+	options := append([]kong.Option{
+		kong.Name("sluice-bench"),
+		kong.Description("Try and load transparent proxies."),
+		kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 100}),
+		kong.KindMapper(reflect.String, word{}),
+		kong.Vars{"version": "sluice-bench " + version(), "works": strings.Join(append(compare.Keys(), "all"), ","),
+			"sweeps": strings.Join(append(compare.Sweeps(), "all"), ","), "peers": strings.Join(compare.Kinds(), ","),
+			"figures": strings.Join(torture.Names(), ",")},
+	}, more...)
+	return kong.Must(&grammar{}, options...).Parse(args)
+}
+
+// commandOf is the command that a bad command line meant, as far as it got.
+func commandOf(err error) string {
+	var usage *kong.ParseError
+	if errors.As(err, &usage) && usage.Context != nil && usage.Context.Selected() != nil {
+		return usage.Context.Selected().FullPath()
+	}
+	return "sluice-bench"
 }

@@ -16,23 +16,37 @@ type serveCmd struct {
 	Threads int      `help:"UDP sockets per address, each with a thread." default:"1"`
 }
 
+// Validate refuses what nobody can listen on.
+func (c *serveCmd) Validate() error {
+	_, err := parseListens(c.Listen)
+	return err
+}
+
 func (c *serveCmd) Run(ctx context.Context) error {
-	var o serve.Options
-	for _, text := range c.Listen {
-		addrs, err := parseListen(text)
-		if err != nil {
-			return err
-		}
-		o.Listen = append(o.Listen, addrs...)
+	listen, err := parseListens(c.Listen)
+	if err != nil {
+		return err
 	}
-	o.Threads = c.Threads
-	s, err := serve.Listen(o)
+	s, err := serve.Listen(serve.Options{Listen: listen, Threads: c.Threads})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, "ready on", s.Addrs)
 	<-ctx.Done()
 	return s.Close()
+}
+
+// parseListens reads addresses, each as parseListen does.
+func parseListens(texts []string) ([]netip.AddrPort, error) {
+	var all []netip.AddrPort
+	for _, text := range texts {
+		addrs, err := parseListen(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, addrs...)
+	}
+	return all, nil
 }
 
 // parseListen reads ":9000", "10.0.0.1:9000" or "[::1]:9000".

@@ -17,24 +17,26 @@ type socksCmd struct {
 	Workers int      `help:"Threads; 0: one for each CPU." default:"0"`
 }
 
-func (c *socksCmd) Run(ctx context.Context) error {
-	o := socks.Options{Workers: c.Workers}
-	for _, text := range c.Listen {
-		addrs, err := parseListen(text)
-		if err != nil {
-			return err
-		}
-		o.Listen = append(o.Listen, addrs...)
+// Validate refuses what no server can be made of.
+func (c *socksCmd) Validate() error {
+	_, err := c.options()
+	return err
+}
+
+func (c *socksCmd) options() (o socks.Options, err error) {
+	o.Workers = c.Workers
+	if o.Listen, err = parseListens(c.Listen); err != nil {
+		return o, err
 	}
 	for _, text := range c.Relay {
 		listen, dest, _ := strings.Cut(text, "=")
 		addrs, err := parseListen(listen)
 		if err != nil {
-			return err
+			return o, err
 		}
 		to, err := netip.ParseAddrPort(dest)
 		if err != nil {
-			return fmt.Errorf("relay %q: want ADDR=ADDRESS:PORT", text)
+			return o, fmt.Errorf("relay %q: want ADDR=ADDRESS:PORT", text)
 		}
 		for _, at := range addrs {
 			o.Relays = append(o.Relays, socks.Relay{Listen: at, Dest: to})
@@ -43,9 +45,17 @@ func (c *socksCmd) Run(ctx context.Context) error {
 	for _, text := range c.Answer {
 		at, err := netip.ParseAddrPort(text)
 		if err != nil {
-			return fmt.Errorf("answer %q: want ADDRESS:PORT", text)
+			return o, fmt.Errorf("answer %q: want ADDRESS:PORT", text)
 		}
 		o.Answers = append(o.Answers, at)
+	}
+	return o, nil
+}
+
+func (c *socksCmd) Run(ctx context.Context) error {
+	o, err := c.options()
+	if err != nil {
+		return err
 	}
 	s, err := socks.Listen(o)
 	if err != nil {

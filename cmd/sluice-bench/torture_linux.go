@@ -12,7 +12,7 @@ import (
 
 type tortureCmd struct {
 	Sluice  string   `help:"The sluice program." default:"bin/sluice" placeholder:"PATH"`
-	Only    []string `help:"Only these figures." placeholder:"NAME"`
+	Only    []string `help:"Only these figures (see --list)." enum:"${figures}" placeholder:"NAME"`
 	Short   bool     `help:"Short sizes, with wider targets where they are statistical: all within three minutes."`
 	Minutes float64  `help:"Length of the soak (default: 30, with --short half of one)." placeholder:"N"`
 	JSON    string   `name:"json" help:"Write the card as JSON too; - is standard output." placeholder:"FILE"`

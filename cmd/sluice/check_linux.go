@@ -1,45 +1,122 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/rs/zerolog"
 
 	"sluice/redir"
+	"sluice/redir/config"
 	"sluice/redir/route"
 )
 
 // checkCmd is `sluice check`.
 type checkCmd struct {
-	File string `arg:"" help:"The configuration file."`
+	Paths []string `arg:"" optional:"" name:"path" help:"Configuration files, or directories of them, which are read as one; - for standard input. Else those that sluice run reads."`
+	JSON  bool     `name:"json" env:"-" help:"Say it in JSON."`
 }
 
-// Run judges the file as `sluice run --config FILE` would, without other flags
-// and without the environment.
-func (cmd *checkCmd) Run() error {
-	ctx, err := parse([]string{"run", "--config=" + cmd.File})
-	if err != nil {
-		return fileError{err}
+// checked is what there is to say of files.
+type checked struct {
+	OK       bool     `json:"ok"`
+	Files    []string `json:"files"`
+	Errors   []fault  `json:"errors"`
+	Warnings []fault  `json:"warnings"`
+}
+
+// fault is one thing that is wrong; without a line, with all files together.
+type fault struct {
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Key     string `json:"key,omitempty"`
+	Problem string `json:"problem"`
+}
+
+var errNotRight = errors.New("the configuration is not right")
+
+// Run finds fault with files as far as that can be done without opening anything,
+// without the flags and the environment of a later run.
+func (cmd *checkCmd) Run(finder finder) error {
+	run, err := parseFiles(cmd.Paths, finder)
+	var warnings []fault
+	if err == nil {
+		warnings, err = run.inspect()
 	}
-	run := runOf(ctx)
-	if err = run.validateRun(); err == nil {
-		err = run.checkPasswords()
+	finder.stdin = true
+	files, _ := finder.find(cmd.Paths)
+	if cmd.JSON {
+		c := checked{OK: err == nil, Files: append([]string{}, files...), Errors: faultsOf(err), Warnings: append([]fault{}, warnings...)}
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		if encoded := e.Encode(c); encoded != nil || err == nil {
+			return encoded
+		}
+		return errNotRight
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Println(strings.Join(files, ", ") + ": ok")
+	for _, w := range warnings {
+		fmt.Printf("%s: warning: %s\n", strings.Join(files, ", "), w.Problem)
+	}
+	return nil
+}
+
+// inspect finds fault with what the files of a run come to.
+func (cmd *runCmd) inspect() (warnings []fault, err error) {
+	if len(cmd.files) == 0 {
+		return nil, errors.New("there is no configuration: name a file, or put one at " + etc + "/sluice.json or into " + etc + "/conf.d")
+	}
+	if err = cmd.validateRun(); err == nil {
+		err = cmd.checkPasswords()
 	}
 	var table *route.Table
 	if err == nil {
-		options := run.options(zerolog.Nop())
+		options := cmd.options(zerolog.Nop())
 		table, _, err = options.Table(nil, nil)
 	}
 	if errors.Is(err, redir.ErrNoInbound) {
 		err = errors.New(`names no inbound, as {"inbounds": [{"type": "tproxy", "listen": "::", "listen_port": 12345}]}`)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", cmd.File, err)
+		return nil, cmd.named(cmd.placed(err))
 	}
-	fmt.Println(cmd.File + ": ok")
 	for _, f := range table.Unreachable() {
-		fmt.Printf("%s: warning: %v\n", cmd.File, f)
+		warnings = append(warnings, fault{Problem: fmt.Sprint(f)})
 	}
-	return nil
+	return warnings, nil
+}
+
+// placed is err with the place in the files that it is about, where it is one.
+func (cmd *runCmd) placed(err error) error {
+	var at *redir.InboundError
+	if errors.As(err, &at) && cmd.inboundsOfFile() {
+		return cmd.file.AtInbound(at.Index, err)
+	}
+	return err
+}
+
+// faultsOf takes an error apart.
+func faultsOf(err error) []fault {
+	all := []fault{}
+	var errs config.Errors
+	var one *config.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &errs):
+	case errors.As(err, &one):
+		errs = config.Errors{one}
+	default:
+		all = append(all, fault{Problem: err.Error()})
+	}
+	for _, e := range errs {
+		all = append(all, fault{e.File, e.Line, e.Column, e.Path, e.Problem})
+	}
+	return all
 }

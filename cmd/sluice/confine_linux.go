@@ -52,12 +52,9 @@ func (k *keeper) needs() confine.Needs {
 	return n
 }
 
-// configDirs are where the file is.
+// configDirs are where the files are.
 func (cmd *runCmd) configDirs() []string {
-	if cmd.Config == "" {
-		return nil
-	}
-	return dirsOf(cmd.Config)
+	return cmd.finder.dirs(cmd.Config)
 }
 
 // confine gives up what is not needed, as far as --confine says, and returns

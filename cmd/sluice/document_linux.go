@@ -33,7 +33,7 @@ func (manCmd) Run(ctx *kong.Context) error {
 
 // configurationText is what the page says of the file.
 const configurationText = `
-The file is plain JSON, without comments. Inbounds stand in a list; an inbound alone is a file too:
+The file is JSON, in which comments (// and /* */) and commas after a last element are fine. Inbounds stand in a list; an inbound alone is a file too:
 
   {
     "inbounds": [
@@ -76,7 +76,9 @@ A route has rules, of which the first that a flow meets decides, rule_set and fi
     }
   }
 
-Every other flag of run, but for --detach, those that name inbounds and routes, and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Times are strings such as "5m" or numbers of seconds, sizes strings such as "256KiB" or numbers of bytes; where a flag may be repeated, the key takes a list.
+Every other flag of run, but for --detach, those that name inbounds and routes, and the group Configuration, is a key too: its name with _ for -. Flags of the group Rules stand in an object "rules". Where a flag may be repeated, the key takes a list. Values are written as for the flag: times as 5 (seconds), 5s, 1m30s or 1d; numbers as 255 or 0xff; sizes as 65536 or 64KiB; what is on or off as on, true, yes, 1 or off, false, no, 0.
+
+Several files are read as one, in the order of their names: inbounds, outbounds, rules and rule sets are joined; of other keys the last value holds. Without --config, /etc/sluice/sluice.json is read, and then /etc/sluice/conf.d/*.json. sluice check says all that is wrong with them.
 
 A flag comes before its environment variable, that before the file, and the file before the default. If any --redirect, --tproxy or --forward is given, the file's inbounds are left out. --upstream comes before the file's final, and instead of an outbound with the tag upstream; --block and --direct come before the file's rules. run --print-config prints what comes of it.`
 
@@ -98,13 +100,13 @@ func manual() []document.Section {
 		{Title: "Configuration file", Text: configurationText},
 		{Title: "Control socket", Text: controlText},
 		{Title: "Environment", Text: `
-Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT. SLUICE_CONTROL is also where status, flows, kill, top and health ask, and SLUICE_CONTROL_TOKEN the token, where it is in no file.
+Each flag of run has a variable: SLUICE_ and its name in capitals with _ for -, as SLUICE_UDP_TIMEOUT. An empty one is as good as none; one that no flag has is warned of. SLUICE_CONTROL is also where status, flows, kill, top and health ask, and SLUICE_CONTROL_TOKEN the token, where it is in no file.
 
 NOTIFY_SOCKET and WATCHDOG_USEC are those of sd_notify(3), JOURNAL_STREAM that of systemd.exec(5). NO_COLOR turns colours off.`},
 		{Title: "Signals", Text: `
 SIGTERM, SIGINT: refuse what is new, let running connections finish for --drain-timeout, then end. A second one ends at once.
 
-SIGHUP: reread the file. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why. The file of --access-log is opened anew, also without a --config.
+SIGHUP: reread the files, also those that are new in their directory. Inbounds open and close, limits and timeouts change, without touching what runs. A file that is not right changes nothing, and the log says why. The file of --access-log is opened anew, also where there is no file.
 
 SIGUSR1: log the counters.
 
@@ -116,7 +118,7 @@ Both must run as the same user, with the same --user. They find each other by ab
 		{Title: "Exit status", Text: `
 0: all went well. 1: something failed; one line on standard error, or the log, says what. 2: the command line is wrong.`},
 		{Title: "Files", Text: `
-/etc/sluice/sluice.json is what the service of the Debian package reads.
+/etc/sluice/sluice.json and /etc/sluice/conf.d/*.json are read without --config.
 
 /run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.
 

@@ -30,7 +30,7 @@ type explainCmd struct {
 	Domain  string   `placeholder:"NAME" help:"The name that the flow's first bytes tell (TLS, HTTP, QUIC)."`
 	Network string   `default:"tcp" enum:"tcp,udp" help:"tcp or udp."`
 	Inbound string   `placeholder:"TAG" help:"The inbound by which it comes; else the first that carries the network."`
-	Config  string   `required:"" env:"SLUICE_CONFIG" placeholder:"FILE" help:"The configuration file."`
+	Config  []string `env:"SLUICE_CONFIG" placeholder:"PATH" help:"The configuration file, or a directory of them (repeatable); - for standard input. Else those that sluice run reads."`
 	JSON    bool     `name:"json" help:"Say it in JSON."`
 }
 
@@ -57,16 +57,15 @@ func (a *flowAddr) UnmarshalText(text []byte) error {
 // 6) and that of HTTPS.
 const clientsPort, destsPort = 49152, 443
 
-// Run explains as `sluice run --config FILE` would decide, without other flags and
+// Run explains as `sluice run --config PATH` would decide, without other flags and
 // without the environment.
-func (cmd *explainCmd) Run() error {
-	ctx, err := parse([]string{"run", "--config=" + cmd.Config})
+func (cmd *explainCmd) Run(finder finder) error {
+	run, err := parseFiles(cmd.Config, finder)
 	if err != nil {
-		return fileError{err}
+		return err
 	}
-	run := runOf(ctx)
 	if err := run.validate(); err != nil {
-		return fmt.Errorf("%s: %w", cmd.Config, err)
+		return run.named(err)
 	}
 	options := run.options(zerolog.Nop())
 	f, err := cmd.flow(&options)
@@ -82,7 +81,7 @@ func (cmd *explainCmd) Run() error {
 	}
 	table, _, err := options.Table(nil, neighbours)
 	if err != nil {
-		return fmt.Errorf("%s: %w", cmd.Config, err)
+		return run.named(err)
 	}
 	e := explained{flow: f, options: &options, Explanation: table.Explain(f)}
 	if nameless := *f; e.NeedsName {

@@ -33,7 +33,7 @@ type cli struct {
 func main() {
 	found := hideArguments()
 	dropEmptyVariables()
-	os.Exit(exitStatus(parse(os.Args[1:], withVariables(), kong.Bind(found))))
+	os.Exit(exitStatus(parse(os.Args[1:], withVariables(), kong.Bind(found, finder{etc: etc}))))
 }
 
 // exitStatus runs the command that was parsed, or says what is wrong: 0 when
@@ -48,7 +48,9 @@ func exitStatus(ctx *kong.Context, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, "sluice:", quote.Line(strings.ReplaceAll(err.Error(), "\n", "; ")))
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(os.Stderr, "sluice:", quote.Line(line))
+	}
 	command := "sluice"
 	var usage *kong.ParseError
 	var own usageError
@@ -77,6 +79,7 @@ func parse(args []string, more ...kong.Option) (*kong.Context, error) {
 		kong.Vars{"version": version()},
 		kong.ExplicitGroups(groups()),
 		kong.Help(help.show),
+		kong.Bind(finder{}),
 		mappers(),
 	}, more...)
 	k := kong.Must(&cli{}, options...)

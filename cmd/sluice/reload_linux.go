@@ -53,7 +53,7 @@ func (r *reloads) wait() {
 }
 
 var (
-	errNothingToReread = errors.New("there is no --config to reread")
+	errNothingToReread = errors.New("there is no configuration file to reread")
 	errFollowed        = errors.New("another sluice has taken over; send it to that one")
 )
 
@@ -71,10 +71,10 @@ func (p *process) reloadNow() ([]string, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
 	hasFile := p.ledgers.reopen(p.log)
-	if p.cmd.Config == "" && hasFile {
-		return nil, nil
-	}
-	if p.cmd.Config == "" {
+	if !p.cmd.hasFiles() {
+		if hasFile {
+			return nil, nil
+		}
 		return nil, errNothingToReread
 	}
 	if p.hasYielded {
@@ -99,9 +99,15 @@ func (p *process) reloadNow() ([]string, error) {
 
 var errNoKeeper = errors.New("--install-rules cannot be turned on while sluice runs, which has given up what rules take: restart it")
 
+// hasFiles tells whether there are files to reread, which may have come only now.
+func (cmd *runCmd) hasFiles() bool {
+	paths, err := cmd.finder.find(cmd.Config)
+	return err != nil || len(paths) > 0 || len(cmd.files) > 0
+}
+
 // reread returns what changed.
 func (p *process) reread() (changes []string, err error) {
-	ctx, err := parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))
+	ctx, err := parse(os.Args[1:], withVariables(), kong.Bind(p.cmd.finder))
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func TestReloadOfAPortInUse(t *testing.T) {
 func TestReloadWithoutFile(t *testing.T) {
 	r := startRun(t, buildProgram(t), "--tproxy", ":1")
 	r.signal(syscall.SIGHUP)
-	r.logged("SIGHUP: there is no --config to reread")
+	r.logged("SIGHUP: there is no configuration file to reread")
 	r.signal(syscall.SIGUSR1)
 	r.logged("counters")
 	r.told("READY=1")

@@ -89,6 +89,9 @@ func (p *process) logReady(holds, kept []string) {
 			line = line.Strs(kind.String(), listen[kind])
 		}
 	}
+	if len(p.cmd.files) > 0 {
+		line = line.Strs("config", p.cmd.files)
+	}
 	line = line.Stringer("control", &p.window)
 	if len(holds) > 0 {
 		line = line.Str("confined", strings.Join(holds, ", "))

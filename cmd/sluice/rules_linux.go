@@ -28,7 +28,7 @@ type rulesTarget struct {
 	Proto    []string       `group:"target" enum:"tcp,udp" placeholder:"tcp,udp" help:"What to divert; tproxy: both, redirect: tcp."`
 	Mark     uint32         `group:"target" default:"2" help:"SO_MARK of sluice's own sockets, which the rules skip."`
 
-	Config string `brief:"What sluice run --config FILE --install-rules would have." group:"target" placeholder:"FILE" help:"In place of all other flags, what sluice run --config FILE --install-rules would have."`
+	Config []string `brief:"What sluice run --config PATH would have." group:"target" placeholder:"PATH" help:"In place of all other flags, what sluice run --config PATH --install-rules would have."`
 
 	Source        []source.Source `group:"target" sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
 	SourceReplies string          `group:"target" enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
@@ -42,8 +42,8 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 			protos = protos[:1]
 		}
 	}
-	if t.Config != "" {
-		return specOfFile(t.Config)
+	if len(t.Config) > 0 {
+		return specOfFiles(t.Config)
 	}
 	var tcp, udp uint16
 	for _, proto := range protos {
@@ -73,15 +73,14 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 	return spec, nil
 }
 
-// specOfFile is what a configuration file asks for.
-func specOfFile(path string) (rules.Spec, error) {
-	ctx, err := parse([]string{"run", "--config=" + path, "--install-rules"})
+// specOfFiles is what configuration files ask for.
+func specOfFiles(paths []string) (rules.Spec, error) {
+	run, err := parseFiles(paths, finder{}, "--install-rules")
 	if err != nil {
-		return rules.Spec{}, fileError{err}
+		return rules.Spec{}, err
 	}
-	run := runOf(ctx)
 	if err := run.validate(); err != nil {
-		return rules.Spec{}, fmt.Errorf("%s: %w", path, err)
+		return rules.Spec{}, run.named(err)
 	}
 	return run.spec()
 }

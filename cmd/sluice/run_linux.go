@@ -110,10 +110,12 @@ type runCmd struct {
 	InstallRules bool      `brief:"Install the rules that divert, remove them at exit." group:"rules" file:"top" help:"Install the rules that divert traffic here, put them back when others take them away, and remove them at exit."`
 	Rules        RuleFlags `embed:""`
 
-	Config      string `brief:"Read this file." group:"config" file:"-" placeholder:"FILE" help:"Read settings from this JSON file; flags and environment come before it. SIGHUP rereads it."`
-	PrintConfig bool   `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
+	Config      []string `brief:"Read this; else /etc/sluice/sluice.json." group:"config" file:"-" placeholder:"PATH" help:"Read settings from this JSON file, or from those in this directory (repeatable; later ones come before earlier ones). Flags and environment come before them; SIGHUP rereads them. off: none. Else /etc/sluice/sluice.json and /etc/sluice/conf.d/*.json."`
+	PrintConfig bool     `group:"config" file:"-" env:"-" help:"Print the configuration in effect, as such a file, and leave."`
 
-	file *config.File // of Config; nil: none
+	finder finder       // of files
+	files  []string     // that were read
+	file   *config.File // what they say; nil: there are none
 
 	decided  bool             // decision is made
 	decision []rules.Decision // of the routes, which the rules ask (decisions)
@@ -135,7 +137,7 @@ func (cmd *runCmd) Run(ctx *kong.Context, found exposed) error {
 	defer output.Close()
 	log := output.Log
 	if err := cmd.validateRun(); err != nil {
-		return err
+		return cmd.placed(err)
 	}
 	if isKeeper() {
 		return cmd.runKeeper(log)
@@ -207,9 +209,14 @@ func relayModes() map[string]splice.Mode {
 	return map[string]splice.Mode{"auto": splice.Auto, "copy": splice.Copy, "splice": splice.Splice}
 }
 
+// inboundsOfFile tells whether flags leave the inbounds to the file.
+func (cmd *runCmd) inboundsOfFile() bool {
+	return len(cmd.Redirect)+len(cmd.TProxy)+len(cmd.Forward) == 0 && cmd.file != nil
+}
+
 // inbounds are those of the flags or, without any, those of the file.
 func (cmd *runCmd) inbounds() []inbound.Spec {
-	if len(cmd.Redirect)+len(cmd.TProxy)+len(cmd.Forward) == 0 && cmd.file != nil {
+	if cmd.inboundsOfFile() {
 		return cmd.file.Inbounds
 	}
 	var all []inbound.Spec

@@ -19,8 +19,8 @@ type versionCmd struct {
 	JSON bool `name:"json" env:"-" help:"Print JSON."`
 }
 
-// build is what this program is, and what it runs on.
-type build struct {
+// programInfo is what this program is, and what it runs on.
+type programInfo struct {
 	Version  string           `json:"version"`
 	Commit   string           `json:"commit,omitempty"`
 	Time     string           `json:"time,omitempty"` // of the commit, RFC 3339
@@ -37,10 +37,10 @@ type build struct {
 var release string
 
 // version is the name and the version: that of the linker, else what Go knows.
-func version() string { return "sluice " + thisBuild().Version }
+func version() string { return "sluice " + thisProgram().Version }
 
-func thisBuild() build {
-	b := build{Version: release, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Engine: redir.Engine}
+func thisProgram() programInfo {
+	b := programInfo{Version: release, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Engine: redir.Engine}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
@@ -63,7 +63,7 @@ func thisBuild() build {
 
 // Run prints what this is.
 func (c *versionCmd) Run() error {
-	b := thisBuild()
+	b := thisProgram()
 	b.Features = doctor.Features()
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
@@ -79,7 +79,7 @@ func (c *versionCmd) Run() error {
 }
 
 // String is for people.
-func (b build) String() string {
+func (b programInfo) String() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "sluice %s\n", b.Version)
 	if b.Commit != "" {

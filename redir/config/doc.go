@@ -21,9 +21,10 @@
 //	                  Keys: which settings there are                      ▼
 //	     bytes ◄── Print ◄──────────────────────────────────────────── Config
 //
-// A file may also be one inbound alone. It is plain JSON: no comments. What is
-// not right is an *Error that says where: unknown keys and keys that come
-// twice are not right. What an outbound has under another name in sing-box is
+// A file may also be one inbound alone, and several files are read as one. It is JSON,
+// in which comments and commas after a last element are fine. What is not right are
+// Errors that say where, all that are found in one reading: what follows from one that
+// was told is not told. Unknown keys and keys that come twice are not right. What an outbound has under another name in sing-box is
 // taken under both; what sluice does not have, by that name, is refused. A password
 // is never printed, and what is printed instead is not taken.
 //

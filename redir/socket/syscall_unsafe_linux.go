@@ -109,6 +109,23 @@ func New(domain, kind int) (int, syscall.Errno) {
 	return int(fd), errno
 }
 
+// Unbind takes the port off a UDP socket that has got it by sending; the next
+// datagram takes another. It also takes SO_BINDTODEVICE off (__udp_disconnect in
+// net/ipv4/udp.c).
+func Unbind(fd int) syscall.Errno {
+	sa := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&sa)), unsafe.Sizeof(sa))
+	return errno
+}
+
+// IsQuiet reports whether a UDP socket holds neither datagrams nor errors (poll(2)).
+func IsQuiet(fd int) bool {
+	p := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	var now unix.Timespec
+	n, _, errno := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&p)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return n == 0 && errno == 0
+}
+
 // SetInt is setsockopt(2) of an option that takes an int.
 func SetInt(fd, level, opt int, value int32) syscall.Errno {
 	_, _, errno := unix.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt),

@@ -32,6 +32,7 @@
 //	view         how a flow's remotes look to its client: of a forward, of a mapped port
 //	gate         bounds the sessions that are opened while a listener is behind
 //	echo         damps two services that answer each other
+//	spare        keeps sockets of sessions that have ended for others
 //	timeout      how long one may be idle: a lookup less
 //	end          ends one: evicted, or idle for its timeout
 //	sender       a pool of sockets that send as anybody: write-backs, and outlets;
@@ -65,6 +66,7 @@
 //     long as it.
 //   - relay: where datagrams for the server go; and the socket towards there.
 //   - remote: who a client writes to, or who writes to a flow's port.
+//   - spare: a socket without a port, which a session has left to others of its way.
 //   - write-back: sending a reply to the client with the remote's address as
 //     its source, from a transparent socket that many flows share.
 //   - outlet: the same the other way: the socket that datagrams of all clients

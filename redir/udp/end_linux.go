@@ -78,6 +78,9 @@ func (f *flow) retire(w *Worker) {
 	case f.there != nil:
 		w.tell(f.entry)
 		f.there.close(w)
+	case w == f.owner && f.leavesSpare():
+		w.tell(f.entry)
+		w.r.Pass(int(f.fd), f)
 	default:
 		w.tell(f.entry)
 		w.r.Retire(int(f.fd))
@@ -117,6 +120,7 @@ func (w *Worker) Expired(now int64) {
 		return
 	}
 	w.flush()
+	w.spares.giveUp()
 	w.toUpstream.slots.Trim()
 	w.toClient.slots.Trim()
 }

@@ -64,6 +64,7 @@ type flow struct {
 
 	unseen bool          // the kernel forwards its replies, past us
 	told   bool          // remotes are told whose its datagrams are
+	v6     bool          // its socket's family
 	cause  count.Counter // of its end, for its owner
 
 	// The owner's alone:
@@ -126,19 +127,26 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 	if of == nil {
 		return nil
 	}
-	fd, errno := w.upstreamSocket(to.Addr(), &way.Path)
-	if errno != 0 {
-		of.End()
-		w.counters.Add(count.DroppedNoSession, 1)
-		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
-		return nil
+	v6 := !to.Addr().Is4()
+	fd, spare := w.spares.take(way, v6)
+	if !spare {
+		var errno syscall.Errno
+		if fd, errno = w.upstreamSocket(to.Addr(), &way.Path); errno != 0 {
+			of.End()
+			w.counters.Add(count.DroppedNoSession, 1)
+			w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
+			return nil
+		}
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.fd = int32(fd)
+	f.fd, f.v6 = int32(fd), v6
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
-		unix.Close(fd)
+		w.r.Close(fd)
+		return e
+	}
+	if spare && w.r.Adopt(fd, f) {
 		return e
 	}
 	if err := w.r.Add(fd, loop.Readable, f); err != nil {
@@ -224,7 +232,7 @@ func (w *Worker) evictOf(key nat.Key) (e *nat.Entry[*flow]) {
 }
 
 // upstreamSocket makes a socket of the destination's family. When fds have run out
-// it gives up a write-back socket for it, and a session for the
+// it gives up the spare ones or a write-back socket for it, and a session for the
 // next; when ports have, which only a socket with an address takes at once, a
 // session too.
 func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, syscall.Errno) {
@@ -234,7 +242,7 @@ func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, sysc
 		w.evictOne()
 	case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
 		w.evictOne()
-		if w.toClient.writeBacks.giveUpOne() {
+		if w.spares.giveUp() || w.toClient.writeBacks.giveUpOne() {
 			fd, errno = upstream.Datagram(dest, path, w.set.ICMP)
 		}
 	}

@@ -56,7 +56,7 @@ func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration)
 	}
 	fds := openFDs(t)
 	s := &relays{t: t, in: inbound.Inbound{ID: 1, FlowTimeout: int64(timeout)}}
-	s.shared = NewShared(admit.New(), admit.NewClients(), new(record.Feeds), 16, Bounds{Flows: sessions, Sourced: sessions, WriteBacks: writeBacks, Outlets: writeBacks, Ending: 1024})
+	s.shared = NewShared(admit.New(), admit.NewClients(), new(record.Feeds), 16, Bounds{Flows: sessions, Sourced: sessions, WriteBacks: writeBacks, Outlets: writeBacks, Spares: 4, Ending: 1024})
 	group, err := loop.NewGroup(n)
 	if err != nil {
 		t.Fatal(err)

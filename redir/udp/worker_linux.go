@@ -51,6 +51,7 @@ type Shared struct {
 	traits     atomic.Pointer[[]trait]  // of all sessions that there were of late
 	batch      int                      // datagrams per recvmmsg and sendmmsg
 	writeBacks atomic.Int64             // bound of one worker's
+	spares     atomic.Int64             // likewise
 	outlets    atomic.Int64             // likewise
 	ending     atomic.Int64             // bound of sockets whose flow has ended
 	handed     atomic.Int64             // flows that ended and wait for their owner
@@ -64,6 +65,7 @@ type Bounds struct {
 	Sourced    int // without one, which bear their client's address
 	WriteBacks int // of one worker
 	Outlets    int // likewise
+	Spares     int // sockets of sessions that have ended, for others; of one worker
 	Ending     int // of flows that have ended, while a worker may still be using them
 }
 
@@ -85,6 +87,7 @@ func (s *Shared) SetBounds(b Bounds) {
 	s.sourced.SetMax(max(1, b.Sourced))
 	s.outlets.Store(int64(max(1, b.Outlets)))
 	s.writeBacks.Store(int64(max(1, b.WriteBacks)))
+	s.spares.Store(int64(b.Spares))
 	s.ending.Store(int64(max(1, b.Ending)))
 }
 
@@ -128,6 +131,7 @@ type Worker struct {
 	names      names
 	toUpstream upstreamQueue
 	toClient   clientQueue
+	spares     spares
 	out        *loop.SendBatch // scratch of both directions
 	icmp       messenger
 	noRuns     bool          // the kernel has no UDP_SEGMENT
@@ -156,6 +160,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 	w.retireHanded, w.beginCalled = w.retireAllHanded, w.beginAllCalled
 	w.routed = set.Router.HasRules()
 	w.icmp.init(w)
+	w.spares.w = w
 	w.names.init(w)
 	if err := w.toUpstream.init(w); err != nil {
 		return nil, err
@@ -171,6 +176,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 // Set replaces the settings.
 func (w *Worker) Set(set *Settings) {
 	w.set = set
+	w.spares.giveUp() // they were made by other settings
 	w.routed, w.finalIn, w.final = set.Router.HasRules(), nil, nil
 	w.icmp.setMark(set.Mark)
 }
@@ -248,6 +254,7 @@ func (w *Worker) Close() {
 			return true
 		})
 	}
+	w.spares.giveUp()
 	w.toClient.close()
 	w.icmp.close()
 	w.toUpstream.close()

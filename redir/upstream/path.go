@@ -21,6 +21,10 @@ type Path struct {
 	SendProxy  proxyproto.Sending
 }
 
+// OutlivesPort tells whether a UDP socket that took the path takes it still when it has
+// lost its port: an address and a device go with that (socket.Unbind).
+func (p *Path) OutlivesPort() bool { return p.Source.Kind != source.Address && p.Device == "" }
+
 // Validate finds fault with a Device that no interface can be called.
 func (p *Path) Validate() error {
 	if len(p.Device) > mostDeviceName {
