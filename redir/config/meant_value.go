@@ -3,8 +3,10 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"sluice/redir/nearest"
+	"sluice/redir/value"
 )
 
 // nearestOf is what an error about a value ends with that is none of some choices: the
@@ -41,3 +43,30 @@ func nearestOf(n node, choices []string) string {
 // longestWord bounds in bytes what is looked for among words: the search costs its
 // length for each of them.
 const longestWord = 64
+
+// xrayConditions are what Xray's conditions begin with, and what has the rest here.
+var xrayConditions = []struct{ prefix, means string }{
+	{"geosite:", "names by the list are a rule_set"}, {"geoip:", "networks by the list are a rule_set"}, {"ext:", "lists are a rule_set"},
+	{"domain:", `"domain_suffix" has it, without "domain:"`}, {"full:", `"domain" has it, without "full:"`},
+	{"keyword:", `"domain_keyword" has it, without "keyword:"`}, {"regexp:", "there are no patterns: see domain_suffix and domain_keyword"},
+}
+
+// elsewhereInRule is what an error about a condition ends with that Xray's rules would
+// take. Empty: they would not either.
+func elsewhereInRule(text string) string {
+	for _, c := range xrayConditions {
+		if strings.HasPrefix(text, c.prefix) {
+			return "; " + c.means
+		}
+	}
+	return ""
+}
+
+// orName is what an error about a tag ends with: which there are, where they are few.
+func orName(tags []string) string {
+	const few = 8
+	if len(tags) > few {
+		return ""
+	}
+	return ", or name " + value.OneOf(tags)
+}

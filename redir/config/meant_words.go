@@ -140,7 +140,7 @@ var alikeValues = words(map[string]string{
 	"refuse": "reset reject drop deny block", "gateway": "snat masquerade default auto", "kernel": "forward conntrack netfilter", "proxy": "sluice userspace",
 	"auto": "on yes true default", "require": "on strict enforce yes true", "and": "all every", "or": "any some",
 	"v1": "1 proxy_v1", "v2": "2 proxy_v2 on yes true", "tcp": "tcp4 tcp6 http tls https", "udp": "udp4 udp6 quic dns",
-	"list": "txt text plain domain ipcidr", "source": "singbox sing_box", "logical": "and or", "default": "plain simple",
+	"list": "txt text plain domain ipcidr", "source": "singbox sing_box", "logical": "and or", "default": "field plain simple",
 })
 
 // words turns a table round: from each word to what it stands beside, in the order of

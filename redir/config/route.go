@@ -99,7 +99,16 @@ func (r *objectReader) knownOutbound(key string, n node, tag string, outbounds [
 	for _, o := range outbounds {
 		known = append(known, o.Tag)
 	}
-	if tag != "" && !slices.Contains(known, tag) {
-		r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, nearest.Word(tag, known))
+	if tag == "" || slices.Contains(known, tag) {
+		return
 	}
+	if near, ok := nearest.Close(tag, known); ok {
+		r.fault(key, n, "there is no outbound %q; the nearest is %q", tag, near)
+		return
+	}
+	declared := ""
+	if kinds := within(append([]string{tag}, alikeValues[spelled(tag)]...), []string{"block", "forward"}); len(kinds) > 0 {
+		declared = fmt.Sprintf(", as {\"type\": %q, \"tag\": %q}", kinds[0], tag)
+	}
+	r.fault(key, n, "there is no outbound %q: declare it in outbounds%s%s", tag, declared, orName(known))
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"sluice/redir/domain"
 	"sluice/redir/nearest"
@@ -63,7 +64,7 @@ func takeNetwork(into *route.Network) func(text string) error {
 		case "udp":
 			*into |= route.UDP
 		default:
-			return fmt.Errorf(`want "tcp" or "udp", not %q`, text)
+			return fmt.Errorf(`want "tcp" or "udp", or a list of both, not %q`, text)
 		}
 		return nil
 	}
@@ -81,12 +82,19 @@ func (r *ruleReader) knownSet(tag string) (string, error) {
 	case len(tags) == 0:
 		return "", fmt.Errorf("there is no rule set %q: declare it in route.rule_set", tag)
 	}
-	return "", fmt.Errorf("there is no rule set %q; the nearest is %q", tag, nearest.Word(tag, tags))
+	if near, ok := nearest.Close(tag, tags); ok {
+		return "", fmt.Errorf("there is no rule set %q; the nearest is %q", tag, near)
+	}
+	return "", fmt.Errorf("there is no rule set %q: declare it in route.rule_set%s", tag, orName(tags))
 }
 
 // addPort takes a port.
 func (r *ruleReader) addPort(into *[]ruleset.PortRange, n node, path string) {
 	at := objectReader{document: r.document}
+	if text, ok := n.value.(string); ok && strings.Trim(text, "0123456789-:, ") == "" && strings.ContainsAny(text, "-:, ") {
+		r.errorf(n.offset, path, "want a number from 1 to 65535, or a list of them, not %s: %s", n, `a range is a port_range, as "1000:2000"`)
+		return
+	}
 	port := at.portOf(path, n)
 	*into = append(*into, ruleset.PortRange{Low: port, High: port})
 }

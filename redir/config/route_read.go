@@ -39,7 +39,7 @@ func (r *objectReader) texts(key, wanted string, take func(text string) error) {
 			return
 		}
 		if err := take(text); err != nil {
-			r.errorf(n.offset, path, "%v", err)
+			r.errorf(n.offset, path, "%v%s", err, elsewhereInRule(text))
 		}
 	})
 }

@@ -123,7 +123,7 @@ func TestRouteErrors(t *testing.T) {
 		// conditions
 		{rule(`"inbound": [""]`), `1:35: route.rules[0].inbound[0]: want the tag of an inbound, not ""`},
 		{rule(`"inbound": []`), `1:34: route.rules[0].inbound: an empty list: say what it holds, or leave the key out`},
-		{rule(`"network": "icmp"`), `1:34: route.rules[0].network: want "tcp" or "udp", not "icmp"`},
+		{rule(`"network": "icmp"`), `1:34: route.rules[0].network: want "tcp" or "udp", or a list of both, not "icmp"`},
 		{rule(`"ip_cidr": ["10.0.0.0/8", "10.0.0.0/33"]`), `1:49: route.rules[0].ip_cidr[1]: want a network or an address, as "192.0.2.0/24" or "2001:db8::1", not "10.0.0.0/33"`},
 		{rule(`"source_ip_cidr": "fe80::1%eth0"`), `1:41: route.rules[0].source_ip_cidr: want a network or an address, as "192.0.2.0/24" or "2001:db8::1", not "fe80::1%eth0"`},
 		{rule(`"port": "http"`), `1:31: route.rules[0].port: want a number from 1 to 65535, not "http"`},
@@ -147,9 +147,9 @@ func TestRouteErrors(t *testing.T) {
 		{rule(`"outbound": "direct", "method": "drop"`), `1:55: route.rules[0].method: only the action "reject" has one`},
 		{rule(`"outbound": "direct", "override_port": 0`), `1:62: route.rules[0].override_port: want a number from 1 to 65535, not 0`},
 
-		{rule(`"outbound": "proxi"`), `1:35: route.rules[0].outbound: there is no outbound "proxi"; the nearest is "direct"`},
+		{rule(`"outbound": "proxi"`), `1:35: route.rules[0].outbound: there is no outbound "proxi": declare it in outbounds, or name "direct" or "upstream"`},
 		{`{"outbounds": [{"type": "direct", "tag": "proxy"}], "route": {"rules": [{"outbound": "proxi"}]}}`, `1:86: route.rules[0].outbound: there is no outbound "proxi"; the nearest is "proxy"`},
-		{`{"route": {"final": "proxy"}}`, `1:21: route.final: there is no outbound "proxy"; the nearest is "direct"`},
+		{`{"route": {"final": "proxy"}}`, `1:21: route.final: there is no outbound "proxy": declare it in outbounds, or name "direct" or "upstream"`},
 
 		// rule sets
 		{set(`"tag": "a"`), `1:25: route.rule_set[0]: has no "path": want the path of a file`},
