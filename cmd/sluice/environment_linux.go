@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sluice/cmd/sluice/control"
+	"sluice/redir/config"
 	"sluice/redir/nearest"
 )
 
@@ -52,10 +53,29 @@ func unknownVariables(app *kong.Application) (lines []string) {
 	})
 	for _, name := range ownVariables() {
 		if !slices.Contains(known, name) && !isOthers(name) {
-			lines = append(lines, fmt.Sprintf("%s: there is no such variable; the nearest known one is %s", name, nearest.Word(name, known)))
+			lines = append(lines, fmt.Sprintf("%s: there is no such variable; %s", name, meantVariable(name, known)))
 		}
 	}
 	return lines
+}
+
+// meantVariable is which variable was meant most likely by one that is none.
+func meantVariable(name string, known []string) string {
+	var words []string // of those that are known, without what all begin with
+	for _, variable := range known {
+		words = append(words, strings.TrimPrefix(variable, environmentPrefix))
+	}
+	word := strings.TrimPrefix(name, environmentPrefix)
+	near, isNear := nearest.Close(word, words)
+	if isNear {
+		return "the nearest known one is " + environmentPrefix + near
+	}
+	for _, key := range config.Alike(word) {
+		if meant := strings.ToUpper(key); slices.Contains(words, meant) {
+			return "sluice calls it " + environmentPrefix + meant
+		}
+	}
+	return "sluice run --help all names those that there are"
 }
 
 // tellsBeforehand are warnings about how a command was called, but for those that a

@@ -64,6 +64,7 @@ func exitStatus(ctx *kong.Context, err error) int {
 	case usage.Context != nil && usage.Context.Selected() != nil:
 		command = usage.Context.Selected().FullPath()
 	}
+	tellOtherNames(usage)
 	fmt.Fprintf(os.Stderr, "Run %q for what there is.\n", command+" --help")
 	return 2
 }

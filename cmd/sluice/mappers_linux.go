@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/redir/config"
 	"sluice/redir/size"
 	"sluice/redir/value"
 )
@@ -115,7 +116,7 @@ func decodeString(ctx *kong.DecodeContext, text string, target reflect.Value) er
 	if ctx.Value.Enum != "" {
 		meant, ok := value.Choice(text, ctx.Value.EnumSlice())
 		if !ok && text != "" {
-			return fmt.Errorf("%q: want %s", text, value.OneOf(ctx.Value.EnumSlice()))
+			return fmt.Errorf("%q: want %s%s", text, value.OneOf(ctx.Value.EnumSlice()), config.NearestOf(text, ctx.Value.EnumSlice()))
 		}
 		text = meant
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 
 	"sluice/redir/config"
 )
@@ -63,6 +66,57 @@ func TestEveryKeyIsFoundInAnotherPlace(t *testing.T) {
 		}
 		if _, err := config.Parse("f", []byte(text), keys); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestFlagsOfOthers: a command line that cannot be is told what sluice calls a flag.
+func TestFlagsOfOthers(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --threads 4":                 "--threads: sluice calls it --reactors",
+		"run --user joe --maxconn=5":      "--maxconn: sluice calls it --max-conns",
+		"run --listen :1":                 "--listen: sluice calls it --tproxy",
+		"run --interface=a --workers 2":   "--interface: sluice calls it --bind-iface or --iface\n--workers: sluice calls it --reactors",
+		"rules print --interface=lan0":    "--interface: sluice calls it --iface",
+		"run --gibberish --mark 2":        "",
+		"run --tproxy :1 --mark two":      "",
+		"flows --workers":                 "",
+		"run --tproxy :1 -- --workers":    "",
+		"run --tproxy :1 --iface workers": "",
+	} {
+		ctx, err := parse(strings.Fields(line))
+		if err != nil {
+			if usage := new(kong.ParseError); errors.As(err, &usage) {
+				ctx = usage.Context
+			}
+		}
+		if got := strings.Join(otherNames(ctx.Selected(), ctx.Args), "\n"); got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestVariablesOfOthers(t *testing.T) {
+	known := []string{"SLUICE_REACTORS", "SLUICE_MARK", "SLUICE_TOS"}
+	for name, want := range map[string]string{
+		"SLUICE_THREADS": "sluice calls it SLUICE_REACTORS", "SLUICE_MARKK": "the nearest known one is SLUICE_MARK",
+		"SLUICE_FOO": "sluice run --help all names those that there are", "SLUICE_": "sluice run --help all names those that there are",
+		"SLUICE_MAXCONN": "sluice run --help all names those that there are",
+	} {
+		if got := meantVariable(name, known); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestChoicesOfOthers(t *testing.T) {
+	for line, want := range map[string]string{
+		"run --log-level warning":   `want "trace", "debug", "info", "warn" or "error"; the nearest is "warn"`,
+		"run --fail drop":           `want "open" or "closed"; the nearest is "closed"`,
+		"run --log-level gibberish": `want "trace", "debug", "info", "warn" or "error"`,
+	} {
+		if _, err := parse(strings.Fields(line)); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
 		}
 	}
 }

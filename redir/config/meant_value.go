@@ -9,18 +9,21 @@ import (
 	"sluice/redir/value"
 )
 
-// nearestOf is what an error about a value ends with that is none of some choices: the
-// one that was meant most likely, by its meaning or its letters. Empty: none is near.
+// nearestOf is NearestOf of a value.
 func nearestOf(n node, choices []string) string {
-	text := ""
 	switch v := n.value.(type) {
 	case string:
-		text = v
-	case json.Number:
-		text = v.String()
-	case bool:
-		text = fmt.Sprint(v)
+		return NearestOf(v, choices)
+	case json.Number, bool:
+		return NearestOf(fmt.Sprint(v), choices)
 	}
+	return ""
+}
+
+// NearestOf is what an error ends with about a text that is none of some choices: the
+// one that was meant most likely, by its meaning or its letters, as `; the nearest is
+// "warn"`. Empty: none is near.
+func NearestOf(text string, choices []string) string {
 	word := spelled(text)
 	if len(word) == 0 || len(word) > longestWord {
 		return ""

@@ -143,6 +143,12 @@ var alikeValues = words(map[string]string{
 	"list": "txt text plain domain ipcidr", "source": "singbox sing_box", "logical": "and or", "default": "field plain simple",
 })
 
+// Alike are the keys of the file that do what other programs call by that name, in the
+// order of the alphabet; none: nobody calls anything so.
+func Alike(name string) []string {
+	return slices.Clone(alike[spelled(name[:min(longestWord, len(name))])])
+}
+
 // words turns a table round: from each word to what it stands beside, in the order of
 // the alphabet.
 func words(of map[string]string) map[string][]string {
