@@ -55,9 +55,13 @@ type document struct {
 	faults *Errors // of all that are read together
 }
 
+// full tells whether no more faults are noted, so that nobody need find out what was
+// meant: as many as are told, and again as many, since they are not in order yet.
+func (d *document) full() bool { return len(*d.faults) >= 2*mostErrors }
+
 // errorf notes an Error at an offset in the file.
 func (d *document) errorf(offset int, path, format string, args ...any) {
-	if len(*d.faults) < 2*mostErrors { // they are not in order yet
+	if !d.full() {
 		*d.faults = append(*d.faults, d.place(offset, path, fmt.Sprintf(format, args...)))
 	}
 }

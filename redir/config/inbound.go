@@ -95,7 +95,7 @@ func (r *inboundReader) kind() (kind inbound.Kind, known bool) {
 	if name, _ := n.value.(string); slices.Contains(foreignTypes, name) || slices.Contains(proxyTypes, name) {
 		r.fault("type", n, "sluice has no %s inbounds: it takes what the kernel diverts, and speaks no proxy's protocol with clients; want %s", name, value.OneOf(kindNames()))
 	} else {
-		r.fault("type", n, "want %s, not %s%s", value.OneOf(kindNames()), n, nearestOf(n, kindNames()))
+		r.fault("type", n, "want %s, not %s%s", value.OneOf(kindNames()), n, r.nearestOf(n, kindNames()))
 	}
 	return 0, false
 }
@@ -153,7 +153,7 @@ func (r *inboundReader) network(in *inbound.Spec) {
 		case element.value == "udp":
 			in.UDP = true
 		default:
-			r.fault("network", element, `want "tcp", "udp" or a list of both, not %s%s`, element, nearestOf(element, []string{"tcp", "udp"}))
+			r.fault("network", element, `want "tcp", "udp" or a list of both, not %s%s`, element, r.nearestOf(element, []string{"tcp", "udp"}))
 		}
 	}
 	if len(elements) == 0 {
@@ -192,7 +192,7 @@ func (r *inboundReader) way(in *inbound.Spec) {
 		text, _ := n.value.(string)
 		sending, err := proxyproto.ParseSending(text)
 		if err != nil {
-			r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s%s`, n, nearestOf(n, []string{"off", "v1", "v2", "v2+udp"}))
+			r.fault("send_proxy", n, `want "off", "v1", "v2" or "v2+udp", not %s%s`, n, r.nearestOf(n, []string{"off", "v1", "v2", "v2+udp"}))
 		}
 		in.SendProxy = sending
 	}

@@ -60,7 +60,7 @@ func (d *document) texts(k Key, n node) []string {
 			text, ok = k.choice(element)
 		}
 		if !ok {
-			d.errorf(element.offset, k.Path(), "want %s, not %s%s", k.wanted(), element, nearestOf(element, k.Enum))
+			d.errorf(element.offset, k.Path(), "want %s, not %s%s", k.wanted(), element, d.nearestOf(element, k.Enum))
 			continue
 		}
 		if k.Check != nil {

@@ -13,6 +13,9 @@ import (
 
 // unknown notes a key that is not known where it stands.
 func (r *objectReader) unknown(m member, known []string) {
+	if r.full() {
+		return
+	}
 	r.errorf(m.offset, r.path, "unknown key %.64q; %s", m.key, r.meant(m, placeOf(r.path, known), known))
 }
 

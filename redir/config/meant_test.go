@@ -149,9 +149,23 @@ func FuzzMeant(f *testing.F) {
 			if is := d.meant(m, at, known); is == "" || is != d.meant(m, at, known) {
 				t.Errorf("%q %s: %q, then %q", key, at, is, d.meant(m, at, known))
 			}
-			if is := nearestOf(node{value: key}, known); is != nearestOf(node{value: key}, known) {
+			if is := NearestOf(key, known); is != NearestOf(key, known) {
 				t.Errorf("%q %s: %q, then another", key, at, is)
 			}
 		}
 	})
+}
+
+// TestManyFaults: what nobody is told is not looked for; a file of 16 MiB may have a
+// million unknown keys.
+func TestManyFaults(t *testing.T) {
+	faults := make(Errors, 2*mostErrors)
+	d := &document{name: "f", keys: testKeys(), faults: &faults}
+	r := objectReader{document: d}
+	if n := testing.AllocsPerRun(1, func() { r.unknown(member{key: "threadsyxy"}, inboundKeys) }); n > 0 {
+		t.Errorf("an unknown key too many costs %v allocations", n)
+	}
+	if is := d.nearestOf(node{value: "warning"}, []string{"warn"}); is != "" {
+		t.Errorf("a value too many: %s", is)
+	}
 }

@@ -9,8 +9,11 @@ import (
 	"sluice/redir/value"
 )
 
-// nearestOf is NearestOf of a value.
-func nearestOf(n node, choices []string) string {
+// nearestOf is NearestOf of a value; empty where nobody would be told.
+func (d *document) nearestOf(n node, choices []string) string {
+	if d.full() {
+		return ""
+	}
 	switch v := n.value.(type) {
 	case string:
 		return NearestOf(v, choices)

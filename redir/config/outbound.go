@@ -99,7 +99,7 @@ func (r *outboundReader) kind() (kind outbound.Kind, known bool) {
 	case slices.Contains(foreignTypes, name):
 		r.fault("type", n, "sluice has no %s outbounds: want %s; a program that speaks it can be a socks outbound's server", name, value.OneOf(names))
 	default:
-		r.fault("type", n, "want %s, not %s%s", value.OneOf(names), n, nearestOf(n, names))
+		r.fault("type", n, "want %s, not %s%s", value.OneOf(names), n, r.nearestOf(n, names))
 	}
 	return 0, false
 }

@@ -99,7 +99,7 @@ func (r *objectReader) knownOutbound(key string, n node, tag string, outbounds [
 	for _, o := range outbounds {
 		known = append(known, o.Tag)
 	}
-	if tag == "" || slices.Contains(known, tag) {
+	if tag == "" || slices.Contains(known, tag) || r.full() {
 		return
 	}
 	if near, ok := nearest.Close(tag, known); ok {

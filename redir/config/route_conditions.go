@@ -79,7 +79,7 @@ func (r *ruleReader) knownSet(tag string) (string, error) {
 	switch {
 	case slices.Contains(tags, tag):
 		return tag, nil
-	case len(tags) == 0:
+	case len(tags) == 0 || r.full():
 		return "", fmt.Errorf("there is no rule set %q: declare it in route.rule_set", tag)
 	}
 	if near, ok := nearest.Close(tag, tags); ok {

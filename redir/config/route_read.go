@@ -53,7 +53,7 @@ func (r *objectReader) choice(key string, choices ...string) string {
 	text, _ := n.value.(string)
 	meant, ok := value.Choice(text, choices)
 	if !ok {
-		r.fault(key, n, "want %s, not %s%s", value.OneOf(choices), n, nearestOf(n, choices))
+		r.fault(key, n, "want %s, not %s%s", value.OneOf(choices), n, r.nearestOf(n, choices))
 		return choices[0]
 	}
 	return meant

@@ -54,7 +54,7 @@ func (r *ruleReader) action(rule *route.Rule) {
 	case n.value == "hijack-dns" || n.value == "resolve":
 		r.fault("action", n, "sluice answers no DNS, and the system resolves names: leave this rule out")
 	case ok && n.value != "route":
-		r.fault("action", n, `want "route" or "reject", not %s%s`, n, nearestOf(n, []string{"route", "reject"}))
+		r.fault("action", n, `want "route" or "reject", not %s%s`, n, r.nearestOf(n, []string{"route", "reject"}))
 	case hasMethod:
 		r.fault("method", method, `only the action "reject" has one`)
 	case !hasOutbound && !hasPort:
