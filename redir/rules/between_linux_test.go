@@ -50,6 +50,7 @@ func TestBetweenInterfaces(t *testing.T) {
 		"to be carried": {Ifaces: []string{"lan", "guest", "vpn*"}, BetweenIfaces: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.startProxy()
 			spec.TCPPort, spec.UDPPort = proxyPort, proxyPort
@@ -86,6 +87,7 @@ func TestBetweenInterfaces(t *testing.T) {
 func TestOneLeg(t *testing.T) {
 	for _, ifaces := range [][]string{{"lan"}, {"la*"}, {"lan", "other"}, {"lan*", "other"}} {
 		t.Run(strings.Join(ifaces, " "), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.startProxy()
 			w.gateway.sh("ip route add 203.0.113.0/24 via 10.9.1.9; ip route add 2001:db8::/32 via fd09:1::9; sysctl -qw net.ipv4.conf.all.send_redirects=0")
@@ -107,6 +109,7 @@ func TestOutwardInterfaces(t *testing.T) {
 		"redirect": {Oifaces: []string{"wan"}, Via: Redirect, Output: true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.startProxy()
 			spec.TCPPort, spec.UDPPort = proxyPort, proxyPort

@@ -87,6 +87,7 @@ func TestPastedIsKnown(t *testing.T) {
 	for _, format := range []Format{FormatNFT, FormatCommands, FormatIPTables} {
 		for name, spec := range pasteable(format) {
 			t.Run(string(format)+" "+name, func(t *testing.T) {
+				t.Parallel()
 				n := withBaseChains(t)
 				before := n.listed()
 				text := mustText(t, spec, format)
@@ -135,6 +136,7 @@ func TestPastedInParts(t *testing.T) {
 		"what it does": {"iptables -t mangle -F SLUICE_TARGET", "missing: iptables rules"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := withBaseChains(t)
 			n.sh(mustText(t, Spec{TCPPort: 12345, UDPPort: 12345, Ifaces: []string{"lan"}}, FormatIPTables))
 			n.sh(c.drop)
@@ -181,6 +183,7 @@ func TestOthersAreSeen(t *testing.T) {
 			[]string{"iptables -t mangle chain MINE: tproxy to port 9, mark 0x5/0xffffffff"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := withBaseChains(t)
 			n.sh(c.setup)
 			before := n.listed()

@@ -3,11 +3,13 @@ package rules
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +154,7 @@ func listing(n *netns) string {
 func TestNothingIsLeft(t *testing.T) {
 	for name, spec := range specs() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := newNetns(t)
 			n.sh("ip link add lan type veth peer name nal; ip link set lan addrgenmode none; ip link set lan up; ip addr add 192.0.2.1/24 dev lan")
 			before := n.state()
@@ -201,6 +204,7 @@ func TestNothingIsLeft(t *testing.T) {
 func TestCommandsPasted(t *testing.T) {
 	for name, spec := range specs() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := newNetns(t)
 			n.sh("ip link add lan type veth peer name nal")
 			spec.Sysctl = false
@@ -239,6 +243,7 @@ func TestIPTablesPasted(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := newNetns(t)
 			n.sh("ip link add lan type veth peer name nal")
 			if len(spec.ExcludeUIDs) > 0 { // xt_owner takes users of the user namespace alone
@@ -312,6 +317,7 @@ func TestTableOfOthers(t *testing.T) {
 		"rule in IPv6 only": "ip -6 rule add to 2001:db8::/32 lookup 100 pref 5",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := newNetns(t)
 			n.sh("ip link add lan type veth peer name nal; ip addr add 192.0.2.1/24 dev lan; ip link set lan up; " + setup)
 			before := n.state()
@@ -421,6 +427,10 @@ func TestMain(m *testing.M) {
 		_, err := Install(spec)
 		fmt.Println("installed", err)
 		_ = unix.Pause()
+	}
+	// The tests mostly wait, for the kernel's timers and for what must not arrive.
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == fmt.Sprint(runtime.GOMAXPROCS(0)) {
+		_ = parallel.Value.Set("6")
 	}
 	os.Exit(m.Run())
 }

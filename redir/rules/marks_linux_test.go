@@ -133,6 +133,7 @@ func TestMarksOfOthers(t *testing.T) {
 		for _, first := range []bool{true, false} {
 			for _, output := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/first=%v/output=%v", name, first, output), func(t *testing.T) {
+					t.Parallel()
 					w := newWorld(t)
 					w.startProxy()
 					if first {
@@ -173,6 +174,7 @@ func TestPrintedAmongOthers(t *testing.T) {
 		}
 		for _, established := range []Established{Keep, Divert} {
 			t.Run(fmt.Sprintf("%s/%s", name, established), func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t)
 				w.startProxy()
 				w.gateway.sh(script)
@@ -195,6 +197,7 @@ func TestUntracked(t *testing.T) {
 		{Ifaces: []string{"lan"}}, {}, {Fail: Open}, {Fail: Open, Ifaces: []string{"lan"}}, {Established: Divert, Ifaces: []string{"lan"}},
 	} {
 		t.Run(fmt.Sprintf("%s %s %v", spec.Fail, spec.Established, spec.Ifaces), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.gateway.sh(hostile["not tracked"] + "; sysctl -qw net.ipv4.tcp_syncookies=2")
 			w.startProxy()

@@ -26,6 +26,7 @@ func TestNoTrack(t *testing.T) {
 		"ports": {Ifaces: []string{"lan"}, Dports: []PortRange{{servicePort, servicePort}, {7777, 9999}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			spec.TCPPort, spec.NoTrack = proxyPort, true
 			networks := []string{"tcp"}

@@ -263,6 +263,7 @@ func TestTrafficTProxy(t *testing.T) {
 		"open mask": {Fail: Open, Mark: 0xf1, Mask: allBits, Table: 1234},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			spec.TCPPort, spec.UDPPort, spec.Exclude = proxyPort, proxyPort, prefixes("10.9.2.3/32", "fd09:2::3/128")
 			w.startProxy()
