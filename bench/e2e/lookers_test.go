@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"sluice/bench/lab"
 )
 
@@ -246,4 +248,13 @@ func (p *probe) p99(t *testing.T) time.Duration {
 	}
 	slices.Sort(times)
 	return times[len(times)*99/100]
+}
+
+// packetInfo is the control message that names a source (ip(7) IP_PKTINFO,
+// ipv6(7) IPV6_PKTINFO).
+func packetInfo(source netip.Addr) []byte {
+	if source.Is4() {
+		return unix.PktInfo4(&unix.Inet4Pktinfo{Spec_dst: source.As4()})
+	}
+	return unix.PktInfo6(&unix.Inet6Pktinfo{Addr: source.As16()})
 }

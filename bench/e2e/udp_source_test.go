@@ -33,10 +33,6 @@ func replyChain() string {
 	}`, lab.LAN, lab.ProxyMark, tproxyPort)
 }
 
-// divertCrowd is divertSourced where the tracker does not know of the client's
-// leg: with two entries for each session, its table would be full.
-func divertCrowd(l *lab.Lab) error { return divertSourcedWith(l, "notrack", replyChain()) }
-
 // divertForwarded is the same, but that the kernel forwards replies by itself.
 func divertForwarded(l *lab.Lab) error { return divertSourcedWith(l, "ct zone set 1", "") }
 

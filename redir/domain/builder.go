@@ -39,7 +39,7 @@ func (b *Builder) add(name string, stands byte) error {
 	if err := checkLabels(texts[at+headEntry:]); err != nil {
 		return err
 	}
-	if len(texts) > mostTexts {
+	if uint64(len(texts)) > mostTexts {
 		return errors.New("4 GiB of names: want fewer in one set")
 	}
 	b.texts = texts

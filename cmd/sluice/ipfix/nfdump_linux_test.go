@@ -65,7 +65,7 @@ func TestCollector(t *testing.T) {
 	}
 	for i := range flows {
 		f := &flows[i]
-		f.Up.Bytes, f.Down.Bytes = uint64(1000+i), uint64(5000000000+i)
+		f.Up.Bytes, f.Down.Bytes = uint64(1000+i), 5_000_000_000+uint64(i)
 		if f.ID.IsSession() {
 			f.Up.Datagrams, f.Down.Datagrams = uint64(10+i), uint64(20+i)
 		}
