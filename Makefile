@@ -4,17 +4,23 @@
 #   make check   format, vet, import rules, other systems, race detector
 #   make torture the short scorecard: attacks, faults and floods, measured beside targets
 #                (TORTUREFLAGS=--minutes=30 instead of --short: the long one)
-#   make deb     a Debian package in dist
+#   make install under PREFIX (/usr/local), in DESTDIR if there is one; make uninstall takes it away
+#   make packages deb, rpm, apk and ipk packages in dist (FORMATS=deb ARCHS="amd64 arm64": only these)
+#   make deb     a Debian package for this machine in dist
 #   make bench   the short comparison with other proxies; the report is left in bench/out
 #                (BENCHFLAGS=--install installs the peers that are missing)
 
 GO     ?= go
 GOOS   ?= linux
 BIN    := bin
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Without a tag, commits are counted, so that versions order all the same.
+VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || \
+	echo "0.0.0-$$(git rev-list --count HEAD 2>/dev/null || echo 0)-g$$(git rev-parse --short HEAD 2>/dev/null || echo unknown)")
+PREFIX  ?= /usr/local
+UNITDIR ?= /etc/systemd/system
 export CGO_ENABLED = 0
 
-.PHONY: all build demo test check torture bench deb install-programs clean
+.PHONY: all build demo test check torture bench install uninstall packages deb install-programs clean
 
 all: build
 
@@ -42,8 +48,40 @@ torture: build install-programs
 bench: build install-programs
 	$(BIN)/sluice-bench compare --sluice $(BIN)/sluice --short --out bench/out $(BENCHFLAGS)
 
-deb: build
-	cmd/sluice/package/build-deb $(BIN)/sluice $(VERSION) dist
+PACKAGE := cmd/sluice/package
+MANUAL   = $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
+SHELLS   = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
+	$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sluice $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
+
+# What is configured already stays as it is. The user is made where that is possible.
+install: build
+	install -D -m 755 $(BIN)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
+	mkdir -p $(dir $(MANUAL)) $(dir $(SHELLS)) $(DESTDIR)/etc/sluice/conf.d
+	$(BIN)/sluice man >$(MANUAL)
+	$(BIN)/sluice completion bash >$(word 1,$(SHELLS))
+	$(BIN)/sluice completion zsh >$(word 2,$(SHELLS))
+	$(BIN)/sluice completion fish >$(word 3,$(SHELLS))
+	[ -e $(DESTDIR)/etc/sluice/sluice.json ] || install -m 644 $(PACKAGE)/sluice.json $(DESTDIR)/etc/sluice/sluice.json
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/sysusers.d $(DESTDIR)/etc/tmpfiles.d
+	sed 's|/usr/bin/sluice|$(PREFIX)/bin/sluice|g' $(PACKAGE)/sluice.service >$(DESTDIR)$(UNITDIR)/sluice.service
+	install -m 644 $(PACKAGE)/sluice.sysusers $(DESTDIR)/etc/sysusers.d/sluice.conf
+	install -m 644 $(PACKAGE)/sluice.tmpfiles $(DESTDIR)/etc/tmpfiles.d/sluice.conf
+	[ -n "$(DESTDIR)" ] || { systemd-sysusers sluice.conf && systemd-tmpfiles --create sluice.conf; } || true
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
+
+# The configuration stays.
+uninstall:
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now sluice.service || true
+	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(MANUAL) $(SHELLS) $(DESTDIR)$(UNITDIR)/sluice.service \
+		$(DESTDIR)/etc/sysusers.d/sluice.conf $(DESTDIR)/etc/tmpfiles.d/sluice.conf
+
+FORMATS ?= deb,rpm,apk,ipk
+
+packages:
+	$(PACKAGE)/build-packages $(VERSION) dist $(FORMATS) $(ARCHS)
+
+deb:
+	$(PACKAGE)/build-packages $(VERSION) dist deb $(shell dpkg --print-architecture)
 
 clean:
 	rm -rf $(BIN) dist bench/out
