@@ -14,7 +14,7 @@ import (
 
 // DoctorCmd is `sluice doctor`.
 type DoctorCmd struct {
-	Iface []string `placeholder:"NAME" help:"Where clients' traffic arrives (repeatable); else every interface but lo that is up."`
+	Iface []string `complete:"interfaces" placeholder:"NAME" help:"Where clients' traffic arrives (repeatable); else every interface but lo that is up."`
 	JSON  bool     `name:"json" help:"Print JSON."`
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -11,7 +13,7 @@ import (
 
 // completionCmd is `sluice completion`.
 type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+	Shell string `each:"bash: 4 and later; zsh: compsys; fish: 3 and later" arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
 }
 
 // Run prints the script, for the shell to read or for the directory where it
@@ -28,8 +30,64 @@ type manCmd struct{}
 
 // Run prints the manual page in roff.
 func (manCmd) Run(ctx *kong.Context) error {
-	return document.Man(os.Stdout, ctx.Model, version(), "transparent proxy for Linux gateways", manual())
+	page := document.Page{Date: dateOf(thisProgram().Time, os.Getenv("SOURCE_DATE_EPOCH")), Source: version(), Tagline: "transparent proxy for Linux gateways"}
+	return document.Man(os.Stdout, ctx.Model, page, manual())
 }
+
+// dateOf is that of the commit, or what who builds packages says (a number of seconds,
+// reproducible-builds.org/specs/source-date-epoch).
+func dateOf(commit, epoch string) string {
+	if seconds, err := strconv.ParseInt(epoch, 10, 64); err == nil {
+		return time.Unix(seconds, 0).UTC().Format(time.DateOnly)
+	}
+	if at, err := time.Parse(time.RFC3339, commit); err == nil {
+		return at.UTC().Format(time.DateOnly)
+	}
+	return ""
+}
+
+// examplesText is lines of what somebody wants and of how that is done.
+const examplesText = `
+A gateway whose LAN is at lan0, and through which nothing passes without sluice:
+
+  sluice doctor --iface lan0
+  sluice run --tproxy :12345 --install-rules --iface lan0 --fail closed
+
+Everything by a SOCKS5 proxy, but for the private networks:
+
+  sluice run --tproxy :12345 --install-rules --iface lan0 --upstream socks5://192.0.2.7 --direct 10.0.0.0/8
+
+Only the web, only TCP, by NAT:
+
+  sluice run --redirect :12346 --install-rules --via redirect --iface lan0 --dport 80,443
+
+Servers behind a proxy that see each client's own address:
+
+  sluice run --forward :80=10.0.0.5:80,tcp --source client --install-rules
+
+What comes to port 80 goes to port 50080 of the same address:
+
+  sluice run --tproxy :12345 --install-rules --iface lan0 --map 80=50080
+
+A configuration file is tried, then taken without an outage:
+
+  sluice check /etc/sluice/sluice.json
+  sluice route explain 10.0.0.7 203.0.113.5:443 --domain www.example.org
+  systemctl reload sluice
+
+Who uses the line, and an end to one of them:
+
+  sluice top
+  sluice flows --client 10.0.0.7 --sort bytes --limit 10
+  sluice kill --client 10.0.0.7 --older 1h
+
+The rules as text, for a firewall of one's own:
+
+  sluice rules print --port 12345 --iface lan0 --format nft
+
+Everybody 10 MiB a second down and 2 up, guests apart:
+
+  sluice run --tproxy :12345 --client-rate 2MiB,10MiB --client-exempt 10.0.0.2`
 
 // configurationText is what the page says of the file.
 const configurationText = `
@@ -123,6 +181,7 @@ Both must run as the same user, with the same --user. They find each other by ab
 /run/sluice/control.sock is the control socket, where its directory is there, as for that service it is.
 
 /var/log/sluice is where it may have an access log, and /etc/logrotate.d/sluice rotates that.`},
+		{Title: "Examples", Text: examplesText},
 		{Title: "See also", Text: `
 nft(8), ip-rule(8), ip-route(8), systemd.service(5)`},
 	}

@@ -28,8 +28,8 @@ type explainCmd struct {
 	Client  flowAddr `arg:"" help:"The client, as 10.0.0.7, 10.0.0.7:40000 or [fd00::7]:40000; without a port, one from 49152 on."`
 	Dest    flowAddr `arg:"" help:"Where it wants to go, as 203.0.113.5:443 or [2001:db8::5]:443; without a port, 443."`
 	Domain  string   `placeholder:"NAME" help:"The name that the flow's first bytes tell (TLS, HTTP, QUIC)."`
-	Network string   `default:"tcp" enum:"tcp,udp" help:"tcp or udp."`
-	Inbound string   `placeholder:"TAG" help:"The inbound by which it comes; else the first that carries the network."`
+	Network string   `each:"tcp: a connection; udp: a session" default:"tcp" enum:"tcp,udp" help:"tcp or udp."`
+	Inbound string   `complete:"inbounds" placeholder:"TAG" help:"The inbound by which it comes; else the first that carries the network."`
 	Config  []string `env:"SLUICE_CONFIG" placeholder:"PATH" help:"The configuration file, or a directory of them (repeatable); - for standard input. Else those that sluice run reads."`
 	JSON    bool     `name:"json" help:"Say it in JSON."`
 }

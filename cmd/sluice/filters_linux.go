@@ -13,16 +13,16 @@ type filterFlags struct {
 	Client      []string      `env:"-" placeholder:"ADDR" help:"Of these clients: addresses, networks, or ADDR:PORT (repeatable)."`
 	Destination []string      `env:"-" placeholder:"ADDR" help:"To these destinations: the same, or names as www.example.org, or .example.org for those below it (repeatable)."`
 	Port        []uint16      `env:"-" range:"1..65535" placeholder:"PORT" help:"To these ports (repeatable)."`
-	Network     string        `env:"-" placeholder:"NETWORK" help:"tcp or udp."`
-	Inbound     []string      `env:"-" sep:"none" placeholder:"TAG" help:"That came by these inbounds (repeatable)."`
-	Outbound    []string      `env:"-" sep:"none" placeholder:"TAG" help:"That leave by these outbounds (repeatable)."`
-	State       []string      `env:"-" placeholder:"STATE" help:"In these states, as dialing, relaying, bulk, half-closed or unanswered (repeatable)."`
+	Network     string        `each:"tcp: connections; udp: sessions" env:"-" placeholder:"NETWORK" help:"tcp or udp."`
+	Inbound     []string      `complete:"inbounds" env:"-" sep:"none" placeholder:"TAG" help:"That came by these inbounds (repeatable)."`
+	Outbound    []string      `complete:"outbounds" env:"-" sep:"none" placeholder:"TAG" help:"That leave by these outbounds (repeatable)."`
+	State       []string      `complete:"states" env:"-" placeholder:"STATE" help:"In these states, as dialing, relaying, bulk, half-closed or unanswered (repeatable)."`
 	Older       time.Duration `env:"-" range:"0..36500d" placeholder:"TIME" help:"That began longer ago, as 10m."`
 	Younger     time.Duration `env:"-" range:"0..36500d" placeholder:"TIME" help:"That began later."`
 	Idle        time.Duration `env:"-" range:"0..36500d" placeholder:"TIME" help:"Of which nothing has moved for as long."`
 	Rate        size.Bytes    `env:"-" placeholder:"BYTES" help:"That move so many bytes a second or more, both ways together, as 1MiB."`
 	Held        bool          `env:"-" help:"Of clients that have used up their rate."`
-	Sort        string        `env:"-" placeholder:"ORDER" help:"By rate, bytes, age, idle, client or destination; - before it (--sort=-age) turns it round."`
+	Sort        string        `complete:"orders" env:"-" placeholder:"ORDER" help:"By rate, bytes, age, idle, client or destination; - before it (--sort=-age) turns it round."`
 }
 
 // query is what they ask for.

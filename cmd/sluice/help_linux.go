@@ -19,7 +19,7 @@ import (
 
 // helpCmd is `sluice help`; whatever is asked for has been shown before it would run.
 type helpCmd struct {
-	Command []string `arg:"" optional:"" placeholder:"COMMAND" help:"A command, and a group of its flags, or all."`
+	Command []string `complete:"commands" arg:"" optional:"" placeholder:"COMMAND" help:"A command, and a group of its flags, or all."`
 }
 
 // Run does nothing.

@@ -16,7 +16,7 @@ import (
 type killCmd struct {
 	reachFlags
 	filterFlags
-	ID     []string `arg:"" optional:"" help:"The flows, as sluice flows names them."`
+	ID     []string `complete:"flows" arg:"" optional:"" help:"The flows, as sluice flows names them."`
 	All    bool     `env:"-" help:"All flows."`
 	Limit  int      `env:"-" placeholder:"N" help:"So many at most, the first by --sort."`
 	DryRun bool     `env:"-" help:"Say how many flows are meant, and end none."`

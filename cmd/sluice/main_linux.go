@@ -24,6 +24,7 @@ type cli struct {
 	Kill        killCmd          `cmd:"" help:"End flows of a running sluice."`
 	Health      healthCmd        `cmd:"" brief:"Say whether a running sluice is well, by the exit status too." help:"Say whether a running sluice is well, by the exit status too: 0 if it is, else 1."`
 	Completion  completionCmd    `cmd:"" help:"Print completions for a shell."`
+	Complete    completeCmd      `cmd:"" hidden:"" help:"Print what a value may be, for completions."`
 	Man         manCmd           `cmd:"" hidden:"" help:"Print the manual page."`
 	Version     versionCmd       `cmd:"" brief:"Print the version, and what the kernel has." help:"Print the version, and what this machine's kernel has for it."`
 	Help        helpCmd          `cmd:"" brief:"Show the help of a command, or of a group of its flags." help:"Show the help of a command, or of a group of its flags."`

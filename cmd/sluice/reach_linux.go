@@ -11,7 +11,7 @@ import (
 
 // reachFlags are those of commands that ask a running sluice.
 type reachFlags struct {
-	Control   string `env:"SLUICE_CONTROL" default:"/run/sluice/control.sock" placeholder:"ADDR" help:"The control socket of the sluice that is meant: a path, or ADDR:PORT."`
+	Control   string `complete:"files" env:"SLUICE_CONTROL" default:"/run/sluice/control.sock" placeholder:"ADDR" help:"The control socket of the sluice that is meant: a path, or ADDR:PORT."`
 	TokenFile string `env:"-" placeholder:"FILE" help:"File with the token of a sluice that is asked by ADDR:PORT; else SLUICE_CONTROL_TOKEN is."`
 }
 

@@ -14,15 +14,15 @@ import (
 // RuleFlags are the flags that say what to divert, for `sluice rules` and for
 // `sluice run --install-rules`.
 type RuleFlags struct {
-	Via           string      `group:"rules" enum:"tproxy,redirect" default:"tproxy" help:"How netfilter hands traffic over: tproxy, or redirect (TCP alone)."`
-	Fail          string      `group:"rules" enum:"open,closed" default:"closed" help:"While sluice is not listening, traffic is forwarded without it (open) or dropped (closed)."`
-	Iface         []string    `brief:"Divert what arrives here; else on all but lo." group:"rules" placeholder:"NAME" help:"Divert what arrives here, an interface or a pattern as ppp* or wg+ (repeatable); else on every interface but lo."`
-	Oiface        []string    `group:"rules" placeholder:"NAME" help:"Divert only what would leave by this interface, by the routing tables (repeatable, patterns too)."`
+	Via           string      `each:"tproxy: TCP and UDP, with their addresses; redirect: TCP alone, by NAT" group:"rules" enum:"tproxy,redirect" default:"tproxy" help:"How netfilter hands traffic over: tproxy, or redirect (TCP alone)."`
+	Fail          string      `each:"closed: traffic is dropped while sluice does not listen; open: it is forwarded without sluice" group:"rules" enum:"open,closed" default:"closed" help:"While sluice is not listening, traffic is forwarded without it (open) or dropped (closed)."`
+	Iface         []string    `complete:"interfaces" brief:"Divert what arrives here; else on all but lo." group:"rules" placeholder:"NAME" help:"Divert what arrives here, an interface or a pattern as ppp* or wg+ (repeatable); else on every interface but lo."`
+	Oiface        []string    `complete:"interfaces" group:"rules" placeholder:"NAME" help:"Divert only what would leave by this interface, by the routing tables (repeatable, patterns too)."`
 	BetweenIfaces bool        `group:"rules" help:"Divert also what goes from one --iface to another, past the rules of forward between them; else the kernel forwards it. (Without --iface everything is diverted, this too.)"`
 	Dport         []portRange `group:"rules" placeholder:"PORTS" help:"Divert these destination ports alone, as 80,443,8000-8999."`
 	Include       []network   `group:"rules" placeholder:"CIDR" help:"Divert these destinations alone (repeatable)."`
 	Exclude       []network   `brief:"Leave these destinations alone." group:"rules" placeholder:"CIDR" help:"Leave these destinations alone (repeatable)."`
-	Established   string      `group:"rules" enum:"keep,divert" default:"keep" help:"Flows that began before the rules: left alone (keep, asks conntrack) or diverted, which ends them."`
+	Established   string      `each:"keep: flows that began before are left alone; divert: they end" group:"rules" enum:"keep,divert" default:"keep" help:"Flows that began before the rules: left alone (keep, asks conntrack) or diverted, which ends them."`
 
 	Output        bool     `group:"rules" help:"Divert the gateway's own traffic too (where packets are not tracked, replies of its services as well)."`
 	ExcludeUID    []uint32 `name:"exclude-uid" group:"rules" placeholder:"UID" help:"Of the gateway's own traffic, leave this user's alone (repeatable)."`

@@ -31,7 +31,7 @@ type rulesTarget struct {
 	Config []string `brief:"What sluice run --config PATH would have." group:"target" placeholder:"PATH" help:"In place of all other flags, what sluice run --config PATH --install-rules would have."`
 
 	Source        []source.Source `group:"target" sep:"none" placeholder:"SOURCE" help:"Whose address destinations see, as sluice run has it: gateway, client, client-address, or an address, or one of each family with a comma (repeatable)."`
-	SourceReplies string          `group:"target" enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
+	SourceReplies string          `each:"proxy: sluice passes them on; kernel: the kernel forwards them" group:"target" enum:"proxy,kernel" default:"proxy" help:"UDP replies to clients' addresses go through sluice (proxy), or the kernel forwards them (kernel)."`
 }
 
 func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
@@ -104,8 +104,16 @@ func (l *listenerFlag) UnmarshalText(text []byte) (err error) {
 type rulesPrintCmd struct {
 	Target rulesTarget `embed:""`
 	Flags  RuleFlags   `embed:""`
-	Format string      `group:"text" brief:"nft, iptables or commands." enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
+	Format string      `group:"text" brief:"nft, iptables or commands." each:"nft: a file for nft -f; iptables: a script of iptables and ip6tables; commands: a script of nft and ip" enum:"nft,iptables,commands" default:"commands" help:"nft: a file for nft -f; iptables, commands: shell scripts."`
 	Undo   bool        `group:"text" brief:"Print what takes the same away again." help:"Print what takes the same away again; it also stands in comments at the end of what is printed without."`
+	JSON   bool        `name:"json" group:"text" help:"Print JSON: the format, what applies it and what undoes it."`
+}
+
+// printed is a plan as JSON.
+type printed struct {
+	Format string `json:"format"`
+	Apply  string `json:"apply"` // text to paste
+	Undo   string `json:"undo"`  // what takes the same away
 }
 
 // Run prints the plan.
@@ -118,15 +126,24 @@ func (c *rulesPrintCmd) Run(ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	print := plan.Text
-	if c.Undo {
-		print = plan.Undo
-	}
-	text, err := print(rules.Format(c.Format))
+	apply, err := plan.Text(rules.Format(c.Format))
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(ctx.Stdout, text)
+	undo, err := plan.Undo(rules.Format(c.Format))
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.JSON:
+		encoder := json.NewEncoder(ctx.Stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(printed{c.Format, apply, undo})
+	case c.Undo:
+		apply = undo
+	}
+	_, err = fmt.Fprint(ctx.Stdout, apply)
 	return err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -71,6 +72,21 @@ func TestRulesPrint(t *testing.T) {
 	} {
 		if _, err := rulesLine(t, line); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+}
+
+// TestRulesPrintJSON has both texts in JSON, as they are printed.
+func TestRulesPrintJSON(t *testing.T) {
+	program := buildProgram(t)
+	for _, format := range []string{"nft", "iptables", "commands"} {
+		args := []string{"rules", "print", "--port", "12345", "--iface", "lan0", "--format", format}
+		var got printed
+		if err := json.Unmarshal([]byte(output(t, program, append(args, "--json")...)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if want := (printed{format, output(t, program, args...), output(t, program, append(args, "--undo")...)}); got != want {
+			t.Errorf("%s: %+v\nwant %+v", format, got, want)
 		}
 	}
 }

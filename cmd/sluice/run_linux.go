@@ -34,7 +34,7 @@ import (
 type runCmd struct {
 	Redirect      []listenAddr   `brief:"Listen for TCP from REDIRECT." file:"-" group:"listen" placeholder:"ADDR" help:"Listen for TCP from REDIRECT (repeatable)."`
 	TProxy        []listenAddr   `brief:"Listen for TCP and UDP from TPROXY, as :12345." file:"-" name:"tproxy" group:"listen" placeholder:"ADDR" help:"Listen for TCP and UDP from TPROXY (repeatable). ADDR is :12345 for both families, 10.0.0.1:12345, [fd00::1]:12345."`
-	TProxyNetwork []string       `file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
+	TProxyNetwork []string       `each:"tcp: TCP alone; udp: UDP alone" file:"-" name:"tproxy-network" group:"listen" default:"tcp,udp" enum:"tcp,udp" help:"Which of the two --tproxy listens for."`
 	Forward       []forward      `brief:"Carry what comes to LISTEN to DEST." file:"-" group:"listen" sep:" " placeholder:"LISTEN=DEST[,tcp][,udp]" help:"Listen at LISTEN, an ADDR of the gateway or one that is routed here, and carry what is sent there to DEST, as 10.0.0.5:80, [fd00::5]:80 or backend.example:80 (repeatable). Without :PORT that of LISTEN, without a network both."`
 	Map           []portmap.Rule `group:"listen" placeholder:"PORT=PORT" help:"Carry diverted traffic of the first port to the second of the same address, as 80=50080, tcp:80=50080, udp:53=5353 (repeatable); replies bear the first."`
 
@@ -46,7 +46,7 @@ type runCmd struct {
 	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" range:"1ms..365d" help:"Idle time after which a UDP session ends."`
 	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" range:"1ms..365d" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
 	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" range:"1..16777216" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
-	ICMP            string        `name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
+	ICMP            string        `each:"on: pass them on; off: do not" name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
 
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" range:"1ms..365d" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" range:"1ms..365d" help:"Time without traffic after which a connection is reset."`
@@ -57,8 +57,8 @@ type runCmd struct {
 	KeepaliveClient   keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the client's side alone."`
 	KeepaliveUpstream keepalive `group:"tcp" placeholder:"IDLE[,INTERVAL[,COUNT]]" help:"The same for the upstream's side alone."`
 
-	CongestionClient   string `group:"tcp" placeholder:"NAME" help:"Congestion control towards clients, as cubic or bbr; else the system's (net.ipv4.tcp_congestion_control)."`
-	CongestionUpstream string `group:"tcp" placeholder:"NAME" help:"The same towards destinations."`
+	CongestionClient   string `complete:"congestion" group:"tcp" placeholder:"NAME" help:"Congestion control towards clients, as cubic or bbr; else the system's (net.ipv4.tcp_congestion_control)."`
+	CongestionUpstream string `complete:"congestion" group:"tcp" placeholder:"NAME" help:"The same towards destinations."`
 
 	MaxConns int `group:"tcp" default:"0" range:"0..16777216" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
@@ -70,23 +70,23 @@ type runCmd struct {
 	ClientPrefix   int         `group:"client" default:"64" range:"48..128" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
 	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds, and without a rate (repeatable)."`
 
-	MemoryPressure string `group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
+	MemoryPressure string `each:"on: begin nothing new while memory is short; off: go on" group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
-	Source source.Source `brief:"What destinations see: gateway, client, an address." group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
+	Source source.Source `each:"gateway: an address of this gateway; client: the address and port of the client; client-address: the address of the client, any port" brief:"What destinations see: gateway, client, an address." group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
-	SourceFallback string       `group:"admission" default:"gateway" enum:"gateway,refuse" help:"What a client gets whose address no upstream can bear (the gateway itself, a link-local one, a neighbour of the destination): the gateway's source, or a reset: gateway, refuse."`
-	SourceReplies  string       `group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
-	TOS            upstream.TOS `name:"tos" group:"path" default:"off" placeholder:"TOS" help:"Type of service towards destinations: copy: what the client's SYN and datagrams have, and back; a number, as 0xb8, or the name of a code point, as ef."`
+	SourceFallback string       `each:"gateway: the address of the gateway; refuse: a reset" group:"admission" default:"gateway" enum:"gateway,refuse" help:"What a client gets whose address no upstream can bear (the gateway itself, a link-local one, a neighbour of the destination): the gateway's source, or a reset: gateway, refuse."`
+	SourceReplies  string       `each:"proxy: sluice passes them on; kernel: the kernel forwards them" group:"admission" default:"proxy" enum:"proxy,kernel" help:"Who passes UDP replies on where destinations see the client's address: proxy: sluice; kernel: the gateway's kernel forwards them, which is faster, and sluice neither counts nor sees them: proxy, kernel."`
+	TOS            upstream.TOS `each:"copy: that of the client, and back; off: the default" name:"tos" group:"path" default:"off" placeholder:"TOS" help:"Type of service towards destinations: copy: what the client's SYN and datagrams have, and back; a number, as 0xb8, or the name of a code point, as ef."`
 
-	BindIface   string             `name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
+	BindIface   string             `complete:"interfaces" name:"bind-iface" group:"admission" placeholder:"NAME" help:"Reach all destinations by this interface or VRF, also where routes lead elsewhere."`
 	Mark        uint32             `group:"admission" default:"2" help:"SO_MARK of every upstream socket, which the diverting rules skip; 0 turns it off."`
-	SendProxy   proxyproto.Sending `group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off; v2+udp: each datagram too."`
+	SendProxy   proxyproto.Sending `each:"v1: as text; v2: binary; v2+udp: binary, each datagram too; off: none" group:"admission" default:"off" placeholder:"VERSION" help:"Begin TCP connections towards destinations with a PROXY header, which tells whose they are: v1, v2, off; v2+udp: each datagram too."`
 	AcceptProxy []network          `group:"admission" placeholder:"CIDR" help:"TCP connections of these peers begin with a PROXY header, which tells whose they are (repeatable)."`
 
 	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
 	Reactors     int           `group:"path" default:"0" range:"0..1024" help:"Event loops; 0: one per CPU that the process may use."`
-	Relay        string        `group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
+	Relay        string        `each:"auto: splice what proves to be bulk; copy: through a buffer; splice: through a pipe from the first byte" group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
 	PipeSize     size.Bytes    `group:"path" default:"1MiB" range:"4KiB..1GiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
 	BufferSize   size.Bytes    `group:"path" default:"64KiB" range:"1KiB..16MiB" help:"Size of a copy buffer."`
 	Batch        int           `group:"path" default:"64" range:"1..1024" help:"Datagrams per recvmmsg and sendmmsg."`
@@ -94,16 +94,16 @@ type runCmd struct {
 	BusyPoll     time.Duration `group:"path" default:"100us" range:"0..1ms" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
 
 	DrainTimeout time.Duration `group:"process" default:"10s" range:"0..365d" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
-	Takeover     string        `group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
+	Takeover     string        `each:"auto: take over from one that runs, hand over to the next; off: neither" group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`
 	Detach       bool          `group:"process" file:"-" env:"-" help:"Run in the background, and return once it is ready."`
-	LogLevel     string        `brief:"trace, debug, info, warn or error." group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
-	LogFormat    string        `group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
-	User         string        `brief:"Become this user." group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
-	Confine      string        `group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
+	LogLevel     string        `each:"trace: everything; debug: what destinations and many clients do; info: what some clients do; warn: what the operator can mend; error: what failed" brief:"trace, debug, info, warn or error." group:"process" default:"info" enum:"trace,debug,info,warn,error" help:"Least level that is logged: trace, debug, info, warn, error."`
+	LogFormat    string        `each:"auto: what fits standard error; console: for people; json: a JSON object a line; journald: the journal, with fields" group:"process" default:"auto" enum:"auto,console,json,journald" help:"console, json, journald, or auto: the journal where standard error leads there, console on a terminal, else json."`
+	User         string        `complete:"users" brief:"Become this user." group:"process" placeholder:"NAME" help:"Once ready, become this user, with only the capabilities that carrying traffic needs; sluice must be started as root."`
+	Confine      string        `each:"auto: as far as the kernel lets; require: all of it, or not start; off: nothing" group:"process" default:"auto" enum:"auto,require,off" help:"Give up what running does not need (capabilities, programs, files, most of what the kernel does): as far as the kernel lets (auto), all of it or not start (require), off."`
 
-	Control          control.Address `group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
+	Control          control.Address `complete:"files" each:"off: no control socket" group:"control" placeholder:"ADDR" help:"Answer at this socket: a path, or ADDR:PORT with a token; off: at none. Else at /run/sluice/control.sock, where its directory is there."`
 	ControlTokenFile string          `group:"control" placeholder:"FILE" help:"File with the token that is asked for at ADDR:PORT; else SLUICE_CONTROL_TOKEN has it."`
-	AccessLog        string          `group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
+	AccessLog        string          `each:"-: standard output; journald: the journal" group:"control" placeholder:"FILE" help:"Write a JSON line for each flow at its end to FILE (which SIGHUP opens anew), - (standard output) or journald."`
 	AccessLogSample  int             `group:"control" default:"1" range:"1..4294967296" placeholder:"N" help:"Write one in N of them (${default}), chosen by their IDs."`
 	IPFIX            collector       `name:"ipfix" group:"control" placeholder:"HOST[:PORT]" help:"Tell a collector of each flow at its end: IPFIX over UDP, to port 4739 where none is named."`
 

@@ -22,6 +22,9 @@ type commandLine struct {
 		Proto  []string `enum:"tcp,udp" help:"Protocols."`
 		Mark   uint32   `short:"m" help:"A mark."`
 		Config string   `placeholder:"FILE" help:".A file; the rest is no summary."`
+		Iface  []string `complete:"interfaces" placeholder:"NAME" help:"An interface."`
+		User   string   `complete:"users" help:"A user."`
+		Icmp   string   `each:"on: pass errors: all of them; off: don't" enum:"on,off" default:"on" help:"Errors."`
 		Quick  bool     `negatable:"" help:"A switch."`
 		Secret string   `hidden:"" help:"Not shown."`
 	} `cmd:"" help:"Carry traffic."`
@@ -64,6 +67,18 @@ func write(t *testing.T, name string, document func(io.Writer, *kong.Application
 	return path
 }
 
+// fake is a directory with a program of this name, that answers what completions ask.
+func fake(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	const script = "#!/bin/sh\n[ \"$*\" = \"complete interfaces\" ] && printf 'lan0\\tup 10.0.0.1/24 fd00::1/64\\nlan1\\tdown\\nwan0\\tup\\n'\n"
+	if err := os.WriteFile(filepath.Join(dir, "sluice"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return dir
+}
+
 // words are the program's output, sorted.
 func words(t *testing.T, name string, args ...string) string {
 	t.Helper()
@@ -80,6 +95,7 @@ func words(t *testing.T, name string, args ...string) string {
 
 func TestBash(t *testing.T) {
 	script := write(t, "sluice.bash", Bash)
+	fake(t)
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "a b.json"), nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -96,7 +112,14 @@ func TestBash(t *testing.T) {
 		"sluice|run|--relay|=":        "auto copy splice",
 		"sluice|run|--relay|=|co":     "copy",
 		"sluice|run|--mark|":          "",
-		"sluice|run|--quick|--":       "--config --help --mark --no-quick --proto --quick --relay",
+		"sluice|run|--quick|--":       "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user",
+		"sluice|run|--iface|":         "lan0 lan1 wan0",
+		"sluice|run|--iface|la":       "lan0 lan1",
+		"sluice|run|--iface|lan0,w":   "lan0,wan0",
+		"sluice|run|--iface|=|wan":    "wan0",
+		"sluice|run|--user|roo":       "root",
+		"sluice|run|--icmp|":          "off on",
+		"sluice|run|--proto|tcp,u":    "tcp,udp",
 		"sluice|run|--config|":        "a b.json",
 		"sluice|run|--config|=|a":     "a b.json",
 		"sluice|check|a":              "a b.json",
@@ -105,7 +128,7 @@ func TestBash(t *testing.T) {
 		"sluice|rules|print|--format|": "iptables " +
 			"nft",
 		"sluice|completion|":    "--help -h bash fish zsh",
-		"sluice|run|--secret|":  "--config --help --mark --no-quick --proto --quick --relay -h -m",
+		"sluice|run|--secret|":  "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user -h -m",
 		"sluice|--help|rules|r": "remove",
 	} {
 		got := words(t, "bash", append([]string{"--norc", "-c", complete, "bash", script, dir}, strings.Split(line, "|")...)...)
@@ -117,6 +140,7 @@ func TestBash(t *testing.T) {
 
 func TestFish(t *testing.T) {
 	script := write(t, "sluice.fish", Fish)
+	fake(t)
 	if _, err := exec.LookPath("fish"); err != nil {
 		t.Log("there is no fish here to try it in")
 		return
@@ -125,6 +149,9 @@ func TestFish(t *testing.T) {
 		"sluice ru":             "rules run",
 		"sluice run --rel":      "--relay",
 		"sluice run --relay ":   "auto copy splice",
+		"sluice run --iface l":  "lan0:up 10.0.0.1/24 fd00::1/64 lan1:down",
+		"sluice run --icmp ":    "off:don't on:pass errors: all of them",
+		"sluice run --user roo": "root:root",
 		"sluice rules ":         "print remove",
 		"sluice rules print --": "--format --help",
 		"sluice completion ":    "bash fish zsh",
@@ -135,7 +162,10 @@ func TestFish(t *testing.T) {
 		}
 		var got []string
 		for candidate := range strings.Lines(string(out)) {
-			word, _, _ := strings.Cut(strings.TrimSpace(candidate), "\t")
+			word, meaning, _ := strings.Cut(strings.TrimSpace(candidate), "\t")
+			if strings.Contains(want, ":") {
+				word += ":" + meaning
+			}
 			got = append(got, word)
 		}
 		slices.Sort(got)
@@ -149,6 +179,7 @@ func TestFish(t *testing.T) {
 // completions that it would list are what the script hands to compadd.
 func TestZsh(t *testing.T) {
 	script := write(t, "_sluice", Zsh)
+	fake(t)
 	if _, err := exec.LookPath("zsh"); err != nil {
 		t.Log("there is no zsh here to try it in")
 		return
@@ -164,6 +195,8 @@ func TestZsh(t *testing.T) {
 	for line, want := range map[string]string{
 		"sluice rules ":       "print remove",
 		"sluice run --relay=": "auto copy splice",
+		"sluice run --icmp=":  "off on",
+		"sluice run --iface=": "lan0 lan1 wan0",
 	} {
 		if got := words(t, "zsh", "-f", "-c", complete, "zsh", script, line); got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)
@@ -173,7 +206,7 @@ func TestZsh(t *testing.T) {
 
 func TestMan(t *testing.T) {
 	path := write(t, "sluice.8", func(w io.Writer, app *kong.Application) error {
-		return Man(w, app, "sluice 1.0-rc", "a tag - line", []Section{
+		return Man(w, app, Page{"2026-11-27", "sluice 1.0-rc", "a tag - line"}, []Section{
 			{"Files", "\nFirst.\n\n  an example\n    { with \"quotes\" }\n\n  of two parts\n\n.Second \\ with -- hyphens.\n'Third."},
 		})
 	})
@@ -187,7 +220,7 @@ func TestMan(t *testing.T) {
 	}
 	text := strings.ReplaceAll(string(rendered), ".  ", ". ") // groff parts sentences so
 	for _, want := range []string{
-		"sluice - a tag - line", "sluice run [flags]", "sluice rules print [flags]", "sluice rules remove\n", "sluice check <file>",
+		"sluice - a tag - line", "2026-11-27", "sluice run [flags]", "sluice rules print [flags]", "sluice rules remove\n", "sluice check <file>",
 		"What it's for. 'tis the description.", "Data path", "--relay auto|copy|splice",
 		`How bytes move: [auto], copy's way or \splice. Default: auto.`, "--mark, -m N", "--quick, --no-quick\n", "--proto TEXT",
 		"    an example\n           { with \"quotes\" }\n\n         of two parts\n\n", `.Second \ with -- hyphens. 'Third.`, "sluice 1.0-rc",

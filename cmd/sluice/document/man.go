@@ -13,13 +13,20 @@ import (
 // that begin with a space are shown as they are; empty lines part paragraphs.
 type Section struct{ Title, Text string }
 
+// Page is what stands at the edges of a manual page.
+type Page struct {
+	Date    string // 2026-11-27; empty: not known
+	Source  string // the program and its version
+	Tagline string // what the program is
+}
+
 // Man writes the manual page, section 8, in roff with the man macros
 // (groff_man(7)): name, commands with their flags by subject, then sections.
-func Man(w io.Writer, app *kong.Application, source, tagline string, sections []Section) error {
+func Man(w io.Writer, app *kong.Application, page Page, sections []Section) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".TH %s 8 \"\" \"%s\" \"System administration\"\n", strings.ToUpper(app.Name), roff(source))
+	fmt.Fprintf(&b, ".TH %s 8 \"%s\" \"%s\" \"System administration\"\n", strings.ToUpper(app.Name), roff(page.Date), roff(page.Source))
 	b.WriteString(".nh\n.ad l\n") // no hyphens in flags, no stretched lines
-	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", app.Name, roff(tagline))
+	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n.SH SYNOPSIS\n", app.Name, roff(page.Tagline))
 	walk(app.Node, nil, func(node *kong.Node, path []string) {
 		if len(path) > 0 && len(commands(node)) == 0 {
 			fmt.Fprintf(&b, ".B %s\\fR %s\n.br\n", roff(app.Name+" "+strings.Join(path, " ")), roff(arguments(node)))

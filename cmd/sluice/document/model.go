@@ -56,12 +56,66 @@ func choices(value *kong.Value) []string {
 	return value.EnumSlice()
 }
 
-// isFile tells whether the value is the name of a file.
-func isFile(value *kong.Value) bool {
-	if value.Flag != nil {
-		return value.Flag.PlaceHolder == "FILE"
+// offer is what a value may be. The zero value is anything.
+type offer struct {
+	files, users bool
+	asked        string // what only the program knows: it prints them for `complete ASKED`
+	words        []word
+}
+
+// word is a value, and what it means.
+type word struct{ text, help string }
+
+// offerOf is what a value may be: by its tags (complete:"files", "users", or what the
+// program is asked for; each:"auto: what it means; off: ..."), its enum, and its placeholder.
+func offerOf(value *kong.Value) (o offer) {
+	for _, each := range strings.Split(value.Tag.Get("each"), ";") {
+		if text, help, ok := strings.Cut(each, ":"); ok {
+			o.words = append(o.words, word{strings.TrimSpace(text), strings.TrimSpace(help)})
+		}
 	}
-	return value.Name == "file"
+	if o.words == nil {
+		for _, text := range choices(value) {
+			o.words = append(o.words, word{text: text})
+		}
+	}
+	placeholder := value.Name
+	if value.Flag != nil {
+		placeholder = value.Flag.PlaceHolder
+	}
+	switch kind := value.Tag.Get("complete"); {
+	case kind == "files" || kind == "" && slices.Contains([]string{"FILE", "PATH", "file", "path"}, placeholder):
+		o.files = true
+	case kind == "users":
+		o.users = true
+	default:
+		o.asked = kind
+	}
+	return o
+}
+
+// texts are the words alone.
+func (o offer) texts() (all []string) {
+	for _, w := range o.words {
+		all = append(all, w.text)
+	}
+	return all
+}
+
+// topics are what --help may be asked for at a node: the groups of a command with a
+// first page of its own.
+func topics(node *kong.Node) (keys []string) {
+	long := false
+	for _, f := range node.Flags {
+		long = long || f.Tag.Get("brief") != ""
+		if f.Group != nil && !slices.Contains(keys, f.Group.Key) {
+			keys = append(keys, f.Group.Key)
+		}
+	}
+	if !long {
+		return nil
+	}
+	return append(keys, "all")
 }
 
 // summary is the help's first sentence.

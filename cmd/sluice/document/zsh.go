@@ -16,11 +16,14 @@ func Zsh(w io.Writer, app *kong.Application) error {
 		function := zshFunction(app, path)
 		fmt.Fprintf(&b, "\n%s() {\n", function)
 		if len(commands(node)) == 0 {
-			fmt.Fprintf(&b, "\t_arguments%s\n}\n", zshArguments(node))
+			fmt.Fprintf(&b, "\t_arguments%s\n}\n", zshArguments(app, node))
 			return
 		}
 		b.WriteString("\tlocal curcontext=$curcontext state line\n")
-		fmt.Fprintf(&b, "\t_arguments -C%s \\\n\t\t'1:command:->command' '*::argument:->argument'\n", zshArguments(node))
+		if len(path) == 0 {
+			fmt.Fprintf(&b, "\tlocal _%s_program=$words[1]\n", app.Name)
+		}
+		fmt.Fprintf(&b, "\t_arguments -C%s \\\n\t\t'1:command:->command' '*::argument:->argument'\n", zshArguments(app, node))
 		b.WriteString("\tcase $state in\n\tcommand)\n\t\tlocal -a commands=(\n")
 		for _, child := range commands(node) {
 			fmt.Fprintf(&b, "\t\t\t%s\n", zshQuote(child.Name+":"+summary(child.Help)))
@@ -31,6 +34,7 @@ func Zsh(w io.Writer, app *kong.Application) error {
 		}
 		b.WriteString("\t\tesac ;;\n\tesac\n}\n")
 	})
+	fmt.Fprintf(&b, zshAsked, app.Name)
 	fmt.Fprintf(&b, "\nif [[ $funcstack[1] == _%[1]s ]]; then\n\t_%[1]s \"$@\"\nelse\n\tcompdef _%[1]s %[1]s\nfi\n", app.Name)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -41,7 +45,7 @@ func zshFunction(app *kong.Application, path []string) string {
 }
 
 // zshArguments are the specifications of flags and positionals for _arguments.
-func zshArguments(node *kong.Node) string {
+func zshArguments(app *kong.Application, node *kong.Node) string {
 	var b strings.Builder
 	for _, flag := range flags(node) {
 		repeat := ""
@@ -55,26 +59,61 @@ func zshArguments(node *kong.Node) string {
 			}
 			spec += "[" + strings.NewReplacer("[", `\[`, "]", `\]`, ":", `\:`).Replace(summary(flag.Help)) + "]"
 			if !flag.IsBool() {
-				spec += ":" + strings.ToLower(flag.Name) + ":" + zshValue(flag.Value)
+				spec += ":" + strings.ToLower(flag.Name) + ":" + zshValue(app, flag.Value)
+			} else if about := topics(node); flag.Name == "help" && about != nil && spelling == "--help" {
+				spec += "::group:(" + strings.Join(about, " ") + ")"
 			}
 			b.WriteString(" \\\n\t\t" + zshQuote(spec))
 		}
 	}
 	for _, value := range node.Positional {
-		b.WriteString(" \\\n\t\t" + zshQuote(":"+value.Name+":"+zshValue(value)))
+		b.WriteString(" \\\n\t\t" + zshQuote(zshRepeat(value)+":"+value.Name+":"+zshValue(app, value)))
 	}
 	return b.String()
 }
 
-func zshValue(value *kong.Value) string {
-	switch {
-	case isFile(value):
-		return "_files"
-	case value.Enum != "":
-		return "(" + strings.Join(choices(value), " ") + ")"
+// zshRepeat begins the specification of positionals of which there may be several.
+func zshRepeat(value *kong.Value) string {
+	if value.IsCumulative() {
+		return "*"
 	}
 	return ""
 }
+
+// zshValue is an action of _arguments that offers what a value may be.
+func zshValue(app *kong.Application, value *kong.Value) string {
+	o := offerOf(value)
+	switch {
+	case o.files && o.words == nil:
+		return "_files"
+	case o.users:
+		return "_users"
+	case o.asked != "":
+		return fmt.Sprintf("{_%s_asked %s}", app.Name, o.asked)
+	}
+	described := false
+	var all []string
+	for _, w := range o.words {
+		described = described || w.help != ""
+		all = append(all, w.text+`\:"`+strings.NewReplacer(`"`, "", ":", `\:`, "'", "").Replace(w.help)+`"`)
+	}
+	switch {
+	case described:
+		return "((" + strings.Join(all, " ") + "))"
+	case all != nil:
+		return "(" + strings.Join(o.texts(), " ") + ")"
+	}
+	return ""
+}
+
+// zshAsked offers what the program prints, a value, a tab and what it means a line.
+const zshAsked = `
+_%[1]s_asked() {
+	local -a offered=(${(f)"$($_%[1]s_program complete $1 2>/dev/null)"})
+	offered=(${${offered//:/\\:}/$'\t'/:})
+	_describe $1 offered
+}
+`
 
 // zshQuote is the text in single quotes.
 func zshQuote(text string) string {

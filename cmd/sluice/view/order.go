@@ -34,6 +34,9 @@ const (
 
 var sortingNames = [numSortings]string{byID: "id", byRate: "rate", byBytes: "bytes", byAge: "age", byIdle: "idle", byClient: "client", byDest: "destination"}
 
+// Orders are the names of all.
+func Orders() []string { return sortingNames[:] }
+
 func parseOrder(text string) (order, error) {
 	name, isBack := strings.CutPrefix(text, "-")
 	if text == "" {
