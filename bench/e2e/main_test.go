@@ -16,8 +16,8 @@ import (
 // Environment variables that name the programs under test. TestMain sets those
 // that are not set.
 const (
-	binaryEnv = "SLUICE_E2E_BINARY"       // built with the race detector if the tests are
-	plainEnv  = "SLUICE_E2E_PLAIN_BINARY" // never built with it, for heavy load
+	binaryEnv = "SLUICE_TEST_E2E_BINARY"       // built with the race detector if the tests are
+	plainEnv  = "SLUICE_TEST_E2E_PLAIN_BINARY" // never built with it, for heavy load
 )
 
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
