@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/safchain/ethtool"
 	"github.com/vishvananda/netlink"
 )
 
@@ -15,6 +16,19 @@ func offloads(ifaces []string) []Result {
 		results = append(results, judgeOffloads(name, interfaceFeatures(name)))
 	}
 	return results
+}
+
+// interfaceFeatures reads an interface's offload features, by the names that
+// ethtool -k knows, and whether each is on. It is empty when they cannot be
+// read.
+func interfaceFeatures(name string) map[string]bool {
+	e, err := ethtool.NewEthtool()
+	if err != nil {
+		return nil
+	}
+	defer e.Close()
+	on, _ := e.Features(name)
+	return on
 }
 
 // receivers are the interfaces that receive for those named, each once: the ports

@@ -4,16 +4,17 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/quote"
 )
 
-// Notifier tells the service manager how things stand; without a manager,
+// Notifier tells the service manager how things stand, by one socket, which goes on
+// working when the process has given up the right to open another. Without a manager,
 // its methods do nothing. Any goroutine may use it. A manager that does not
 // listen is no reason to fail, so nothing here returns its errors.
 type Notifier struct {
@@ -36,11 +37,7 @@ func NewNotifier() (*Notifier, error) {
 		return nil, fmt.Errorf("NOTIFY_SOCKET: %w", err)
 	}
 	n.conn = conn
-	pid := os.Getenv("WATCHDOG_PID")
-	if usec, err := strconv.ParseInt(os.Getenv("WATCHDOG_USEC"), 10, 64); err == nil &&
-		(pid == "" || pid == strconv.Itoa(os.Getpid())) {
-		n.Watchdog = time.Duration(usec) * time.Microsecond
-	}
+	n.Watchdog, _ = daemon.SdWatchdogEnabled(false) // 0 where it is not for us, or makes no sense
 	return n, nil
 }
 
@@ -73,6 +70,10 @@ func (n *Notifier) Follow(pid int) { n.send(fmt.Sprintf("MAINPID=%d", pid)) }
 // Alive answers the watchdog.
 func (n *Notifier) Alive() { n.send("WATCHDOG=1") }
 
+// sendPatience is how long a manager is waited for that has stopped reading, and so
+// how long it may hold up who tells it something.
+const sendPatience = time.Second
+
 // send sends one message; a line break in a value would begin another.
 func (n *Notifier) send(lines ...string) {
 	if n.conn == nil {
@@ -81,6 +82,7 @@ func (n *Notifier) send(lines ...string) {
 	for i, line := range lines {
 		lines[i] = quote.Line(strings.ReplaceAll(line, "\n", " "))
 	}
+	_ = n.conn.SetWriteDeadline(time.Now().Add(sendPatience))
 	_, _ = n.conn.Write([]byte(strings.Join(lines, "\n")))
 }
 

@@ -105,3 +105,28 @@ func TestNoManager(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestManagerThatDoesNotRead holds nobody up for long.
+func TestManagerThatDoesNotRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	n, err := NewNotifier()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	slowest := time.Duration(0)
+	for i := 0; i < 100_000 && slowest < sendPatience; i++ {
+		begun := time.Now()
+		n.Status("still here")
+		slowest = max(slowest, time.Since(begun))
+	}
+	if slowest < sendPatience || slowest > 3*sendPatience {
+		t.Errorf("a full queue holds up for %v", slowest)
+	}
+}
