@@ -128,7 +128,7 @@ var errNotTheSame = errors.New("the configuration changed while it was read: rel
 // redivert rereads the configuration and brings the rules in line with it:
 // installs, changes or removes them. When it fails, they are as before.
 func (k *keeper) redivert(sum string) error {
-	ctx, err := parse(os.Args[1:], kong.DefaultEnvars("SLUICE"))
+	ctx, err := parse(os.Args[1:], withVariables(), kong.Bind(k.cmd.finder))
 	if err != nil {
 		return err
 	}
