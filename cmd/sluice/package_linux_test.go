@@ -234,6 +234,7 @@ func TestContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("chroot needs root")
 	}
+	t.Setenv("SLUICE_CONFIG", "")
 	text, err := os.ReadFile("package/Containerfile")
 	if err != nil {
 		t.Fatal(err)
@@ -245,11 +246,15 @@ func TestContainer(t *testing.T) {
 		if len(words) == 0 || words[0] != "COPY" {
 			continue
 		}
-		from, to := "../../"+words[len(words)-2], filepath.Join(root, words[len(words)-1])
-		if strings.HasPrefix(words[1], "--from=build") {
-			from = buildProgram(t)
+		from, to := filepath.Join("../..", words[len(words)-2]), filepath.Join(root, words[len(words)-1])
+		switch {
+		case words[1] != "--from=build":
+			output(t, "install", "-D", "-m", "644", from, to)
+		case words[2] == "/sluice":
+			output(t, "install", "-D", "-m", "755", buildProgram(t), to)
+		default:
+			output(t, "install", "-d", to)
 		}
-		output(t, "install", "-D", "-m", "755", from, to)
 	}
 	for _, args := range [][]string{{"version"}, {"run", "--tproxy", ":1", "--user", "sluice", "--print-config"}, {"help"}} {
 		output(t, "chroot", append([]string{root, "/usr/bin/sluice"}, args...)...)
@@ -261,6 +266,20 @@ func TestContainer(t *testing.T) {
 	put(t, root, map[string]string{"etc/sluice/conf.d/a.json": `{"type": "tproxy", "listen_port": 12345}`})
 	if said := output(t, "chroot", root, "/usr/bin/sluice", "check"); said != "/etc/sluice/conf.d/a.json: ok\n" {
 		t.Errorf("check: %s", said)
+	}
+	// As its entry point, and as its health check: root with three capabilities alone.
+	contained := filepath.Join(t.TempDir(), "sluice")
+	text = []byte(fmt.Sprintf(`#!/bin/sh
+unset NOTIFY_SOCKET WATCHDOG_USEC
+exec unshare --mount sh -c 'for dir in proc dev; do mkdir -p %[1]s/$dir && mount --rbind /$dir %[1]s/$dir || exit; done
+	exec setpriv --bounding-set=-all,+net_admin,+net_raw,+net_bind_service,+sys_chroot chroot %[1]s /usr/bin/sluice "$@"' sh "$@"
+`, root))
+	if err := os.WriteFile(contained, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	startRun(t, contained)
+	if said := output(t, contained, "health"); said != "well\n" {
+		t.Errorf("health: %s", said)
 	}
 }
 
