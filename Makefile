@@ -28,6 +28,9 @@ build:
 	$(GO) build -trimpath -ldflags '-s -w -X main.release=$(VERSION)' -o $(BIN)/sluice ./cmd/sluice
 	$(GO) build -trimpath -ldflags '-X main.release=$(VERSION)' -o $(BIN)/sluice-bench ./cmd/sluice-bench
 
+$(BIN)/sluice: go.mod $(shell find cmd loop nat redir splice -type f)
+	$(MAKE) build
+
 install-programs:
 	.ci/programs
 
@@ -52,28 +55,34 @@ PACKAGE := cmd/sluice/package
 MANUAL   = $(DESTDIR)$(PREFIX)/share/man/man8/sluice.8
 SHELLS   = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sluice \
 	$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sluice $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/sluice.fish
+SYSTEM   = $(DESTDIR)$(UNITDIR)/sluice.service $(DESTDIR)/etc/sysusers.d/sluice.conf $(DESTDIR)/etc/tmpfiles.d/sluice.conf \
+	$(DESTDIR)$(PREFIX)/lib/sysctl.d/30-sluice.conf $(DESTDIR)/etc/logrotate.d/sluice
+SAMPLES  = $(DESTDIR)$(PREFIX)/share/sluice/grafana-dashboard.json $(DESTDIR)$(PREFIX)/share/sluice/prometheus-alerts.yml
 
-# What is configured already stays as it is. The user is made where that is possible.
-install: build
+# What has been built is installed as it is, so that sudo make install needs no Go. What
+# is configured already stays. The user is made where that is possible.
+install: $(BIN)/sluice
 	install -D -m 755 $(BIN)/sluice $(DESTDIR)$(PREFIX)/bin/sluice
-	mkdir -p $(dir $(MANUAL)) $(dir $(SHELLS)) $(DESTDIR)/etc/sluice/conf.d
+	install -d $(dir $(MANUAL)) $(dir $(SHELLS)) $(dir $(SYSTEM)) $(dir $(SAMPLES)) $(DESTDIR)/etc/sluice/conf.d
 	$(BIN)/sluice man >$(MANUAL)
 	$(BIN)/sluice completion bash >$(word 1,$(SHELLS))
 	$(BIN)/sluice completion zsh >$(word 2,$(SHELLS))
 	$(BIN)/sluice completion fish >$(word 3,$(SHELLS))
 	[ -e $(DESTDIR)/etc/sluice/sluice.json ] || install -m 644 $(PACKAGE)/sluice.json $(DESTDIR)/etc/sluice/sluice.json
-	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)/etc/sysusers.d $(DESTDIR)/etc/tmpfiles.d
-	sed 's|/usr/bin/sluice|$(PREFIX)/bin/sluice|g' $(PACKAGE)/sluice.service >$(DESTDIR)$(UNITDIR)/sluice.service
-	install -m 644 $(PACKAGE)/sluice.sysusers $(DESTDIR)/etc/sysusers.d/sluice.conf
-	install -m 644 $(PACKAGE)/sluice.tmpfiles $(DESTDIR)/etc/tmpfiles.d/sluice.conf
+	sed 's|/usr/bin/sluice|$(PREFIX)/bin/sluice|g' $(PACKAGE)/sluice.service >$(word 1,$(SYSTEM))
+	install -m 644 $(PACKAGE)/sluice.sysusers $(word 2,$(SYSTEM))
+	install -m 644 $(PACKAGE)/sluice.tmpfiles $(word 3,$(SYSTEM))
+	install -m 644 $(PACKAGE)/sluice.sysctl $(word 4,$(SYSTEM))
+	install -m 644 $(PACKAGE)/sluice.logrotate $(word 5,$(SYSTEM))
+	install -m 644 $(addprefix $(PACKAGE)/,$(notdir $(SAMPLES))) $(dir $(firstword $(SAMPLES)))
 	[ -n "$(DESTDIR)" ] || { systemd-sysusers sluice.conf && systemd-tmpfiles --create sluice.conf; } || true
 	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 # The configuration stays.
 uninstall:
 	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now sluice.service || true
-	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(MANUAL) $(SHELLS) $(DESTDIR)$(UNITDIR)/sluice.service \
-		$(DESTDIR)/etc/sysusers.d/sluice.conf $(DESTDIR)/etc/tmpfiles.d/sluice.conf
+	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(MANUAL) $(SHELLS) $(SYSTEM) $(SAMPLES)
+	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 FORMATS ?= deb,rpm,apk,ipk
 

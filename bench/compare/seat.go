@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,6 +103,15 @@ func recipeOf(kind string, s seat) recipe {
 		udp: true, conns: int(s.fileLimit) - spareFiles}
 }
 
+// noFile has sluice read no file of this machine, unless the variant names one, or has
+// another program, which may not know how.
+func (v Variant) noFile() []string {
+	if v.Program != "" || slices.ContainsFunc(v.Flags, func(f string) bool { return strings.HasPrefix(f, "--config") }) {
+		return nil
+	}
+	return []string{"--config=off"}
+}
+
 // sluice is a variant.
 func sluice(v Variant, path string, s seat) recipe {
 	if v.Program != "" {
@@ -110,8 +120,8 @@ func sluice(v Variant, path string, s seat) recipe {
 	return recipe{
 		Peer:    Peer{Name: v.Name, Kind: "sluice", Way: TProxy},
 		program: path,
-		args: append([]string{"run", fmt.Sprintf("--tproxy=:%d", s.listen()), "--log-level=error",
-			"--udp-timeout=" + udpTimeout.String()}, v.Flags...),
+		args: slices.Concat([]string{"run", fmt.Sprintf("--tproxy=:%d", s.listen()), "--log-level=error",
+			"--udp-timeout=" + udpTimeout.String()}, v.noFile(), v.Flags),
 		version: []string{"--version"}, udp: true, conns: maxConns(v.Flags, s.fileLimit),
 	}
 }

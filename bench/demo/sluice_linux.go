@@ -36,7 +36,7 @@ func startSluice(ctx context.Context, l *lab.Lab, path string) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := l.Gateway.Command(context.WithoutCancel(ctx), path, "run",
+	cmd := l.Gateway.Command(context.WithoutCancel(ctx), path, "run", "--config=off",
 		fmt.Sprintf("--redirect=:%d", redirectListen), fmt.Sprintf("--tproxy=:%d", tproxyListen), "--log-format=json",
 		"--upstream=socks5://"+socksAt().String(), "--direct="+direct4, "--direct="+direct6)
 	stderr, err := cmd.StderrPipe()

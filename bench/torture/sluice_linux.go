@@ -55,6 +55,8 @@ func (s *stage) startAs(ctx context.Context, how spec) (*sluice, error) {
 	return p, p.ready(ctx)
 }
 
+func isConfig(flag string) bool { return strings.HasPrefix(flag, "--config") }
+
 // launch starts sluice and does not wait.
 func (s *stage) launch(how spec) (*sluice, error) {
 	args := append(slices.Clone(how.under), s.o.Sluice, "run")
@@ -62,6 +64,9 @@ func (s *stage) launch(how spec) (*sluice, error) {
 		args = append(args, fmt.Sprintf("--tproxy=:%d", tproxyPort), "--install-rules", "--iface="+lab.LAN, "--log-format=json", "--drain-timeout=2s")
 	}
 	args = append(args, how.flags...)
+	if !slices.ContainsFunc(how.flags, isConfig) {
+		args = append(args, "--config=off") // else /etc/sluice of this machine
+	}
 	p := &sluice{log: &journal{}, exited: make(chan struct{})}
 	p.cmd = s.Gateway.Command(context.Background(), args[0], args[1:]...)
 	p.cmd.WaitDelay = time.Second // a strace that was killed leaves a child that holds the log

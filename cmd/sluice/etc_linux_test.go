@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,11 +13,24 @@ import (
 func inEtc(t *testing.T, program, etc string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sluice")
-	text := "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind " + etc + " /etc && exec \"$@\"' sh " + program + ` "$@"` + "\n"
+	text := "#!/bin/sh\nunset SLUICE_CONFIG\nexec unshare --mount sh -c 'mount --bind " + etc + " /etc && exec \"$@\"' sh " + program + ` "$@"` + "\n"
 	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestDoctorWithEtc: what doctor tries has nothing to do with the files of this machine.
+func TestDoctorWithEtc(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("a network namespace needs root")
+	}
+	etc := t.TempDir()
+	put(t, etc, map[string]string{"sluice/sluice.json": `{"type": "tproxy", "listen_port": 1, "install_rules": true, "mark": 7}`})
+	said, _ := exec.Command("unshare", "--net", inEtc(t, buildProgram(t), etc), "doctor", "--iface", "lo").CombinedOutput()
+	if strings.Count(string(said), "\nok    test of this kernel") != 3 {
+		t.Errorf("doctor: %s", said)
+	}
 }
 
 // TestRunWithEtc runs what a package's service runs: sluice without --config, with

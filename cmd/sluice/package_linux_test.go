@@ -46,7 +46,7 @@ func TestPackages(t *testing.T) {
 	}
 	deb, rpm, apk, ipk := first[0], first[1], first[2], first[3]
 	everywhere := []string{"/usr/bin/sluice\n", "/etc/sluice/sluice.json\n", "/etc/sluice/conf.d"}
-	documented := []string{"/usr/share/man/man8/sluice.8.gz\n", "/usr/share/bash-completion/completions/sluice\n", "/usr/share/fish/vendor_completions.d/sluice.fish\n", "/usr/lib/sysctl.d/60-sluice.conf\n"}
+	documented := []string{"/usr/share/man/man8/sluice.8.gz\n", "/usr/share/bash-completion/completions/sluice\n", "/usr/share/fish/vendor_completions.d/sluice.fish\n", "/usr/lib/sysctl.d/30-sluice.conf\n"}
 	systemd := []string{"/usr/lib/systemd/system/sluice.service\n", "/usr/lib/sysusers.d/sluice.conf\n", "/usr/lib/tmpfiles.d/sluice.conf\n", "/usr/share/sluice/prometheus-alerts.yml\n", "/etc/logrotate.d/sluice\n"}
 	data := filepath.Join(t.TempDir(), "data.tar.gz")
 	output(t, "sh", "-c", `tar -xzOf "$1" ./data.tar.gz >"$2"`, "sh", ipk, data)
@@ -56,14 +56,27 @@ func TestPackages(t *testing.T) {
 	}{
 		{output(t, "dpkg-deb", "--contents", deb), slices.Concat(everywhere, documented, systemd, []string{"/usr/share/zsh/vendor-completions/_sluice\n", "-rwxr-xr-x root/root"})},
 		{output(t, "rpm", "-qpl", rpm), slices.Concat(everywhere, documented, systemd, []string{"/usr/share/zsh/site-functions/_sluice\n"})},
-		{"/" + strings.ReplaceAll(output(t, "tar", "--warning=no-unknown-keyword", "-tzf", apk), "\n", "\n/"), slices.Concat(everywhere, documented, []string{"/etc/init.d/sluice\n"})},
-		{output(t, "tar", "-tzf", data), slices.Concat(everywhere, []string{"/etc/init.d/sluice\n", "/etc/sysctl.d/60-sluice.conf\n"})},
+		{"/" + strings.ReplaceAll(output(t, "tar", "--warning=no-unknown-keyword", "-tzf", apk), "\n", "\n/"), slices.Concat(everywhere, documented, []string{"/etc/init.d/sluice\n", "/etc/logrotate.d/sluice\n"})},
+		{output(t, "tar", "-tzf", data), slices.Concat(everywhere, []string{"/etc/init.d/sluice\n", "/etc/sysctl.d/30-sluice.conf\n"})},
 	} {
 		for _, want := range c.want {
 			if !strings.Contains(c.contents, want) {
 				t.Errorf("no %q in\n%s", want, c.contents)
 			}
 		}
+	}
+	// What differs between machines and checkouts is in none.
+	for line := range strings.Lines(output(t, "tar", "--utc", "--warning=no-unknown-keyword", "-tvzf", apk)) {
+		if !strings.Contains(line, " 2023-11-14 22:13 ") && !strings.Contains(line, " .PKGINFO") {
+			t.Errorf("another time than SOURCE_DATE_EPOCH: %s", line)
+		}
+	}
+	if host := output(t, "rpm", "-qp", "--queryformat", "%{BUILDHOST}", rpm); host != "localhost" {
+		t.Errorf("the rpm names the machine that built it, %q", host)
+	}
+	info := output(t, "tar", "--warning=no-unknown-keyword", "-xzOf", apk, ".PKGINFO")
+	if got := regexp.MustCompile(`(?m)^[a-z]+ = .+$`).ReplaceAllString(info, ""); strings.TrimSpace(got) != "" {
+		t.Errorf("lines of .PKGINFO without a key: %q", got)
 	}
 	if got := output(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/logrotate.d/sluice\n/etc/sluice/sluice.json\n" {
 		t.Errorf("conffiles: %q", got)
@@ -111,7 +124,7 @@ func TestForeignPackage(t *testing.T) {
 // TestVersionsOrder has versions of packages order as they were made, by the rules of
 // each format.
 func TestVersionsOrder(t *testing.T) {
-	described := []string{"0.0.0-9-gfff", "0.0.0-10-gabc-dirty", "v1.2.3", "v1.2.3-1-gfff", "v1.2.3-10-gabc", "v1.2.4-rc1", "v1.2.4-rc1-2-gabc", "v1.2.4-rc2", "v1.2.4", "v1.10.0"}
+	described := []string{"0.0.0-9-gfff", "0.0.0-10-gabc-dirty", "v1.2.3", "v1.2.3-1-gfff", "v1.2.3-10-gabc", "v1.2.4-beta.1", "v1.2.4-rc1", "v1.2.4-rc1-2-gabc", "v1.2.4-rc2", "v1.2.4", "v1.10.0", "v2", "v2-1-gabc"}
 	version := func(format, described string) string {
 		return strings.TrimSpace(output(t, "package/version", format, described))
 	}
@@ -122,7 +135,7 @@ func TestVersionsOrder(t *testing.T) {
 		if got := strings.TrimSpace(output(t, "rpm", "--eval", lua)); got != "-1" {
 			t.Errorf("rpm: %s and %s: %s", version("rpm", before), version("rpm", after), got)
 		}
-		if v := version("apk", after); !regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(_rc[0-9]+)?(_p[0-9]+)?$`).MatchString(v) {
+		if v := version("apk", after); !regexp.MustCompile(`^[0-9]+(\.[0-9]+)*(_(beta|rc)[0-9]+)?(_p[0-9]+)?$`).MatchString(v) {
 			t.Errorf("apk: %s", v)
 		}
 	}
@@ -167,7 +180,7 @@ func TestInstallPackage(t *testing.T) {
 		t.Errorf("an upgrade and a removal leave %q, %v", text, err)
 	}
 	output(t, "dpkg", append(dpkg, "--purge", "sluice")...)
-	for _, gone := range []string{"etc/sluice", "etc/logrotate.d", "usr"} {
+	for _, gone := range []string{"etc/sluice", "etc/logrotate.d", "usr", "var/log/sluice", "run/sluice"} {
 		if _, err := os.Lstat(filepath.Join(root, gone)); !os.IsNotExist(err) {
 			t.Errorf("%s is left: %v", gone, err)
 		}
@@ -221,6 +234,7 @@ func TestContainer(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("chroot needs root")
 	}
+	t.Setenv("SLUICE_CONFIG", "")
 	text, err := os.ReadFile("package/Containerfile")
 	if err != nil {
 		t.Fatal(err)
@@ -232,11 +246,15 @@ func TestContainer(t *testing.T) {
 		if len(words) == 0 || words[0] != "COPY" {
 			continue
 		}
-		from, to := "../../"+words[len(words)-2], filepath.Join(root, words[len(words)-1])
-		if strings.HasPrefix(words[1], "--from=build") {
-			from = buildProgram(t)
+		from, to := filepath.Join("../..", words[len(words)-2]), filepath.Join(root, words[len(words)-1])
+		switch {
+		case words[1] != "--from=build":
+			output(t, "install", "-D", "-m", "644", from, to)
+		case words[2] == "/sluice":
+			output(t, "install", "-D", "-m", "755", buildProgram(t), to)
+		default:
+			output(t, "install", "-d", to)
 		}
-		output(t, "install", "-D", "-m", "755", from, to)
 	}
 	for _, args := range [][]string{{"version"}, {"run", "--tproxy", ":1", "--user", "sluice", "--print-config"}, {"help"}} {
 		output(t, "chroot", append([]string{root, "/usr/bin/sluice"}, args...)...)
@@ -248,6 +266,20 @@ func TestContainer(t *testing.T) {
 	put(t, root, map[string]string{"etc/sluice/conf.d/a.json": `{"type": "tproxy", "listen_port": 12345}`})
 	if said := output(t, "chroot", root, "/usr/bin/sluice", "check"); said != "/etc/sluice/conf.d/a.json: ok\n" {
 		t.Errorf("check: %s", said)
+	}
+	// As its entry point, and as its health check: root with three capabilities alone.
+	contained := filepath.Join(t.TempDir(), "sluice")
+	text = []byte(fmt.Sprintf(`#!/bin/sh
+unset NOTIFY_SOCKET WATCHDOG_USEC
+exec unshare --mount sh -c 'for dir in proc dev; do mkdir -p %[1]s/$dir && mount --rbind /$dir %[1]s/$dir || exit; done
+	exec setpriv --bounding-set=-all,+net_admin,+net_raw,+net_bind_service,+sys_chroot chroot %[1]s /usr/bin/sluice "$@"' sh "$@"
+`, root))
+	if err := os.WriteFile(contained, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	startRun(t, contained)
+	if said := output(t, contained, "health"); said != "well\n" {
+		t.Errorf("health: %s", said)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/alecthomas/kong"
 
@@ -42,7 +43,7 @@ func (t rulesTarget) spec(flags RuleFlags) (rules.Spec, error) {
 			protos = protos[:1]
 		}
 	}
-	if len(t.Config) > 0 {
+	if len(t.Config) > 0 && !slices.Equal(t.Config, []string{configOff}) {
 		return specOfFiles(t.Config)
 	}
 	var tcp, udp uint16

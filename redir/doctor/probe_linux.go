@@ -185,9 +185,9 @@ func (l *lab) startSluice(ctx context.Context, executable string, redirect bool)
 	return l.start(ctx, executable, way, fmt.Sprintf(":%d", sluicePort))
 }
 
-// start is startSluice with flags.
+// start is startSluice with flags, and without the files of this machine.
 func (l *lab) start(ctx context.Context, executable string, flags ...string) (stop func(), err error) {
-	cmd := exec.CommandContext(ctx, executable, append([]string{"run", "--log-format", "json"}, flags...)...)
+	cmd := exec.CommandContext(ctx, executable, append([]string{"run", "--config", "off", "--log-format", "json"}, flags...)...)
 	cmd.Env = withoutSettings(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return cmd.Process.Kill() }
