@@ -2,13 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"sluice/redir/rules"
+	"sluice/redir/sockets"
 )
 
 // notices are what an operator should know of rules that were just installed:
@@ -37,10 +37,10 @@ func notices(spec rules.Spec, status rules.Status) (lines []string) {
 func unheard(spec rules.Spec) []string {
 	var missing []string
 	for _, l := range inlets(spec) {
-		if l.TCP && !listens(l.Port, "0A", "tcp", "tcp6") {
+		if l.TCP && !listens("tcp", l.Port, sockets.Listening) {
 			missing = append(missing, fmt.Sprintf("TCP port %d", l.Port))
 		}
-		if l.UDP && !listens(l.Port, "07", "udp", "udp6") {
+		if l.UDP && !listens("udp", l.Port, sockets.Unconnected) {
 			missing = append(missing, fmt.Sprintf("UDP port %d", l.Port))
 		}
 	}
@@ -101,16 +101,11 @@ func runCommand(spec rules.Spec) string {
 	return command
 }
 
-// listens tells whether a socket of this network namespace has the port, in a
-// state (TCP_LISTEN, TCP_CLOSE) of some of the tables of /proc/net.
-func listens(port uint16, state string, tables ...string) bool {
-	suffix := fmt.Sprintf(":%04X", port)
-	for _, table := range tables {
-		text, _ := os.ReadFile("/proc/thread-self/net/" + table)
-		for line := range strings.Lines(string(text)) {
-			if fields := strings.Fields(line); len(fields) > 3 && strings.HasSuffix(fields[1], suffix) && fields[3] == state {
-				return true
-			}
+// listens tells whether a socket of this network namespace has the port.
+func listens(network string, port uint16, state sockets.State) bool {
+	for s := range sockets.Here(network, network+"6") {
+		if s.State == state && s.Local.Port() == port {
+			return true
 		}
 	}
 	return false

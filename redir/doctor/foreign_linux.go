@@ -1,15 +1,13 @@
 package doctor
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 
 	"sluice/redir/rules"
+	"sluice/redir/sockets"
 )
 
 // foreign looks at the listeners at addresses that the gateway need not have, and
@@ -17,9 +15,10 @@ import (
 func foreign(j *judge, all []rules.Listener) (fine []string) {
 	for _, l := range all {
 		for _, want := range []struct {
-			network, state string
-			wanted         bool
-		}{{"tcp", stateListen, l.TCP}, {"udp", stateUDP, l.UDP}} {
+			network string
+			state   sockets.State
+			wanted  bool
+		}{{"tcp", sockets.Listening, l.TCP}, {"udp", sockets.Unconnected, l.UDP}} {
 			if want.wanted && !listeningAt(want.network, l.Addr, want.state) {
 				j.find(Fail, fmt.Sprintf("nobody listens on %s %s, where the rules let packets in", want.network, l.Addr),
 					fmt.Sprintf("sluice run --tproxy %s  # or --forward %[1]s=SERVER:PORT", l.Addr))
@@ -34,19 +33,10 @@ func foreign(j *judge, all []rules.Listener) (fine []string) {
 	return fine
 }
 
-// listeningAt searches proc_net(5)'s tables for a socket at just this address.
-func listeningAt(network string, at netip.AddrPort, state string) bool {
-	path := "/proc/thread-self/net/" + network
-	if at.Addr().Is6() {
-		path += "6"
-	}
-	words := ""
-	for bytes := at.Addr().AsSlice(); len(bytes) > 0; bytes = bytes[4:] {
-		words += fmt.Sprintf("%08X", binary.NativeEndian.Uint32(bytes))
-	}
-	text, _ := os.ReadFile(path)
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 3 && fields[1] == fmt.Sprintf("%s:%04X", words, at.Port()) && fields[3] == state {
+// listeningAt tells whether a socket is bound to just this address.
+func listeningAt(network string, at netip.AddrPort, state sockets.State) bool {
+	for s := range sockets.Here(network, network+"6") {
+		if s.State == state && s.Local == at {
 			return true
 		}
 	}

@@ -1,16 +1,13 @@
 package doctor
 
 import (
+	"cmp"
 	"encoding/binary"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
-	"sluice/redir/quote"
+	"sluice/redir/sockets"
 )
 
 // opaqueHolder names a program that has a socket of the port, to which TPROXY
@@ -45,7 +42,7 @@ func opaqueHolder(network string, port uint16) string {
 			case transparent:
 				return ""
 			default:
-				opaque = owner(inode)
+				opaque = cmp.Or(sockets.Owner(uint64(inode)), "another program")
 			}
 		}
 	}
@@ -68,18 +65,4 @@ func readSocket(data []byte) (port uint16, transparent bool, inode uint32) {
 		}
 	}
 	return binary.BigEndian.Uint16(data[portAt:]), transparent, binary.NativeEndian.Uint32(data[inodeAt:])
-}
-
-// owner is the program that has the socket open, as far as that can be seen.
-func owner(inode uint32) string {
-	want := fmt.Sprintf("socket:[%d]", inode)
-	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, fd := range fds {
-		if target, _ := os.Readlink(fd); target == want {
-			pid := strings.Split(fd, "/")[2]
-			name, _ := os.ReadFile("/proc/" + pid + "/comm")
-			return quote.Name(strings.TrimSpace(string(name))) + " (process " + pid + ")"
-		}
-	}
-	return "another program"
 }

@@ -1,20 +1,12 @@
 package doctor
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"sluice/redir/rules"
-)
-
-// Socket states as /proc/net prints them (include/net/tcp_states.h).
-const (
-	stateListen = "0A"
-	stateUDP    = "07" // an unconnected UDP socket
+	"sluice/redir/sockets"
 )
 
 // listeners: somebody has to listen where the rules send packets to.
@@ -30,13 +22,12 @@ func listeners() Result {
 	}
 	var fine []string
 	for _, want := range inlets(status) {
-		some, every := listening("/proc/thread-self/net/"+want.network, want.port, want.state)
-		some6, every6 := listening("/proc/thread-self/net/"+want.network+"6", want.port, want.state)
+		some, every := listening(want)
 		remedy := fmt.Sprintf("sluice run --%s :%d", way, want.port)
 		switch {
-		case !some && !some6:
+		case !some:
 			j.find(Fail, fmt.Sprintf("nobody listens on %s port %d, where the rules send packets", want.network, want.port), remedy)
-		case !every && !every6:
+		case !every:
 			j.find(Fail, fmt.Sprintf("whoever listens on %s port %d has one address only, and the rules send packets to others too", want.network, want.port), remedy)
 		case way == "tproxy":
 			if holder := opaqueHolder(want.network, want.port); holder != "" {
@@ -53,13 +44,13 @@ func listeners() Result {
 type inlet struct {
 	network string
 	port    uint16
-	state   string
+	state   sockets.State
 }
 
 // inlets are those of all interfaces, and of each way.
 func inlets(status rules.Status) (all []inlet) {
 	add := func(port uint16, tcp, udp bool) {
-		for _, l := range []inlet{{"tcp", port, stateListen}, {"udp", port, stateUDP}} {
+		for _, l := range []inlet{{"tcp", port, sockets.Listening}, {"udp", port, sockets.Unconnected}} {
 			if wanted := l.network == "tcp" && tcp || l.network == "udp" && udp; wanted && port != 0 && !slices.Contains(all, l) {
 				all = append(all, l)
 			}
@@ -73,24 +64,13 @@ func inlets(status rules.Status) (all []inlet) {
 	return all
 }
 
-// listening searches a file of proc_net(5)'s form: a line per socket, with
-// local address and port in hexadecimal second, and the state fourth. It tells
-// whether any socket has the port, and whether one has it on every address.
-func listening(path string, port uint16, state string) (some, every bool) {
-	file, err := os.Open(path)
-	if err != nil {
-		return false, false
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != state {
-			continue
-		}
-		addr, text, _ := strings.Cut(fields[1], ":")
-		if number, err := strconv.ParseUint(text, 16, 16); err == nil && uint16(number) == port {
+// listening tells whether any socket has the port, and whether one has it on
+// every address.
+func listening(want inlet) (some, every bool) {
+	for s := range sockets.Here(want.network, want.network+"6") {
+		if s.State == want.state && s.Local.Port() == want.port {
 			some = true
-			every = every || strings.Trim(addr, "0") == ""
+			every = every || s.Local.Addr().IsUnspecified()
 		}
 	}
 	return some, every

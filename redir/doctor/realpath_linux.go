@@ -3,10 +3,10 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 
 	"sluice/redir/rules"
 )
@@ -48,8 +48,7 @@ func lookAtPath() look {
 			l.escaped = c.Packets
 		}
 	}
-	l.accepted = snmp("/proc/thread-self/net/snmp", "Tcp:", "PassiveOpens") + snmp("/proc/thread-self/net/snmp", "Udp:", "InDatagrams") +
-		snmp6("Udp6InDatagrams")
+	l.accepted = arrivals()
 	return l
 }
 
@@ -91,38 +90,23 @@ func judgePath(before, after look) Result {
 	return j.result(fmt.Sprintf("within %s %d packets were diverted, and arrive", took, diverted))
 }
 
-// snmp reads a number of proc_net(5)'s snmp: a line of names, then one of
-// values.
-func snmp(path, protocol, name string) uint64 {
-	text, _ := os.ReadFile(path)
-	var names []string
-	for line := range strings.Lines(string(text)) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || fields[0] != protocol {
-			continue
-		}
-		if names == nil {
-			names = fields
-			continue
-		}
-		for i, n := range names {
-			if n == name && i < len(fields) {
-				value, _ := strconv.ParseUint(fields[i], 10, 64)
-				return value
-			}
+// arrivals is how many TCP connections and UDP datagrams have reached sockets of
+// the calling thread's network namespace.
+func arrivals() uint64 {
+	thread, err := procfs.Self()
+	if err == nil {
+		thread, err = thread.Thread(unix.Gettid())
+	}
+	if err != nil {
+		return 0
+	}
+	all, _ := thread.Snmp()
+	all6, _ := thread.Snmp6() // none: no IPv6
+	sum := uint64(0)
+	for _, n := range []*float64{all.PassiveOpens, all.Udp.InDatagrams, all6.Udp6.InDatagrams} {
+		if n != nil {
+			sum += uint64(*n)
 		}
 	}
-	return 0
-}
-
-// snmp6 reads one of snmp6, which has a name and a value in each line.
-func snmp6(name string) uint64 {
-	text, _ := os.ReadFile("/proc/thread-self/net/snmp6")
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) == 2 && fields[0] == name {
-			value, _ := strconv.ParseUint(fields[1], 10, 64)
-			return value
-		}
-	}
-	return 0
+	return sum
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/redir/socket"
+	"sluice/redir/sockets"
 )
 
 // explainListen says what to do about a listener that could not be opened.
@@ -20,7 +21,7 @@ func explainListen(network string, kind Kind, addr netip.AddrPort, err error) er
 		remedy = "a port below net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE: " + socket.CapsRemedy
 	case errors.Is(err, unix.EADDRINUSE):
 		remedy = "choose another port, or stop the other program"
-		if holder := socket.HolderOf(network, addr); holder != "" {
+		if holder := sockets.Holder(network, addr); holder != "" {
 			remedy = "held by " + holder + "; " + remedy
 		}
 	case errors.Is(err, unix.EAFNOSUPPORT):

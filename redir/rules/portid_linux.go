@@ -3,11 +3,12 @@ package rules
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/redir/sockets"
 )
 
 // ownerOf names the process that the table's facts tell of, while it lives, or
@@ -34,30 +35,22 @@ func ownerOf(found seen) string {
 // Zero: it is not seen from here.
 func processOf(portID uint32) (pid int, program string) {
 	inode := netlinkInode(portID)
-	if inode == "" {
+	if inode == 0 {
 		return 0, ""
 	}
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == "socket:["+inode+"]" {
-			fields := strings.Split(link, "/")
-			pid, _ = strconv.Atoi(fields[2])
-			name, _ := os.ReadFile("/proc/" + fields[2] + "/comm")
-			return pid, strings.TrimSpace(string(name))
-		}
-	}
-	return 0, ""
+	return sockets.Process(inode)
 }
 
 // netlinkInode looks a socket of nfnetlink up in /proc/net/netlink, whose
 // columns are sk, Eth (the protocol), Pid (the port id), and last the inode.
-func netlinkInode(portID uint32) string {
+func netlinkInode(portID uint32) (inode uint64) {
 	table, _ := os.ReadFile("/proc/thread-self/net/netlink")
 	for line := range strings.Lines(string(table)) {
 		fields := strings.Fields(line)
 		if len(fields) >= 10 && fields[1] == strconv.Itoa(unix.NETLINK_NETFILTER) && fields[2] == strconv.FormatUint(uint64(portID), 10) {
-			return fields[len(fields)-1]
+			inode, _ = strconv.ParseUint(fields[len(fields)-1], 10, 64)
+			return inode
 		}
 	}
-	return ""
+	return 0
 }
