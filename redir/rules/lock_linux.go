@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,17 +21,26 @@ type lock struct {
 	once sync.Once
 }
 
+// lockPatience bounds the wait for a lock whose holder owns no rules: it is
+// about to end, or a program that was just forked holds a copy until it is
+// another (exec closes it).
+const lockPatience = time.Second
+
 // takeLock takes the lock, from one who keeps it for the dead too (Hold). A
 // *LivingError says that another has it.
 func takeLock() (*lock, error) {
-	l, err := bindLock()
-	if errors.Is(err, unix.EADDRINUSE) && askHolder() {
-		l, err = bindLock()
+	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		l, err := bindLock()
+		if errors.Is(err, unix.EADDRINUSE) && askHolder() {
+			l, err = bindLock()
+		}
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return l, err
+		}
+		if owner := tableOwner(); owner != "" && owner != ownerOperator || time.Since(began) > lockPatience {
+			return nil, &LivingError{Owner: owner}
+		}
 	}
-	if errors.Is(err, unix.EADDRINUSE) {
-		return nil, &LivingError{Owner: tableOwner()}
-	}
-	return l, err
 }
 
 func bindLock() (*lock, error) {
