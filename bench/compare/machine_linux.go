@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,16 +16,13 @@ func thisMachine() Machine {
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:])
 	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range bytes.Lines(text) {
-			if name, value, ok := bytes.Cut(line, []byte(":")); ok && string(bytes.TrimSpace(name)) == "model name" {
-				m.CPU = string(bytes.TrimSpace(value))
-				break
-			}
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if cpus, err := fs.CPUInfo(); err == nil && len(cpus) > 0 {
+			m.CPU = cpus[0].ModelName
 		}
-	}
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
-		m.Memory = kilobytes(text, "MemTotal:")
+		if memory, err := fs.Meminfo(); err == nil && memory.MemTotalBytes != nil {
+			m.Memory = *memory.MemTotalBytes
+		}
 	}
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
 		m.TCP = string(bytes.TrimSpace(text))

@@ -28,7 +28,7 @@ type outcome struct {
 // what that cost.
 func (r *rig) measure(ctx context.Context, w Work, p *peer, d time.Duration) (Sample, error) {
 	s := Sample{Values: map[Metric]float64{}}
-	var threads map[string]time.Duration
+	var threads map[int]time.Duration
 	if p.proc != nil {
 		if p.proc.ended() {
 			return s, fmt.Errorf("%s ended: %s", p.Name, p.proc.said)

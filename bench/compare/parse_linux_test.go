@@ -2,12 +2,14 @@ package compare
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/bench/load"
+	"sluice/bench/program"
 )
 
 func TestWrkReport(t *testing.T) {
@@ -51,28 +53,31 @@ func TestOwnResult(t *testing.T) {
 }
 
 func TestMachineTime(t *testing.T) {
-	d, err := parseCPULine("cpu  100 1 200 5000 50 10 20 7 0 0")
-	if err != nil || d != 331*10*time.Millisecond {
-		t.Errorf("%v %v", d, err)
+	before, err := machineTime()
+	used := program.Process(os.Getpid()).CPU()
+	for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
 	}
-	for _, bad := range []string{"", "cpu0 1 2 3 4 5 6 7 8", "cpu a b c d e f g"} {
-		if _, err := parseCPULine(bad); err == nil {
-			t.Errorf("%q was read", bad)
-		}
+	after, later := machineTime()
+	took := program.Process(os.Getpid()).CPU() - used
+	if err != nil || later != nil || after-before < took-20*time.Millisecond { // two ticks
+		t.Errorf("%v of %v: %v, %v", after-before, took, err, later)
 	}
 }
 
 func TestSpentForgetsThreadsThatEnded(t *testing.T) {
-	got := spent(map[string]time.Duration{"1/1": 10, "1/2": 50}, map[string]time.Duration{"1/1": 15, "1/3": 7})
+	got := spent(map[int]time.Duration{1: 10, 2: 50}, map[int]time.Duration{1: 15, 3: 7})
 	if got != 12 {
 		t.Errorf("%v, want 12ns", got)
 	}
 }
 
-func TestKilobytes(t *testing.T) {
-	text := []byte("55d0-7ffe ---p 00000000 00:00 0  [rollup]\nRss:                1234 kB\nPss:                 999 kB\n")
-	if kilobytes(text, "Rss:") != 1234<<10 || kilobytes(text, "Pss:") != 999<<10 || kilobytes(text, "Swap:") != 0 {
-		t.Error("misread")
+func TestMemory(t *testing.T) {
+	m, err := readMemory(os.Getpid())
+	if err != nil || m.pss == 0 || m.rss < m.pss || m.fds < 3 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if m, err := readMemory(1 << 29); err == nil {
+		t.Errorf("a process that there is not: %+v", m)
 	}
 }
 

@@ -1,12 +1,11 @@
 package compare
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/bench/lab"
+	"sluice/redir/sockets"
 )
 
 const (
@@ -78,20 +78,15 @@ func (p *process) listens(ctx context.Context, tcp, udp []uint16) error {
 }
 
 // bound tells whether the namespace of a process has a socket on every port that
-// listens (TCP) or is bound and unconnected (UDP), by /proc/PID/net (proc(5)).
+// listens (TCP) or is bound and unconnected (UDP).
 func bound(pid int, network string, ports []uint16) bool {
-	var table []byte
-	for _, family := range []string{"", "6"} {
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s%s", pid, network, family)) // gone: it has ended
-		table = append(table, text...)
-	}
-	for _, port := range ports {
-		if !bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000:0000 ", port)) &&
-			!bytes.Contains(table, fmt.Appendf(nil, ":%04X 00000000000000000000000000000000:0000 ", port)) {
-			return false
+	missing := slices.Clone(ports)
+	for s := range sockets.Of(pid, network, network+"6") {
+		if s.Remote.Port() == 0 {
+			missing = slices.DeleteFunc(missing, func(port uint16) bool { return port == s.Local.Port() })
 		}
 	}
-	return true
+	return len(missing) == 0
 }
 
 // stop ends the process: SIGTERM to its group, and SIGKILL if that does not help.

@@ -182,7 +182,7 @@ func TestAcceptProxyRefuses(t *testing.T) {
 			"never":         {counter: "refused_proxy_late", why: "3 s"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				before, lines := g.counters(t).number(c.counter), g.log.len()
+				before, lines := g.counters(t).number(c.counter), g.log.Len()
 				near := g.frontConn(t, w.dest(0))
 				start := time.Now()
 				mustWrite(t, near, c.stream)

@@ -112,12 +112,12 @@ func TestFDLimitChanges(t *testing.T) {
 		echoTCP(t, g.Server, w.dest(0))
 	}
 	var old unix.Rlimit
-	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, nil, &old); err != nil {
+	if err := unix.Prlimit(int(g.Process), unix.RLIMIT_NOFILE, nil, &old); err != nil {
 		t.Fatal(err)
 	}
 	conns := 0
 	for i, limit := range []uint64{uint64(g.base) + 50, old.Max} {
-		if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: old.Max}, nil); err != nil {
+		if err := unix.Prlimit(int(g.Process), unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: old.Max}, nil); err != nil {
 			t.Fatal(err)
 		}
 		until(t, "sluice notices", func() bool {
@@ -221,7 +221,7 @@ func TestFloodStaysWithinTheLimit(t *testing.T) {
 				t.Errorf("TCP beside the flood: %v", err)
 			}
 			c.Close()
-			most, exchanges = max(most, g.fds()), exchanges+1
+			most, exchanges = max(most, g.FDs()), exchanges+1
 		}
 	}
 	c := g.counters(t)

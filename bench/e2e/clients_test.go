@@ -111,7 +111,7 @@ func (g *gateway) reload(t *testing.T, path, settings string) {
 // reread has sluice reload.
 func (g *gateway) reread(t *testing.T) {
 	t.Helper()
-	before := g.log.len()
+	before := g.log.Len()
 	g.signal(t, syscall.SIGHUP)
 	until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 }

@@ -213,7 +213,7 @@ func TestControlAtDefault(t *testing.T) {
 		return []string{unshare, "--mount", "sh", "-c", `mount -t tmpfs none /run && mkdir -p "$0" && exec "$@"`, dir}
 	}
 	g := startGateway(t, setup{under: under("/run/sluice")})
-	path := g.path("root/run/sluice/control.sock")
+	path := g.Path("root/run/sluice/control.sock")
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode() != os.ModeSocket|0o660 {
 		t.Errorf("%v, %v", info, err)
@@ -221,7 +221,7 @@ func TestControlAtDefault(t *testing.T) {
 	windowAt(t, path).must(t, http.MethodGet, "/healthz", nil)
 	without := launch(t, g.Lab, setup{listen: []string{"--redirect=:12399"}, under: under("/run/other")})
 	until(t, "one without the directory is ready", func() bool { return len(without.log.since(0, message("ready"))) == 1 })
-	if found, _ := filepath.Glob(without.path("root/run/*/*.sock")); len(found) > 0 {
+	if found, _ := filepath.Glob(without.Path("root/run/*/*.sock")); len(found) > 0 {
 		t.Errorf("%v where there is no directory", found)
 	}
 	without.signal(t, syscall.SIGTERM)
@@ -246,7 +246,7 @@ func TestControlFollows(t *testing.T) {
 	pid := func() (said struct{ PID int }) { w.must(t, http.MethodGet, "/v1/status", &said); return said }
 	for range 2 {
 		next := g.succeed(t, s)
-		until(t, "the successor answers", func() bool { return pid().PID == int(next.process) })
+		until(t, "the successor answers", func() bool { return pid().PID == int(next.Process) })
 		until(t, "the incumbent ends", g.ended)
 		g = next
 	}
@@ -262,15 +262,15 @@ func TestControlFollows(t *testing.T) {
 	}
 	heir := launch(t, g.Lab, s)
 	untilWithin(t, 2*patience, "the next one is ready", func() bool { return len(heir.log.since(0, message("ready"))) > 0 })
-	if said := pid(); said.PID != int(heir.process) {
-		t.Errorf("%d answers, want %d", said.PID, heir.process)
+	if said := pid(); said.PID != int(heir.Process) {
+		t.Errorf("%d answers, want %d", said.PID, heir.Process)
 	}
 	rival := launch(t, g.Lab, setup{listen: []string{"--redirect=:12399"}, flags: []string{"--control=" + w.path}})
 	until(t, "another one at that path ends", rival.ended)
-	if rival.exit == nil || !strings.Contains(rival.log.String(), fmt.Sprintf("process %d answers there", heir.process)) {
+	if rival.exit == nil || !strings.Contains(rival.log.String(), fmt.Sprintf("process %d answers there", heir.Process)) {
 		t.Errorf("exit %v: %s", rival.exit, rival.log)
 	}
-	heir.base, heir.shared = heir.fds(), writeBackFDs
+	heir.base, heir.shared = heir.FDs(), writeBackFDs
 	begun := time.Now()
 	heir.finish(t)
 	if _, err := os.Lstat(w.path); !os.IsNotExist(err) {

@@ -126,16 +126,16 @@ func TestManyConnectionsOneAfterTheOther(t *testing.T) {
 		g.assertNothingLeft(t)
 	}
 	round(warmUp)
-	memory, threads := g.memory(), g.status("Threads")
+	memory, threads := g.Memory(), g.Threads()
 	round(n)
 	if c := g.counters(t); c.number("conns_accepted") != n+warmUp || c.number("conns_closed") != n+warmUp {
 		t.Errorf("%v, want %d connections accepted and closed", c, n+warmUp)
 	}
 	const growth, moreThreads = 16 << 20, 4
-	if now := g.memory(); now > memory+growth {
+	if now := g.Memory(); now > memory+growth {
 		t.Errorf("memory grew from %d to %d bytes", memory, now)
 	}
-	if now := g.status("Threads"); now > threads+moreThreads {
+	if now := g.Threads(); now > threads+moreThreads {
 		t.Errorf("%d threads, %d before", now, threads)
 	}
 }

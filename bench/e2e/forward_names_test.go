@@ -167,7 +167,7 @@ func TestForwardUnresolved(t *testing.T) {
 	g.reach(t, g.Client, at)
 
 	dns.set(t, "198.18.0.7 web.test\n")
-	before := g.log.len()
+	before := g.log.Len()
 	until(t, "a reload looks it up again", func() bool {
 		g.signal(t, syscall.SIGHUP)
 		return eventually(time.Second, func() bool {

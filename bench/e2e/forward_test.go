@@ -260,7 +260,7 @@ func TestForwardReload(t *testing.T) {
 	asks(first, lab.Server4)
 	ask(t, u, at, []byte("before"))
 	configure("198.18.0.7")
-	before := g.log.len()
+	before := g.log.Len()
 	g.signal(t, syscall.SIGHUP)
 	until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 	second := dialTCP(t, g.Client, at)

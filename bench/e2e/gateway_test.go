@@ -16,6 +16,7 @@ import (
 
 	"sluice/bench/inject"
 	"sluice/bench/lab"
+	"sluice/bench/program"
 )
 
 // setup says how a gateway differs from the ordinary one.
@@ -33,14 +34,14 @@ type setup struct {
 // several goroutines, but for stop.
 type gateway struct {
 	*lab.Lab
-	process // of sluice
-	log     *journal
-	cmd     *exec.Cmd
-	exited  chan struct{}    // closed once exit is known
-	exit    error            // of exec.Cmd.Wait
-	base    int              // fds when it was ready
-	shared  int              // fds beyond base that sluice may keep for later: write-back sockets
-	faults  *inject.Injector // of setup.watch; nil: none
+	program.Process // of sluice
+	log             *journal
+	cmd             *exec.Cmd
+	exited          chan struct{}    // closed once exit is known
+	exit            error            // of exec.Cmd.Wait
+	base            int              // fds when it was ready
+	shared          int              // fds beyond base that sluice may keep for later: write-back sockets
+	faults          *inject.Injector // of setup.watch; nil: none
 }
 
 // divertNFT installs the ordinary rules.
@@ -85,7 +86,7 @@ func startGateway(t *testing.T, s setup) *gateway {
 		}
 		return len(g.log.since(0, message("ready"))) > 0
 	})
-	g.base = g.fds()
+	g.base = g.FDs()
 	t.Cleanup(func() { g.finish(t) })
 	return g
 }
@@ -109,7 +110,7 @@ func launch(t *testing.T, l *lab.Lab, s setup) *gateway {
 	if err := g.start(s.watch); err != nil {
 		t.Fatal(err)
 	}
-	g.process = process(g.cmd.Process.Pid)
+	g.Process = program.Process(g.cmd.Process.Pid)
 	go func() {
 		g.exit = g.cmd.Wait()
 		close(g.exited)
@@ -168,7 +169,7 @@ func (g *gateway) halt(t testing.TB) {
 // counters asks sluice for its counters.
 func (g *gateway) counters(t testing.TB) entry {
 	t.Helper()
-	before := g.log.len()
+	before := g.log.Len()
 	g.signal(t, syscall.SIGUSR1)
 	var found []entry
 	until(t, "sluice logs its counters", func() bool {
@@ -202,8 +203,8 @@ func (g *gateway) assertNothingLeft(t testing.TB) {
 	t.Helper()
 	g.untilCounter(t, "conns_now", 0)
 	g.untilCounter(t, "udp_sessions_now", 0)
-	if !eventually(patience, func() bool { return g.fds() <= g.base+g.shared }) {
-		t.Errorf("%d fds, %d when ready: %s", g.fds(), g.base, g.openFiles())
+	if !eventually(patience, func() bool { return g.FDs() <= g.base+g.shared }) {
+		t.Errorf("%d fds, %d when ready: %s", g.FDs(), g.base, g.openFiles())
 	}
 	if left := g.children(); left != "" {
 		t.Errorf("child processes left: %s", left)

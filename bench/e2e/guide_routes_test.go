@@ -50,7 +50,7 @@ func TestGuideRoutes(t *testing.T) {
 			})
 		case strings.HasPrefix(last, "kill -HUP "):
 			sh(t, l.Gateway, strings.Replace(block, last, "", 1))
-			before := running.log.len()
+			before := running.log.Len()
 			running.signal(t, syscall.SIGHUP)
 			until(t, "sluice has reloaded", func() bool { return len(running.log.since(before, message("reloaded"))) > 0 })
 			reach(map[string]string{"198.51.100.7:8000": "p1", "203.0.113.7:8000": "p1", "[2001:db8:300::7]:8000": wentDirect})
@@ -72,7 +72,7 @@ func startGuided(t *testing.T, l *lab.Lab, args []string) routed {
 	t.Helper()
 	g := launch(t, l, setup{listen: args, flags: []string{forwardTimeout}})
 	until(t, "sluice is ready", func() bool { return g.ended() || len(g.log.since(0, message("ready"))) > 0 })
-	g.base, g.shared = g.fds(), writeBackFDs
+	g.base, g.shared = g.FDs(), writeBackFDs
 	t.Cleanup(func() { g.finish(t) })
 	sh(t, l.Server, `ip addr add 192.0.2.10/32 dev lo
 		for a in 198.51.100.7/32 203.0.113.7/32 2001:db8:100::7/128 2001:db8:300::7/128; do ip addr add $a dev lo nodad; done`)

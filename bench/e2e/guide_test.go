@@ -159,7 +159,7 @@ func TestGuideTwoWANs(t *testing.T) {
 	}
 	g := launch(t, l, setup{listen: []string{"--config=" + path}, flags: []string{forwardTimeout}})
 	until(t, "sluice is ready", func() bool { return g.ended() || len(g.log.since(0, message("ready"))) > 0 })
-	g.base, g.shared = g.fds(), writeBackFDs
+	g.base, g.shared = g.FDs(), writeBackFDs
 	t.Cleanup(func() { g.finish(t) })
 	servers := []netip.AddrPort{netip.MustParseAddrPort("198.18.0.9:8000"), netip.MustParseAddrPort("[2001:2::9]:8000")}
 	for _, at := range servers {

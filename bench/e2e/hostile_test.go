@@ -142,7 +142,7 @@ func (g routed) hostileNames(t *testing.T, w *window) {
 // others are told so, questions are answered all the while, and memory stays.
 func (g routed) manyStreams(t *testing.T, w *window) {
 	t.Helper()
-	memory := g.memory()
+	memory := g.Memory()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var all sync.WaitGroup
@@ -178,10 +178,10 @@ func (g routed) manyStreams(t *testing.T, w *window) {
 		}
 		pass(100 * time.Millisecond)
 	}
-	if grown := g.memory() - memory; grown > 32<<20 {
+	if grown := g.Memory() - memory; grown > 32<<20 {
 		t.Errorf("%d streams that nobody reads take %d bytes", served.Load(), grown)
 	}
-	t.Logf("%d streams served, %d refused, %d KiB more resident", served.Load(), refused.Load(), (g.memory()-memory)>>10)
+	t.Logf("%d streams served, %d refused, %d KiB more resident", served.Load(), refused.Load(), (g.Memory()-memory)>>10)
 	cancel()
 	all.Wait()
 }

@@ -3,40 +3,12 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
+	"sluice/bench/program"
 	"strings"
-	"sync"
 )
 
-// journal takes what sluice writes to standard error, line by line.
-type journal struct {
-	mu      sync.Mutex // guards all below
-	partial []byte
-	lines   []string
-}
-
-// Write takes any part of the output.
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.partial = append(j.partial, p...)
-	for {
-		line, rest, found := bytes.Cut(j.partial, []byte("\n"))
-		if !found {
-			return len(p), nil
-		}
-		j.lines = append(j.lines, string(line))
-		j.partial = append([]byte(nil), rest...)
-	}
-}
-
-// len is the number of lines so far.
-func (j *journal) len() int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return len(j.lines)
-}
+// journal is what sluice writes to standard error.
+type journal struct{ program.Journal }
 
 // entry is one line's fields; empty for a line that is no JSON.
 type entry map[string]any
@@ -54,13 +26,9 @@ func (e entry) number(field string) int {
 
 // since returns the entries from the n-th line on for which match is true.
 func (j *journal) since(n int, match func(entry) bool) []entry {
-	j.mu.Lock()
-	lines := j.lines[n:]
-	j.mu.Unlock()
 	var found []entry
-	for _, line := range lines {
-		var e entry
-		if json.Unmarshal([]byte(line), &e) == nil && match(e) {
+	for _, e := range j.All(n) {
+		if match(e) {
 			found = append(found, e)
 		}
 	}
@@ -75,11 +43,9 @@ func message(want string) func(entry) bool {
 // String is all of it, the middle left out where it is long.
 func (j *journal) String() string {
 	const most = 120
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	lines := j.lines
+	lines, partial := j.Lines(0)
 	if len(lines) > most {
 		lines = append(append(append([]string(nil), lines[:most/2]...), "..."), lines[len(lines)-most/2:]...)
 	}
-	return strings.Join(lines, "\n") + string(j.partial)
+	return strings.Join(lines, "\n") + partial
 }

@@ -203,7 +203,7 @@ func TestSecondSluice(t *testing.T) {
 	second := launch(t, g.Lab, setup{flags: []string{"--takeover=off"}})
 	until(t, "the second sluice ends", second.ended)
 	name := filepath.Base(os.Getenv(binaryEnv))
-	want := fmt.Sprintf("held by %.15s (pid %d)", name, g.process) // comm holds 15 bytes
+	want := fmt.Sprintf("held by %.15s (pid %d)", name, g.Process) // comm holds 15 bytes
 	if second.exit == nil || !strings.Contains(second.log.String(), want) {
 		t.Errorf("exit %v, want %q in %s", second.exit, want, second.log)
 	}

@@ -53,7 +53,7 @@ func TestLookersAtCrowd(t *testing.T) {
 	want := append(g.askFrom(t), clients...)
 	slices.Sort(want)
 	probe := g.startProbe(t)
-	fds, memory := g.fds(), g.memory()
+	fds, memory := g.FDs(), g.Memory()
 	var alone, watched []time.Duration
 	for i := range lookRounds {
 		alone = append(alone, probe.p99(t))
@@ -64,8 +64,8 @@ func TestLookersAtCrowd(t *testing.T) {
 		}
 		stop()
 	}
-	during := g.memory()
-	until(t, "fds of lookers are given back", func() bool { return g.fds() <= fds })
+	during := g.Memory()
+	until(t, "fds of lookers are given back", func() bool { return g.FDs() <= fds })
 	t.Logf("99th percentile alone %v, with lookers %v; resident %d MiB before, %d after the last look", alone, watched, memory>>20, during>>20)
 	ratios := make([]float64, lookRounds)
 	for i := range ratios {
@@ -194,7 +194,7 @@ func (w *window) look(t *testing.T) (stop func()) {
 			}
 		}
 	})
-	until(t, "all look", func() bool { return samples.Load() > 1 && scrapes.Load() > 0 && said.len() > 1 })
+	until(t, "all look", func() bool { return samples.Load() > 1 && scrapes.Load() > 0 && said.Len() > 1 })
 	return func() {
 		cancel()
 		all.Wait()

@@ -65,7 +65,7 @@ func TestCongestionOfEachLeg(t *testing.T) {
 	want("reno", "cubic")
 	for _, c := range [][2]string{{`, "congestion_client": "cubic"`, `, "congestion_upstream": "reno"`}, {"", ""}} {
 		configure(c[0], c[1])
-		before := g.log.len()
+		before := g.log.Len()
 		g.signal(t, syscall.SIGHUP)
 		until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 		if c[0] == "" {

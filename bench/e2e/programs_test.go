@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"sluice/bench/lab"
+	"sluice/redir/sockets"
 )
 
 // runClient runs a program in the client namespace, for no longer than limit,
@@ -62,20 +62,12 @@ func end(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) {
 	}
 }
 
-// listening tells whether some socket of the namespace listens on a TCP port
-// (proc_pid_net(5): state 0A).
+// listening tells whether some socket of the namespace listens on a TCP port.
 func listening(t *testing.T, ns *lab.Namespace, port uint16) bool {
 	found := false
 	err := ns.Do(func() error {
-		for _, file := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			for line := range strings.Lines(string(text)) {
-				f := strings.Fields(line)
-				found = found || len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) && f[3] == "0A"
-			}
+		for s := range sockets.Here("tcp", "tcp6") {
+			found = found || s.State == sockets.Listening && s.Local.Port() == port
 		}
 		return nil
 	})

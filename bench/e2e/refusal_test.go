@@ -53,7 +53,7 @@ func TestRefusals(t *testing.T) {
 			overWays(t, ways(), func(t *testing.T, w way) {
 				dest := netip.AddrPortFrom(w.pick(c.v4, c.v6), w.port(0))
 				client := netip.AddrPortFrom(w.client(), 20000+dest.Port())
-				before := g.log.len()
+				before := g.log.Len()
 				wantRefused(t, g, client, dest)
 				g.counters(t) // its line comes after all that was logged before
 				lines := g.log.since(before, func(e entry) bool {

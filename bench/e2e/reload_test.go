@@ -41,7 +41,7 @@ func TestReloadMovesPorts(t *testing.T) {
 			stop := g.keepAsking(t, c.w)
 			for i := range 6 {
 				configure(20000 + (i+1)%2)
-				before := g.log.len()
+				before := g.log.Len()
 				g.signal(t, syscall.SIGHUP)
 				until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 			}

@@ -94,13 +94,13 @@ func TestRuleSetReload(t *testing.T) {
 	written := time.Now()
 	g.reload(t)
 	took := time.Since(written)
-	t.Logf("a million lines: written in %v, reloaded in %v, %d MB resident", written.Sub(begin), took, g.memory()>>20)
+	t.Logf("a million lines: written in %v, reloaded in %v, %d MB resident", written.Sub(begin), took, g.Memory()>>20)
 	if took > manyTime {
 		t.Errorf("a million lines took %v to reload", took)
 	}
 	wantWays(wentDirect, "p1")
 	writeList(t, list, 2, "198.18.40.0/24", "no prefix, no name")
-	before := g.log.len()
+	before := g.log.Len()
 	g.signal(t, syscall.SIGHUP)
 	until(t, "the bad list is named, with its line", func() bool {
 		return len(g.log.since(before, func(e entry) bool { return strings.Contains(fmt.Sprint(e), "far.list:5") })) > 0

@@ -62,7 +62,7 @@ func (r routed) write(t *testing.T, more object) {
 // reload has sluice read what it is configured by once more.
 func (r routed) reload(t *testing.T) {
 	t.Helper()
-	before := r.log.len()
+	before := r.log.Len()
 	r.signal(t, syscall.SIGHUP)
 	untilWithin(t, 2*patience, "sluice has reloaded", func() bool {
 		return len(r.log.since(before, func(e entry) bool { return strings.HasPrefix(e.text("message"), "reloaded") })) > 0

@@ -39,7 +39,7 @@ func TestMoreConnectionsThanFDs(t *testing.T) {
 			g := startGateway(t, s)
 			if flags == nil { // below what sluice has planned with: accept(2) itself fails
 				lim := unix.Rlimit{Cur: uint64(g.base + 60), Max: uint64(g.base + 60)}
-				if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+				if err := unix.Prlimit(int(g.Process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -125,7 +125,7 @@ func TestMoreSessionsThanFDs(t *testing.T) {
 	t.Parallel()
 	g := startUDPGateway(t, setup{flags: fewReactors()})
 	lim := unix.Rlimit{Cur: uint64(g.base + 40), Max: uint64(g.base + 40)}
-	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+	if err := unix.Prlimit(int(g.Process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
 		t.Fatal(err)
 	}
 	overWays(t, udpWays(), func(t *testing.T, w way) {
@@ -198,7 +198,7 @@ func TestSpliceWithoutPipes(t *testing.T) {
 			pairs = append(pairs, [2]*net.TCPConn{client, server})
 		}
 	}
-	if err := unix.Prlimit(int(g.process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
+	if err := unix.Prlimit(int(g.Process), unix.RLIMIT_NOFILE, &lim, nil); err != nil {
 		t.Fatal(err)
 	}
 	var all sync.WaitGroup

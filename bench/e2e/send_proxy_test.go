@@ -135,7 +135,7 @@ func TestSendProxyOfAnInbound(t *testing.T) {
 	}
 	want(0, 2)
 	configure("", `, "send_proxy": "v1"`)
-	before := g.log.len()
+	before := g.log.Len()
 	g.signal(t, syscall.SIGHUP)
 	until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 	want(1, 0)

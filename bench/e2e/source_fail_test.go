@@ -49,7 +49,7 @@ func TestSourceFails(t *testing.T) {
 				}
 				next := launch(t, g.Lab, with)
 				next.untilReady(t)
-				next.base, next.shared = next.fds(), writeBackFDs
+				next.base, next.shared = next.FDs(), writeBackFDs
 				for _, w := range udpWays() {
 					next.assertCarries(t, s, w, w.client(), w.dest(0))
 				}

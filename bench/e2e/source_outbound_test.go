@@ -30,7 +30,7 @@ func TestSourceOfAnOutbound(t *testing.T) {
 	turnTo := func(t *testing.T, final string) {
 		t.Helper()
 		configure(final)
-		before := g.log.len()
+		before := g.log.Len()
 		g.signal(t, syscall.SIGHUP)
 		until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 	}

@@ -60,8 +60,8 @@ func TestSourceManySessions(t *testing.T) {
 			t.Errorf("%d sessions, %d were opened, want %d", now, opened, 2*sessionsOfOne)
 		}
 	}
-	t.Logf("%d fds, %d MB for %d sessions", g.fds(), g.memory()>>20, g.counters(t).number("udp_sessions_now"))
-	if n := g.fds(); n > sessionFDs {
+	t.Logf("%d fds, %d MB for %d sessions", g.FDs(), g.Memory()>>20, g.counters(t).number("udp_sessions_now"))
+	if n := g.FDs(); n > sessionFDs {
 		t.Errorf("%d fds", n)
 	}
 }

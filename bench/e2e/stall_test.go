@@ -47,7 +47,7 @@ func TestStall(t *testing.T) {
 					}
 				}
 			}
-			before := g.memory()
+			before := g.Memory()
 			var readers []*net.TCPConn
 			var writers []*countingConn
 			for _, w := range ways() {
@@ -88,7 +88,7 @@ func TestStall(t *testing.T) {
 					t.Errorf("writer %d wrote %d bytes that nobody read", i, n)
 				}
 			}
-			if grown := g.memory() - before; grown > growth {
+			if grown := g.Memory() - before; grown > growth {
 				t.Errorf("sluice grew by %d bytes", grown)
 			}
 			g.assertIdle(t)

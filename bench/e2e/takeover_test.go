@@ -39,13 +39,13 @@ func (g *gateway) succeed(t *testing.T, s setup) *gateway {
 		}
 		return len(next.log.since(0, message("ready"))) > 0
 	})
-	next.base, next.shared = next.fds(), writeBackFDs
+	next.base, next.shared = next.FDs(), writeBackFDs
 	if n := len(next.log.since(0, message("took over"))); n != 1 {
 		t.Errorf("it says %d times that it took over", n)
 	}
 	until(t, "the incumbent drains", func() bool { return len(g.log.since(0, message("handed over; draining"))) == 1 })
-	if by := g.log.since(0, message("handed over; draining"))[0].text("successor"); by != fmt.Sprintf("pid %d", next.process) {
-		t.Errorf("the successor is %q, want pid %d", by, next.process)
+	if by := g.log.since(0, message("handed over; draining"))[0].text("successor"); by != fmt.Sprintf("pid %d", next.Process) {
+		t.Errorf("the successor is %q, want pid %d", by, next.Process)
 	}
 	return next
 }
@@ -115,7 +115,7 @@ func startFirst(t *testing.T, s setup) *gateway {
 	}
 	g := launch(t, l, s)
 	until(t, "sluice is ready", func() bool { return g.ended() || len(g.log.since(0, message("ready"))) > 0 })
-	g.base, g.shared = g.fds(), writeBackFDs
+	g.base, g.shared = g.FDs(), writeBackFDs
 	return g
 }
 
@@ -267,7 +267,7 @@ func TestTakeoverThatFails(t *testing.T) {
 	})
 	apart := s
 	apart.flags = append([]string{"--takeover=off"}, s.flags...)
-	fails("one that is not to take over", apart, "address already in use", fmt.Sprintf("(pid %d)", g.process))
+	fails("one that is not to take over", apart, "address already in use", fmt.Sprintf("(pid %d)", g.Process))
 	if n := len(g.log.since(0, message("handing over"))); n != 1 {
 		t.Errorf("the incumbent began %d times to hand over", n)
 	}
@@ -281,7 +281,7 @@ func TestTakeoverThatFails(t *testing.T) {
 	}
 
 	g.halt(t)
-	fails("one whose incumbent is stuck", s, fmt.Sprintf("(pid %d) does not answer", g.process), fmt.Sprintf("kill -9 %d", g.process))
+	fails("one whose incumbent is stuck", s, fmt.Sprintf("(pid %d) does not answer", g.Process), fmt.Sprintf("kill -9 %d", g.Process))
 	if err := g.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +291,7 @@ func TestTakeoverThatFails(t *testing.T) {
 	client, server := heir.pair(t, w)
 	client.Close()
 	server.Close()
-	heir.base, heir.shared = heir.fds(), writeBackFDs
+	heir.base, heir.shared = heir.FDs(), writeBackFDs
 	heir.finish(t)
 }
 
@@ -300,7 +300,7 @@ func startBeside(t *testing.T, g *gateway, s setup) *gateway {
 	t.Helper()
 	other := launch(t, g.Lab, s)
 	until(t, "the other sluice is ready", func() bool { return other.ended() || len(other.log.since(0, message("ready"))) > 0 })
-	other.base, other.shared = other.fds(), writeBackFDs
+	other.base, other.shared = other.FDs(), writeBackFDs
 	return other
 }
 
@@ -338,7 +338,7 @@ func TestTakeoverFromDrain(t *testing.T) {
 	if g.exit != nil {
 		t.Errorf("the first: %v", g.exit)
 	}
-	both[last].base, both[last].shared = both[last].fds(), writeBackFDs
+	both[last].base, both[last].shared = both[last].FDs(), writeBackFDs
 	both[last].finish(t)
 }
 

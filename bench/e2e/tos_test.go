@@ -91,7 +91,7 @@ func TestTOSAfterReload(t *testing.T) {
 	g := startGateway(t, setup{listen: []string{"--config=" + path}})
 	for _, c := range [][2]string{{"copy", "ef"}, {"off", "cs0"}} {
 		configure(c[0])
-		before := g.log.len()
+		before := g.log.Len()
 		g.signal(t, syscall.SIGHUP)
 		until(t, "sluice has reloaded", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 		run(t, g.Server, "nft", "flush ruleset")

@@ -456,7 +456,7 @@ func TestUDPSourceReload(t *testing.T) {
 		{"client", "proxy"}, {"gateway", "proxy"}, {"client-address", "proxy"}, {"client", "kernel"}, {"gateway", "kernel"},
 	} {
 		write(c.source, c.replies)
-		before := g.log.len()
+		before := g.log.Len()
 		g.signal(t, syscall.SIGHUP)
 		until(t, "the file is read", func() bool { return len(g.log.since(before, message("reloaded"))) > 0 })
 		overWays(t, udpWays(), func(t *testing.T, w way) {

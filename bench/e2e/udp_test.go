@@ -172,7 +172,7 @@ func TestUDPTimeout(t *testing.T) {
 		server := listenUDP(t, g.Server, w.dest(0))
 		for _, keeper := range []string{"client", "server"} {
 			client := g.udpClient(t, w)
-			fds := g.fds()
+			fds := g.FDs()
 			send := func() { _, _ = client.WriteToUDPAddrPort([]byte("up"), w.dest(0)) }
 			send()
 			got, err := next(server, patience)
@@ -197,7 +197,7 @@ func TestUDPTimeout(t *testing.T) {
 				t.Errorf("%s keeps on sending, and there are %d sessions", keeper, n)
 			}
 			g.untilCounter(t, "udp_sessions_now", 0)
-			until(t, "the session's fd is closed", func() bool { return g.fds() <= fds+2*2 })
+			until(t, "the session's fd is closed", func() bool { return g.FDs() <= fds+2*2 })
 			if _, err := server.WriteToUDPAddrPort([]byte("late"), mapped); err != nil {
 				t.Fatal(err)
 			}

@@ -27,9 +27,9 @@ func confined(ctx context.Context, s *stage) error {
 			return fmt.Errorf("traffic: %w", err)
 		}
 	}
-	threads := p.threads()
+	threads := threads(p.Process)
 	if len(threads) == 0 {
-		return fmt.Errorf("no thread in %s", p.path("task"))
+		return fmt.Errorf("no thread in %s", p.Path("task"))
 	}
 	privileged, unfiltered, able := 0, 0, 0
 	for _, status := range threads {

@@ -97,7 +97,7 @@ func (t *errnoTally) one(ctx context.Context, p *sluice, call, errno string) err
 		return err
 	}
 	const first, step = 2, 3
-	i, err := t.inject(ctx, p.process, call, errno, first, step)
+	i, err := t.inject(ctx, p.Process, call, errno, first, step)
 	if err != nil {
 		return err
 	}
@@ -134,11 +134,11 @@ func (t *errnoTally) one(ctx context.Context, p *sluice, call, errno string) err
 
 // ended notes that sluice ended: with a status and its reason on the last line, or not.
 func (t *errnoTally) ended(p *sluice, name string) {
-	if p.exit != nil && p.log.reason() != "" {
+	if p.exit != nil && reason(p.log) != "" {
 		t.reasoned++
 		return
 	}
-	t.wordless = append(t.wordless, fmt.Sprintf("%s: %v, %q", name, p.exit, p.log.last()))
+	t.wordless = append(t.wordless, fmt.Sprintf("%s: %v, %q", name, p.exit, last(p.log)))
 }
 
 // starts makes calls of the start fail: sluice ends with a reason, or serves.

@@ -26,9 +26,9 @@ func (t *errnoTally) looks(ctx context.Context, p *sluice, name string) {
 	}
 	const while = 100 * time.Millisecond
 	busy := func() bool {
-		used := p.cpu()
+		used := p.CPU()
 		pass(ctx, while)
-		return p.cpu()-used > while/2
+		return p.CPU()-used > while/2
 	}
 	if busy() && busy() && busy() { // what came before may take a moment
 		t.spins = append(t.spins, name)

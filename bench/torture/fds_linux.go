@@ -22,7 +22,7 @@ func fds(ctx context.Context, s *stage) error {
 	const rate = 60_000
 	var tcp pings
 	stop := tcp.keep(ctx, s.Client, 4, 20*time.Millisecond, func() error { return pingTCP(dest(false, servePort), normalWait) })
-	peak := watch(ctx, time.Millisecond, func() [3]float64 { return [3]float64{float64(p.fds())} })
+	peak := watch(ctx, time.Millisecond, func() [3]float64 { return [3]float64{float64(p.FDs())} })
 	flood := spoofer{to: dest(false, servePort), size: 64, rate: rate}
 	err = flood.send(ctx, s.Client, int(length.Seconds()*rate))
 	most := peak()

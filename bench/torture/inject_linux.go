@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sluice/bench/program"
 	"strconv"
 	"strings"
 	"time"
@@ -21,18 +22,18 @@ type injection struct {
 
 // inject makes calls end with an error: the first'th of each thread and every step'th
 // after it. It returns once every thread is traced.
-func (s *stage) inject(ctx context.Context, pid process, call, errno string, first, step int) (*injection, error) {
+func (s *stage) inject(ctx context.Context, pid program.Process, call, errno string, first, step int) (*injection, error) {
 	log := s.dir + "/strace-" + strings.ReplaceAll(call, ",", "-")
 	expr := fmt.Sprintf("inject=%s:error=%s:when=%d+%d", call, errno, first, step)
-	said := &journal{}
+	said := &program.Journal{}
 	cmd := exec.CommandContext(ctx, "strace", "-f", "-o", log, "-e", "trace="+call, "-e", expr, "-p", strconv.Itoa(int(pid)))
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("strace: %w", err)
 	}
 	i := &injection{cmd, log}
-	if !until(ctx, patience, func() bool { return said.says("attached") }) {
-		return nil, errors.Join(fmt.Errorf("strace does not attach: %s", said.last()), i.end())
+	if !until(ctx, patience, func() bool { return said.Says("attached") }) {
+		return nil, errors.Join(fmt.Errorf("strace does not attach: %s", last(said)), i.end())
 	}
 	return i, nil
 }

@@ -3,7 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
-	"os"
+	"sluice/redir/sockets"
 	"strings"
 	"time"
 )
@@ -80,19 +80,9 @@ func (s *stage) killOnce(ctx context.Context, fail string) error {
 func (s *stage) ownSockets() []string {
 	var found []string
 	_ = s.Gateway.Do(func() error {
-		for _, table := range []string{"tcp", "tcp6", "udp", "udp6", "raw", "raw6"} {
-			text, err := os.ReadFile("/proc/thread-self/net/" + table)
-			if err != nil {
-				continue // no IPv6
-			}
-			for line := range strings.Lines(string(text)) {
-				f := strings.Fields(line)
-				if len(f) < 4 || f[0] == "sl" {
-					continue
-				}
-				if state := f[3]; state == "0A" || state == "01" || !strings.HasPrefix(table, "tcp") {
-					found = append(found, table+" "+f[1]+" "+f[2])
-				}
+		for e := range sockets.Here("tcp", "tcp6", "udp", "udp6", "raw", "raw6") {
+			if e.State == sockets.Listening || e.State == sockets.Established || !strings.HasPrefix(e.Table, "tcp") {
+				found = append(found, fmt.Sprintf("%s %v %v", e.Table, e.Local, e.Remote))
 			}
 		}
 		return nil

@@ -7,10 +7,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
+	"sluice/redir/sockets"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -134,12 +133,8 @@ func pingPong(conn *net.TCPConn, while time.Duration) (time.Duration, error) {
 func (s *stage) listening(port uint16) bool {
 	found := false
 	_ = s.Server.Do(func() error {
-		for _, table := range []string{"tcp", "tcp6"} {
-			text, _ := os.ReadFile("/proc/thread-self/net/" + table)
-			for line := range strings.Lines(string(text)) {
-				f := strings.Fields(line)
-				found = found || len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", port)) && f[3] == "0A"
-			}
+		for e := range sockets.Here("tcp", "tcp6") {
+			found = found || e.State == sockets.Listening && e.Local.Port() == port
 		}
 		return nil
 	})

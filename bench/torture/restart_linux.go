@@ -80,7 +80,7 @@ func (s *stage) stopAlone(ctx context.Context, p *sluice) error {
 		return err
 	}
 	p.signal(syscall.SIGTERM)
-	if !until(ctx, patience, func() bool { return len(p.log.since(0, "draining")) > 0 }) {
+	if !until(ctx, patience, func() bool { return len(p.log.Entries(0, "draining")) > 0 }) {
 		return errors.New("no draining at SIGTERM")
 	}
 	begin := time.Now()

@@ -127,7 +127,7 @@ func reactorFails(ctx context.Context, s *stage) error {
 	if err != nil {
 		return err
 	}
-	i, err := s.inject(ctx, p.process, "epoll_pwait,epoll_pwait2", "ENOMEM", 1, 1)
+	i, err := s.inject(ctx, p.Process, "epoll_pwait,epoll_pwait2", "ENOMEM", 1, 1)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func reactorFails(ctx context.Context, s *stage) error {
 	}
 	s.atMost("a failed reactor goes on", truth(!ended), "", 0)
 	s.note("a failed reactor ends it within", took.Seconds(), " s")
-	s.atMost("a failed reactor has no reason or status", truth(ended && (p.exit == nil || p.log.reason() == "")), "", 0)
+	s.atMost("a failed reactor has no reason or status", truth(ended && (p.exit == nil || reason(p.log) == "")), "", 0)
 	p.kill()
 	return s.settle(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sluice/bench/lab"
+	"sluice/bench/program"
 )
 
 // Bounds of a sluice's start and end.
@@ -25,9 +26,9 @@ const (
 
 // sluice is a running `sluice run`. Its log is written by one goroutine of os/exec.
 type sluice struct {
-	process
+	program.Process
 	cmd    *exec.Cmd
-	log    *journal
+	log    *program.Journal
 	exited chan struct{} // closed once exit is known
 	exit   error         // of exec.Cmd.Wait
 	base   int           // fds when it was ready
@@ -67,7 +68,7 @@ func (s *stage) launch(how spec) (*sluice, error) {
 	if !slices.ContainsFunc(how.flags, isConfig) {
 		args = append(args, "--config=off") // else /etc/sluice of this machine
 	}
-	p := &sluice{log: &journal{}, exited: make(chan struct{})}
+	p := &sluice{log: &program.Journal{}, exited: make(chan struct{})}
 	p.cmd = s.Gateway.Command(context.Background(), args[0], args[1:]...)
 	p.cmd.WaitDelay = time.Second // a strace that was killed leaves a child that holds the log
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
@@ -77,7 +78,7 @@ func (s *stage) launch(how spec) (*sluice, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start sluice: %w", err)
 	}
-	p.process = process(p.cmd.Process.Pid)
+	p.Process = program.Process(p.cmd.Process.Pid)
 	s.sluices = append(s.sluices, p)
 	go func() {
 		p.exit = p.cmd.Wait()
@@ -88,12 +89,12 @@ func (s *stage) launch(how spec) (*sluice, error) {
 
 // ready waits for the "ready" line.
 func (p *sluice) ready(ctx context.Context) error {
-	ready := func() bool { return len(p.log.since(0, "ready")) > 0 }
+	ready := func() bool { return len(p.log.Entries(0, "ready")) > 0 }
 	if until(ctx, readyWait, func() bool { return p.ended() || ready() }) && !p.ended() {
-		p.base = p.fds()
+		p.base = p.FDs()
 		return nil
 	}
-	return fmt.Errorf("sluice is not ready: %s", p.log.last())
+	return fmt.Errorf("sluice is not ready: %s", last(p.log))
 }
 
 func (p *sluice) ended() bool {
@@ -125,11 +126,11 @@ func (p *sluice) stop(ctx context.Context) error {
 
 // counters asks for the counters: a name that is missing is 0.
 func (p *sluice) counters(ctx context.Context) (map[string]float64, error) {
-	before := p.log.len()
+	before := p.log.Len()
 	p.signal(syscall.SIGUSR1)
 	var lines []map[string]any
-	if !until(ctx, counterWait, func() bool { lines = p.log.since(before, "counters"); return len(lines) > 0 || p.ended() }) || len(lines) == 0 {
-		return nil, fmt.Errorf("sluice tells no counters: %s", p.log.last())
+	if !until(ctx, counterWait, func() bool { lines = p.log.Entries(before, "counters"); return len(lines) > 0 || p.ended() }) || len(lines) == 0 {
+		return nil, fmt.Errorf("sluice tells no counters: %s", last(p.log))
 	}
 	numbers := map[string]float64{}
 	for name, value := range lines[0] {
@@ -148,7 +149,7 @@ func (p *sluice) quiet(ctx context.Context, within time.Duration, kept int) (ove
 		if c, err = p.counters(ctx); err != nil {
 			return true
 		}
-		over = p.fds() - p.base - kept
+		over = p.FDs() - p.base - kept
 		return c["conns_now"] == 0 && c["udp_sessions_now"] == 0 && over <= 0
 	})
 	return max(0, over), err

@@ -76,7 +76,7 @@ func soak(ctx context.Context, s *stage) error {
 		return err
 	}
 	if p.ended() {
-		return fmt.Errorf("sluice ended: %w: %s", p.exit, p.log.last())
+		return fmt.Errorf("sluice ended: %w: %s", p.exit, last(p.log))
 	}
 	past, err := s.past(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (k *soaked) load(ctx context.Context, spec load.Spec) {
 func (k *soaked) look(ctx context.Context, p *sluice) {
 	for ctx.Err() == nil {
 		at := time.Since(k.begin)
-		rss, fds := p.rss(), float64(p.fds())
+		rss, fds := p.rss(), float64(p.FDs())
 		k.mu.Lock()
 		k.rss = append(k.rss, point{at, rss})
 		k.fds = append(k.fds, point{at, fds})

@@ -22,7 +22,7 @@ func spoof(ctx context.Context, s *stage) error {
 	}
 	before := p.rss()
 	peak := watch(ctx, 20*time.Millisecond, func() (most [3]float64) {
-		return [3]float64{p.rss(), float64(p.fds())}
+		return [3]float64{p.rss(), float64(p.FDs())}
 	})
 	begin := time.Now()
 	for _, v6 := range []bool{false, true} {
@@ -41,7 +41,7 @@ func spoof(ctx context.Context, s *stage) error {
 	s.note("sources a second", float64(n)/took.Seconds(), "")
 	s.atMost("memory grown", most[0]-before, " MB", 15)
 	s.atMost("sessions at once", c["udp_sessions_now"], "", sessions)
-	s.atMost("fds above the limit", max(0, most[1]-float64(p.fdLimit())), "", 0)
+	s.atMost("fds above the limit", max(0, most[1]-float64(p.FDLimit())), "", 0)
 	over, err := p.quiet(ctx, 10*time.Second, keptFDs)
 	if err != nil {
 		return err

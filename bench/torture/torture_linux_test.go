@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sluice/bench/lab"
+	"sluice/bench/program"
 )
 
 func TestMain(m *testing.M) { os.Exit(lab.Main(m)) }
@@ -85,11 +86,11 @@ func TestReason(t *testing.T) {
 		{"sluice: cannot go on\n\n", "sluice: cannot go on"},
 		{"panic: index out of range\n\ngoroutine 1 [running]:", ""},
 	} {
-		j := &journal{}
+		j := &program.Journal{}
 		if c.log != "" {
 			_, _ = j.Write([]byte(c.log + "\n"))
 		}
-		if got := j.reason(); got != c.want {
+		if got := reason(j); got != c.want {
 			t.Errorf("%q: %q, want %q", c.log, got, c.want)
 		}
 	}
