@@ -82,6 +82,7 @@ install: $(BIN)/sluice
 uninstall:
 	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl disable --now sluice.service || true
 	rm -f $(DESTDIR)$(PREFIX)/bin/sluice $(MANUAL) $(SHELLS) $(SYSTEM) $(SAMPLES)
+	rmdir $(dir $(firstword $(SAMPLES))) || true
 	[ -n "$(DESTDIR)" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload
 
 FORMATS ?= deb,rpm,apk,ipk
