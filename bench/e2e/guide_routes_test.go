@@ -21,7 +21,7 @@ func TestGuideRoutes(t *testing.T) {
 	blocks := guide(t, "A home gateway with a list of networks through a proxy")
 	dir := t.TempDir()
 	asWritten := strings.NewReplacer("/etc/sluice", dir, "lan0", lab.LAN, "sluice check", os.Getenv(binaryEnv)+" check",
-		"sluice route", os.Getenv(binaryEnv)+" route")
+		"sluice route", "SLUICE_CONFIG="+dir+"/sluice.json "+os.Getenv(binaryEnv)+" route") // as if it were in /etc
 	l := lab.For(t, lab.Options{})
 	var running routed
 	reach := func(want map[string]string) {

@@ -127,26 +127,22 @@ func (w *Worker) open(key nat.Key, way *outbound.Way, m *loop.Received, to netip
 	if of == nil {
 		return nil
 	}
-	v6 := !to.Addr().Is4()
-	fd, spare := w.spares.take(way, v6)
-	if !spare {
-		var errno syscall.Errno
-		if fd, errno = w.upstreamSocket(to.Addr(), &way.Path); errno != 0 {
-			of.End()
-			w.counters.Add(count.DroppedNoSession, 1)
-			w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
-			return nil
-		}
+	fd, isSpare, errno := w.socketFor(way, to.Addr())
+	if errno != 0 {
+		of.End()
+		w.counters.Add(count.DroppedNoSession, 1)
+		w.dropped(count.FailedNoResource, 1, m.Source, m.Dest, errno)
+		return nil
 	}
 	f := w.newFlow(key, way, m, to, of)
-	f.fd, f.v6 = int32(fd), v6
+	f.fd, f.v6 = int32(fd), !to.Addr().Is4()
 	e, inserted := w.insert(f, in, m)
 	if !inserted {
 		of.End()
 		w.r.Close(fd)
 		return e
 	}
-	if spare && w.r.Adopt(fd, f) {
+	if isSpare && w.r.Adopt(fd, f) {
 		return e
 	}
 	if err := w.r.Add(fd, loop.Readable, f); err != nil {
@@ -229,6 +225,16 @@ func (w *Worker) evictOf(key nat.Key) (e *nat.Entry[*flow]) {
 		}
 	}
 	return e
+}
+
+// socketFor is a socket towards a destination: a spare one, which is registered, or a
+// new one.
+func (w *Worker) socketFor(way *outbound.Way, dest netip.Addr) (fd int, isSpare bool, errno syscall.Errno) {
+	if fd, isSpare = w.spares.take(way, !dest.Is4()); isSpare {
+		return fd, true, 0
+	}
+	fd, errno = w.upstreamSocket(dest, &way.Path)
+	return fd, false, errno
 }
 
 // upstreamSocket makes a socket of the destination's family. When fds have run out

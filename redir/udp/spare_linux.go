@@ -2,6 +2,7 @@ package udp
 
 import (
 	"slices"
+	"time"
 
 	"sluice/redir/outbound"
 	"sluice/redir/socket"
@@ -16,6 +17,10 @@ type spares struct {
 	w    *Worker
 	kept [2][]spare // of IPv4, of IPv6; the one that was used last comes last
 }
+
+// spareTime is how soon it is looked whether any session is left that another may
+// follow.
+const spareTime = time.Second
 
 type spare struct {
 	fd  int
@@ -45,6 +50,7 @@ func (s *spares) put(fd int, way *outbound.Way, v6 bool) {
 		*kept = slices.Delete(*kept, 0, 1)
 	}
 	*kept = append(*kept, spare{fd, way})
+	s.w.expireBy(s.w.r.Now() + int64(spareTime))
 }
 
 func (s *spares) of(v6 bool) *[]spare {
