@@ -57,7 +57,7 @@ func TestPackages(t *testing.T) {
 		{output(t, "dpkg-deb", "--contents", deb), slices.Concat(everywhere, documented, systemd, []string{"/usr/share/zsh/vendor-completions/_sluice\n", "-rwxr-xr-x root/root"})},
 		{output(t, "rpm", "-qpl", rpm), slices.Concat(everywhere, documented, systemd, []string{"/usr/share/zsh/site-functions/_sluice\n"})},
 		{"/" + strings.ReplaceAll(output(t, "tar", "--warning=no-unknown-keyword", "-tzf", apk), "\n", "\n/"), slices.Concat(everywhere, documented, []string{"/etc/init.d/sluice\n", "/etc/logrotate.d/sluice\n"})},
-		{output(t, "tar", "-tzf", data), slices.Concat(everywhere, []string{"/etc/init.d/sluice\n", "/etc/sysctl.d/30-sluice.conf\n"})},
+		{output(t, "tar", "-tzf", data), slices.Concat(everywhere, []string{"/etc/init.d/sluice\n", "/etc/sysctl.d/30-sluice.conf\n", "/lib/upgrade/keep.d/sluice\n"})},
 	} {
 		for _, want := range c.want {
 			if !strings.Contains(c.contents, want) {
@@ -80,6 +80,9 @@ func TestPackages(t *testing.T) {
 	}
 	if got := output(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/logrotate.d/sluice\n/etc/sluice/sluice.json\n" {
 		t.Errorf("conffiles: %q", got)
+	}
+	if got := output(t, "sh", "-c", `tar -xzOf "$1" ./control.tar.gz | tar -xzO ./conffiles`, "sh", ipk); got != "/etc/sluice/sluice.json\n/etc/sysctl.d/30-sluice.conf\n" {
+		t.Errorf("conffiles of the ipk: %q", got)
 	}
 	if got := output(t, "rpm", "-qp", "--configfiles", rpm); got != "/etc/logrotate.d/sluice\n/etc/sluice/sluice.json\n" {
 		t.Errorf("files of the configuration: %q", got)
@@ -194,8 +197,8 @@ func TestInstallPackage(t *testing.T) {
 		t.Errorf("rpm upgraded to %s", said)
 	}
 	rpm("-e", "sluice")
-	if _, err := os.Lstat(filepath.Join(root, "rpm/usr/bin/sluice")); !os.IsNotExist(err) {
-		t.Errorf("rpm left the program: %v", err)
+	if left := output(t, "find", filepath.Join(root, "rpm"), "-path", "*sluice*"); left != "" {
+		t.Errorf("rpm left %s", left)
 	}
 	if scripts := output(t, "rpm", "-qp", "--scripts", newer[1]); !strings.Contains(scripts, "systemd-sysusers") || !strings.Contains(scripts, "try-restart") {
 		t.Errorf("scripts of the rpm: %s", scripts)
