@@ -20,10 +20,7 @@ func explainListen(network string, kind Kind, addr netip.AddrPort, err error) er
 	case errors.Is(err, unix.EACCES):
 		remedy = "a port below net.ipv4.ip_unprivileged_port_start needs CAP_NET_BIND_SERVICE: " + socket.CapsRemedy
 	case errors.Is(err, unix.EADDRINUSE):
-		remedy = "choose another port, or stop the other program"
-		if holder := sockets.Holder(network, addr); holder != "" {
-			remedy = "held by " + holder + "; " + remedy
-		}
+		remedy = sockets.InUse(network, addr)
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		remedy = "the kernel has no IPv6; listen on 0.0.0.0 or :PORT"
 	case errors.Is(err, unix.ENOPROTOOPT):

@@ -54,3 +54,19 @@ func Holder(network string, addr netip.AddrPort) string {
 	}
 	return ""
 }
+
+// InUse says what to do about a port of network (tcp, udp) at which nobody can
+// listen, since it is in use: by another program, which it names as far as it is
+// seen, or as a connection's own port.
+func InUse(network string, addr netip.AddrPort) string {
+	const remedy = "choose another port, or stop the other program"
+	if holder := Holder(network, addr); holder != "" {
+		return "held by " + holder + "; " + remedy
+	}
+	for s := range Here(network, network+"6") {
+		if s.Local.Port() == addr.Port() && s.Remote.Port() != 0 && (addr.Addr().IsUnspecified() || s.Local.Addr() == addr.Addr()) {
+			return fmt.Sprintf("it is the own port of a connection to %s, for another minute if that has ended: sysctl -w net.ipv4.ip_local_reserved_ports=%d keeps it from being one", s.Remote, addr.Port())
+		}
+	}
+	return remedy
+}

@@ -121,3 +121,38 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// TestInUse tells a connection's own port, also of one that has ended, from a
+// listener's.
+func TestInUse(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("tcp4", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := netip.MustParseAddrPort(conn.LocalAddr().String())
+	for _, at := range []netip.AddrPort{own, netip.AddrPortFrom(netip.IPv4Unspecified(), own.Port()), netip.AddrPortFrom(netip.IPv6Unspecified(), own.Port())} {
+		if said := InUse("tcp", at); !strings.Contains(said, "a connection to "+l.Addr().String()) || !strings.Contains(said, "ip_local_reserved_ports="+strconv.Itoa(int(own.Port()))) {
+			t.Errorf("%s: %q", at, said)
+		}
+	}
+	conn.Close()
+	peer, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer.Close() // what is left of conn waits in TIME_WAIT
+	if said := InUse("tcp", own); !strings.Contains(said, "for another minute") {
+		t.Errorf("after its end: %q", said)
+	}
+	if said := InUse("tcp", netip.MustParseAddrPort(l.Addr().String())); !strings.HasPrefix(said, "held by ") {
+		t.Errorf("the listener: %q", said)
+	}
+	if said := InUse("udp", own); strings.Contains(said, "connection") {
+		t.Errorf("UDP: %q", said)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sluice/redir/sockets"
 	"sync"
 	"syscall"
 
@@ -72,7 +73,7 @@ func listenTCP(at netip.AddrPort, fds []int) (net.Listener, []int, error) {
 	}
 	l, err := config.Listen(context.Background(), network, address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		err = fmt.Errorf("%w: ss -ltnp says by whom", err)
+		err = fmt.Errorf("%w: %s", err, sockets.InUse("tcp", at))
 	}
 	return l, fds, err
 }
