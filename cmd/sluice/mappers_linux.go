@@ -47,12 +47,23 @@ func mappers() kong.Option {
 // scalar is a mapper of values of a kind that one text gives.
 func scalar(kind string, parse func(ctx *kong.DecodeContext, text string, target reflect.Value) error) kong.Mapper {
 	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		if ctx.Scan.Peek().IsEOL() {
+			return wanting(kind)
+		}
 		var text string
 		if err := ctx.Scan.PopValueInto(kind, &text); err != nil {
 			return err
 		}
 		return parse(ctx, text, target)
 	})
+}
+
+// wanting is the error of a flag that ends the command line and takes a value.
+func wanting(kind string) error {
+	if kind == "text" {
+		kind = "value"
+	}
+	return fmt.Errorf("want a %s after it", kind)
 }
 
 func decodeDuration(ctx *kong.DecodeContext, text string, target reflect.Value) error {
@@ -145,6 +156,9 @@ type listMapper struct{ elements *kong.Registry }
 func (m listMapper) Decode(ctx *kong.DecodeContext, target reflect.Value) error {
 	sep := ctx.Value.Tag.Sep
 	token := ctx.Scan.Peek()
+	if token.IsEOL() {
+		return wanting("value")
+	}
 	if text, ok := token.Value.(string); ok && ctx.Value.Flag != nil && sep != -1 {
 		ctx.Scan.Pop()
 		var trimmed []string

@@ -120,3 +120,21 @@ func TestChoicesOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsWithoutValue: a flag that ends the command line says what it wants.
+func TestFlagsWithoutValue(t *testing.T) {
+	for line, want := range map[string]string{
+		"flows --sort":            "--sort: want a value after it",
+		"flows --limit":           "--limit: want a number after it",
+		"flows --client":          "--client: want a value after it",
+		"flows --older":           "--older: want a ",
+		"run --tproxy":            "--tproxy: want a value after it",
+		"run --idle-timeout":      "--idle-timeout: want a time after it",
+		"run --pipe-size":         "--pipe-size: want a size after it",
+		"run --access-log-sample": "--access-log-sample: want a number after it",
+	} {
+		if _, err := parse(strings.Fields(line)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", line, err, want)
+		}
+	}
+}
