@@ -183,7 +183,6 @@ func TestOthersAreSeen(t *testing.T) {
 			[]string{"iptables -t mangle chain MINE: tproxy to port 9, mark 0x5/0xffffffff"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			n := withBaseChains(t)
 			n.sh(c.setup)
 			before := n.listed()

@@ -91,7 +91,6 @@ func TestClosedUnderLoad(t *testing.T) {
 // TestTwoTables: where the kernel can own a table but not keep it, there are
 // two. A flush takes the one, and a kill the other.
 func TestTwoTables(t *testing.T) {
-	t.Parallel()
 	c := newClosed(t)
 	before := c.gateway.state()
 	var i *Installed
@@ -141,7 +140,6 @@ func TestTwoTables(t *testing.T) {
 func TestEscapes(t *testing.T) {
 	for _, output := range []bool{false, true} {
 		t.Run(fmt.Sprintf("output=%v", output), func(t *testing.T) {
-			t.Parallel()
 			c := newClosed(t)
 			spec := closedSpec()
 			spec.Output, spec.Exclude = output, prefixes(otherAddrs[0]+"/32", otherAddrs[1]+"/128")

@@ -88,7 +88,6 @@ func TestPathMTU(t *testing.T) {
 // TestForwardedErrors: a flow that is left alone keeps its ICMP errors, on the
 // proxy's own port number too.
 func TestForwardedErrors(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	far := w.farClient()
 	w.download(w.gateway, "", proxyPort, transparent)
@@ -104,7 +103,6 @@ func TestForwardedErrors(t *testing.T) {
 // TestErrorsOfEveryKind: each error about a connected foreign UDP socket's
 // datagram reaches that socket, whichever interface it comes in at.
 func TestErrorsOfEveryKind(t *testing.T) {
-	t.Parallel()
 	w := newWorld(t)
 	w.install(Spec{TCPPort: proxyPort, UDPPort: proxyPort, Ifaces: []string{"lan"}})
 	w.client.sh("ip route add unreachable 10.9.3.0/24; ip route add unreachable fd09:3::/64; sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")

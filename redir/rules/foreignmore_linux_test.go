@@ -234,7 +234,6 @@ func TestRedirectSeen(t *testing.T) {
 // policy rule is gone, and comes again when it is put back; a rule of others that
 // takes it is overtaken.
 func TestReturnsEscape(t *testing.T) {
-	t.Parallel()
 	w := newForeign(t)
 	r := w.foreignRelay()
 	w.gateway.sh(invalid)

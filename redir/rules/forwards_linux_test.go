@@ -87,7 +87,6 @@ func readme(t *testing.T, beginnings ...string) (script string) {
 func TestForwardedConnections(t *testing.T) {
 	for name, install := range ways(t) {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			w := newWorld(t)
 			w.gateway.sh(`nft -f - <<'END'
 				table inet ports {

@@ -15,7 +15,6 @@ func TestLeave(t *testing.T) {
 		"output, open":   {TCPPort: 1, UDPPort: 2, Output: true, Fail: Open},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			n := newNetns(t)
 			n.sh("sysctl -qw net.ipv4.conf.all.accept_redirects=0") // ip_forward takes it along
 			before := n.state()

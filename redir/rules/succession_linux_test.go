@@ -27,7 +27,6 @@ func needPersist(t *testing.T) {
 func TestSuccessor(t *testing.T) {
 	for _, can := range []ability{canPersist, canOwn, cannotOwn} {
 		t.Run(fmt.Sprint(can), func(t *testing.T) {
-			t.Parallel()
 			c := newClosed(t)
 			spec := closedSpec()
 			become := func(spec Spec) (i *Installed) {
@@ -79,7 +78,6 @@ func TestSuccessor(t *testing.T) {
 // TestKilledThenFlushed: a process keeps the rules of a sluice that was killed.
 // No flush opens the gateway, and the next sluice gets them at once.
 func TestKilledThenFlushed(t *testing.T) {
-	t.Parallel()
 	c := newClosed(t)
 	i := c.install(closedSpec())
 	held := make(chan error)
