@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"sluice/cmd/sluice/view"
 	"sluice/redir/config"
 	"sluice/redir/size"
 	"sluice/redir/value"
@@ -47,12 +49,28 @@ func mappers() kong.Option {
 // scalar is a mapper of values of a kind that one text gives.
 func scalar(kind string, parse func(ctx *kong.DecodeContext, text string, target reflect.Value) error) kong.Mapper {
 	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
+		if next := ctx.Scan.Peek(); next.Type == kong.UntypedToken && beginsWithDash(ctx.Value, kind, next.String()) {
+			ctx.Scan.PushTyped(ctx.Scan.Pop().Value, kong.FlagValueToken)
+		}
 		var text string
 		if err := ctx.Scan.PopValueInto(kind, &text); err != nil {
 			return err
 		}
 		return parse(ctx, text, target)
 	})
+}
+
+// beginsWithDash tells whether text is a value, though it looks like a flag: a number
+// below zero, whose range is then told, or an order turned round.
+func beginsWithDash(v *kong.Value, kind, text string) bool {
+	rest, ok := strings.CutPrefix(text, "-")
+	if !ok || rest == "" {
+		return false
+	}
+	if kind == "text" {
+		return v.Tag.Get("complete") == "orders" && slices.Contains(view.Orders(), rest)
+	}
+	return rest[0] >= '0' && rest[0] <= '9'
 }
 
 func decodeDuration(ctx *kong.DecodeContext, text string, target reflect.Value) error {
