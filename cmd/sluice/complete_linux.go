@@ -36,7 +36,6 @@ const (
 
 // Run prints.
 func (cmd *completeCmd) Run(ctx *kong.Context, finder finder) error {
-	cmd.Control = cmp.Or(cmd.written("--control"), cmd.Control)
 	wait, cancel := context.WithTimeout(context.Background(), completePatience)
 	defer cancel()
 	switch cmd.Kind {
@@ -133,8 +132,14 @@ func offerInterfaces() {
 	}
 }
 
+// client is one of the sluice that the line means.
+func (cmd *completeCmd) client() (*client.Client, error) {
+	reach := reachFlags{Control: cmp.Or(cmd.written("--control"), cmd.Control), TokenFile: cmd.written("--token-file")}
+	return reach.client()
+}
+
 func (cmd *completeCmd) status(ctx context.Context) (api.Status, error) {
-	source, err := client.New(cmd.Control, os.Getenv("SLUICE_CONTROL_TOKEN"))
+	source, err := cmd.client()
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -148,6 +153,9 @@ func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
 	var paths []string
 	if path := cmd.written("--config"); path != "" {
 		paths = []string{path}
+	}
+	if slices.Contains(paths, "-") {
+		return // it is the terminal's
 	}
 	status, err := cmd.status(ctx)
 	if paths != nil || err != nil {
@@ -180,7 +188,7 @@ func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
 }
 
 func (cmd *completeCmd) offerFlows(ctx context.Context) {
-	source, err := client.New(cmd.Control, os.Getenv("SLUICE_CONTROL_TOKEN"))
+	source, err := cmd.client()
 	if err != nil {
 		return
 	}

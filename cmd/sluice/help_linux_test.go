@@ -92,6 +92,7 @@ func TestComplete(t *testing.T) {
 		{"inbounds -- route explain --config = " + file, "two words\ttproxy", ""},
 		{"outbounds -- flows --config " + file, "$(reboot)\tdirect", "two"},
 		{"flows -- kill --control /nonexistent/x", "", "t"},
+		{"inbounds -- route explain --config -", "", "\t"},
 		{"orders", "-bytes\t", ""},
 	} {
 		out := output(t, program, append([]string{"complete"}, strings.Fields(c.args)...)...)
