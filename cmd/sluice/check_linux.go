@@ -48,7 +48,10 @@ func (cmd *checkCmd) Run(finder finder) error {
 		warnings, err = run.inspect()
 	}
 	finder.stdin = true
-	files, _ := finder.find(cmd.Paths)
+	files, missing := finder.find(cmd.Paths)
+	if missing != nil {
+		files = cmd.Paths
+	}
 	if cmd.JSON {
 		c := checked{OK: err == nil, Files: append([]string{}, files...), Errors: faultsOf(err), Warnings: append([]fault{}, warnings...)}
 		e := json.NewEncoder(os.Stdout)
@@ -113,10 +116,19 @@ func faultsOf(err error) []fault {
 	case errors.As(err, &one):
 		errs = config.Errors{one}
 	default:
-		all = append(all, fault{Problem: err.Error()})
+		f := fault{Problem: err.Error()}
+		var unread *os.PathError
+		if errors.As(err, &unread) {
+			f.File = unread.Path
+		}
+		all = append(all, f)
 	}
 	for _, e := range errs {
-		all = append(all, fault{e.File, e.Line, e.Column, e.Path, e.Problem})
+		file := e.File
+		if file == config.StandardInput {
+			file = "-" // as among the files
+		}
+		all = append(all, fault{file, e.Line, e.Column, e.Path, e.Problem})
 	}
 	return all
 }

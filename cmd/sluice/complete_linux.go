@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -21,8 +22,9 @@ import (
 // it prints a value, a tab and what it is, a line each. What cannot be found is not
 // offered, and no error.
 type completeCmd struct {
-	Kind    string `arg:"" enum:"interfaces,congestion,inbounds,outbounds,flows,states,orders,commands"`
-	Control string `env:"SLUICE_CONTROL" default:"/run/sluice/control.sock"`
+	Kind    string   `arg:"" enum:"interfaces,congestion,inbounds,outbounds,flows,states,orders,commands"`
+	Words   []string `arg:"" optional:""` // those before the cursor
+	Control string   `env:"SLUICE_CONTROL" default:"/run/sluice/control.sock"`
 }
 
 const (
@@ -58,11 +60,51 @@ func (cmd *completeCmd) Run(ctx *kong.Context, finder finder) error {
 			offer("-"+by, "the other way round")
 		}
 	case "commands":
-		for _, command := range ctx.Model.Leaves(true) {
-			offer(strings.TrimPrefix(command.FullPath(), ctx.Model.Name+" "), command.Help)
-		}
+		cmd.offerHelp(ctx.Model.Node)
 	}
 	return nil
+}
+
+// offerHelp prints what help may be asked for behind the words.
+func (cmd *completeCmd) offerHelp(node *kong.Node) {
+	for _, word := range cmd.Words[min(1, len(cmd.Words)):] {
+		if strings.HasPrefix(word, "-") {
+			continue
+		}
+		if node = childOf(node, word); node == nil {
+			return
+		}
+	}
+	for _, child := range node.Children {
+		if !child.Hidden {
+			offer(child.Name, cmp.Or(child.Tag.Get("brief"), child.Help))
+		}
+	}
+	if keys := topics(node); node.Type == kong.CommandNode && len(keys) > 1 {
+		for _, key := range keys[:len(keys)-1] {
+			offer(key, titleOf(key))
+		}
+		offer(allTopics, "Every flag")
+	}
+}
+
+// written is the value of a flag among the words before the cursor; --flag=value is three
+// of bash's.
+func (cmd *completeCmd) written(flag string) string {
+	value := ""
+	for i, word := range cmd.Words {
+		if name, v, ok := strings.Cut(word, "="); ok && name == flag {
+			value = v
+		} else if rest := cmd.Words[i+1:]; word == flag && len(rest) > 0 {
+			if rest[0] == "=" {
+				rest = rest[1:]
+			}
+			if len(rest) > 0 {
+				value = rest[0]
+			}
+		}
+	}
+	return value
 }
 
 // offer prints one value.
@@ -90,16 +132,35 @@ func offerInterfaces() {
 	}
 }
 
-// offerTags asks the sluice that runs, or looks into the files that it would read.
-func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
-	var status api.Status
-	source, err := client.New(cmd.Control, os.Getenv("SLUICE_CONTROL_TOKEN"))
-	if err == nil {
-		defer source.Close()
-		status, err = source.Status(ctx)
-	}
+// client is one of the sluice that the line means.
+func (cmd *completeCmd) client() (*client.Client, error) {
+	reach := reachFlags{Control: cmp.Or(cmd.written("--control"), cmd.Control), TokenFile: cmd.written("--token-file")}
+	return reach.client()
+}
+
+func (cmd *completeCmd) status(ctx context.Context) (api.Status, error) {
+	source, err := cmd.client()
 	if err != nil {
-		run, err := parseFiles(nil, finder)
+		return api.Status{}, err
+	}
+	defer source.Close()
+	return source.Status(ctx)
+}
+
+// offerTags asks the sluice that runs, or looks into the files that it would read, or
+// that the line names.
+func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
+	var paths []string
+	if path := cmd.written("--config"); path != "" {
+		paths = []string{path}
+	}
+	if slices.Contains(paths, "-") {
+		return // it is the terminal's
+	}
+	status, err := cmd.status(ctx)
+	if paths != nil || err != nil {
+		status = api.Status{}
+		run, err := parseFiles(paths, finder)
 		if err != nil {
 			return
 		}
@@ -127,7 +188,7 @@ func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
 }
 
 func (cmd *completeCmd) offerFlows(ctx context.Context) {
-	source, err := client.New(cmd.Control, os.Getenv("SLUICE_CONTROL_TOKEN"))
+	source, err := cmd.client()
 	if err != nil {
 		return
 	}

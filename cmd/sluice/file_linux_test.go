@@ -111,4 +111,10 @@ func TestCheckTells(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &c); err != nil || status != 0 || !c.OK || len(c.Errors) != 0 || len(c.Files) != 2 {
 		t.Errorf("JSON: %d %+v %v", status, c, err)
 	}
+	for given, stdin := range map[string]string{"-": "{", "/nonexistent.json": ""} { // what is at fault is among the files
+		out, _, status = check(stdin, "--json", given)
+		if err := json.Unmarshal([]byte(out), &c); err != nil || status != 1 || len(c.Errors) != 1 || c.Errors[0].File != given || !slices.Equal(c.Files, []string{given}) {
+			t.Errorf("JSON of %s: %d %+v %v", given, status, c, err)
+		}
+	}
 }

@@ -22,7 +22,7 @@ type filterFlags struct {
 	Idle        time.Duration `env:"-" range:"0..36500d" placeholder:"TIME" help:"Of which nothing has moved for as long."`
 	Rate        size.Bytes    `env:"-" placeholder:"BYTES" help:"That move so many bytes a second or more, both ways together, as 1MiB."`
 	Held        bool          `env:"-" help:"Of clients that have used up their rate."`
-	Sort        string        `complete:"orders" env:"-" placeholder:"ORDER" help:"By rate, bytes, age, idle, client or destination; - before it (--sort=-age) turns it round."`
+	Sort        string        `complete:"orders" env:"-" placeholder:"ORDER" help:"By rate, bytes, age, idle, client or destination; - before it (--sort -age) turns it round."`
 }
 
 // query is what they ask for.

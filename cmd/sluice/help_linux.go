@@ -1,9 +1,8 @@
 package main
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -38,6 +37,9 @@ type usageError struct {
 	command string // whose help tells more
 }
 
+// outputError is help that could not be written.
+type outputError struct{ error }
+
 // find looks for a question for help in a command line. What it returns in its place
 // is one that kong answers, by show.
 func (h *help) find(app *kong.Application, args []string) ([]string, error) {
@@ -45,6 +47,12 @@ func (h *help) find(app *kong.Application, args []string) ([]string, error) {
 		return []string{"--help"}, nil
 	}
 	words, asked := args[1:], args[0] == "help"
+	if asked && len(words) > 0 {
+		words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "-h" || w == "--help" })
+		if len(words) == 0 {
+			words = args[:1]
+		}
+	}
 	if !asked {
 		i := slices.IndexFunc(args, func(a string) bool {
 			return a == "-h" || a == "--" || a == "--help" || strings.HasPrefix(a, "--help=")
@@ -55,8 +63,13 @@ func (h *help) find(app *kong.Application, args []string) ([]string, error) {
 		words = slices.DeleteFunc(slices.Clone(args[:i]), func(a string) bool { return findChild(app.Node, args[:i], a) == nil })
 		if _, topic, ok := strings.Cut(args[i], "="); ok {
 			words = append(words, topic)
-		} else if i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
-			words = append(words, args[i+1])
+		} else {
+			for _, word := range args[i+1:] {
+				if strings.HasPrefix(word, "-") {
+					break
+				}
+				words = append(words, word)
+			}
 		}
 	}
 	node, path := app.Node, []string{}
@@ -118,91 +131,14 @@ func unknownTopic(node *kong.Node, word string, known []string) error {
 			known, what = append(known, child.Name), "command"
 		}
 	}
-	return fmt.Errorf("no help for %q, which is no %s of %q; the nearest is %q", word, what, node.FullPath(), nearest.Word(word, known))
-}
-
-// show is kong's HelpPrinter.
-func (h *help) show(options kong.HelpOptions, ctx *kong.Context) error {
-	node := ctx.Selected()
-	if node == nil && h.topic == "" {
-		return frontPage(ctx.Stdout, ctx.Model)
-	}
-	if node == nil || h.topic == allTopics || h.topic == "" && !isLong(node) {
-		return kong.DefaultHelpPrinter(options, ctx)
-	}
-	if h.topic == "" {
-		return firstPage(ctx.Stdout, node)
-	}
-	for _, flag := range node.Flags {
-		flag.Hidden = flag.Hidden || flag.Group == nil || flag.Group.Key != h.topic
-	}
-	return kong.DefaultHelpPrinter(options, ctx)
-}
-
-// frontPage is what a newcomer sees.
-func frontPage(w io.Writer, app *kong.Application) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: %s COMMAND [flags]\n\n%s\n\n", app.Name, app.Help)
-	for _, child := range app.Children {
-		if !child.Hidden {
-			fmt.Fprintf(&b, "  %-11s %s\n", child.Name, cmp.Or(child.Tag.Get("brief"), child.Help))
+	text := fmt.Sprintf("no help for %q, which is no %s of %q", word, what, node.FullPath())
+	for _, child := range node.Children {
+		if slices.Contains(topics(child), word) && word != allTopics {
+			return fmt.Errorf("%s; it is a group of flags: try %s --help %s", text, child.FullPath(), word)
 		}
 	}
-	fmt.Fprintf(&b, "\nOn a gateway whose LAN is at lan0:\n\n  %s run --tproxy :12345 --install-rules --iface lan0\n\n", app.Name)
-	fmt.Fprintf(&b, "%s COMMAND --help tells more, and so does man %s.\n", app.Name, app.Name)
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// isLong tells whether a command has a first page of its own.
-func isLong(node *kong.Node) bool { return slices.ContainsFunc(node.Flags, isBrief) }
-
-func isBrief(f *kong.Flag) bool { return f.Tag.Get("brief") != "" }
-
-// firstPage fits a terminal of 80 columns and 24 lines.
-func firstPage(w io.Writer, node *kong.Node) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Usage: %s [flags]\n\n%s\n\n", node.FullPath(), node.Help)
-	widest := 0
-	for _, f := range node.Flags {
-		if isBrief(f) {
-			widest = max(widest, len(briefName(f)))
-		}
+	if meant, ok := nearest.Close(word, known); ok {
+		text += fmt.Sprintf("; the nearest is %q", meant)
 	}
-	for _, f := range node.Flags {
-		if isBrief(f) {
-			fmt.Fprintf(&b, "  %-*s  %s\n", widest, briefName(f), f.Tag.Get("brief"))
-		}
-	}
-	fmt.Fprintf(&b, "\nMore flags, by group: %s --help GROUP, or all.\n", node.FullPath())
-	var columns [2][]string
-	keys := topics(node)
-	keys = keys[:len(keys)-1]
-	for i, key := range keys {
-		column := i / ((len(keys) + 1) / 2)
-		columns[column] = append(columns[column], fmt.Sprintf("%-10s %s", key, titleOf(key)))
-	}
-	for i, left := range columns[0] {
-		right := ""
-		if i < len(columns[1]) {
-			right = columns[1][i]
-		}
-		fmt.Fprintln(&b, strings.TrimRight(fmt.Sprintf("  %-36s %s", left, right), " "))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// briefName is a flag as the first page has it.
-func briefName(f *kong.Flag) string {
-	if f.IsBool() {
-		return "--" + f.Name
-	}
-	placeholder, _, _ := strings.Cut(f.FormatPlaceHolder(), "[")
-	return "--" + f.Name + "=" + placeholder
-}
-
-func titleOf(group string) string {
-	all := groups()
-	return all[slices.IndexFunc(all, func(g kong.Group) bool { return g.Key == group })].Title
+	return errors.New(text)
 }

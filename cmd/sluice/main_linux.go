@@ -56,7 +56,7 @@ func exitStatus(ctx *kong.Context, err error) int {
 	var usage *kong.ParseError
 	var own usageError
 	switch {
-	case errors.As(err, new(fileError)):
+	case errors.As(err, new(fileError)), errors.As(err, new(outputError)):
 		return 1
 	case errors.As(err, &own):
 		command = own.command

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"sluice/cmd/sluice/view"
 	"sluice/redir/config"
 	"sluice/redir/size"
 	"sluice/redir/value"
@@ -50,6 +52,9 @@ func scalar(kind string, parse func(ctx *kong.DecodeContext, text string, target
 		if ctx.Scan.Peek().IsEOL() {
 			return wanting(kind)
 		}
+		if next := ctx.Scan.Peek(); next.Type == kong.UntypedToken && beginsWithDash(ctx.Value, kind, next.String()) {
+			ctx.Scan.PushTyped(ctx.Scan.Pop().Value, kong.FlagValueToken)
+		}
 		var text string
 		if err := ctx.Scan.PopValueInto(kind, &text); err != nil {
 			return err
@@ -64,6 +69,19 @@ func wanting(kind string) error {
 		kind = "value"
 	}
 	return fmt.Errorf("want a %s after it", kind)
+}
+
+// beginsWithDash tells whether text is a value, though it looks like a flag: a number
+// below zero, whose range is then told, or an order turned round.
+func beginsWithDash(v *kong.Value, kind, text string) bool {
+	rest, ok := strings.CutPrefix(text, "-")
+	if !ok || rest == "" {
+		return false
+	}
+	if kind == "text" {
+		return v.Tag.Get("complete") == "orders" && slices.Contains(view.Orders(), rest)
+	}
+	return rest[0] >= '0' && rest[0] <= '9'
 }
 
 func decodeDuration(ctx *kong.DecodeContext, text string, target reflect.Value) error {

@@ -56,10 +56,36 @@ func otherNames(node *kong.Node, args []string) (lines []string) {
 
 // tellOtherNames tells of otherNames where a command line cannot be.
 func tellOtherNames(usage *kong.ParseError) {
-	if usage == nil || usage.Context == nil || usage.Context.Selected() == nil {
+	if usage == nil || usage.Context == nil {
+		return
+	}
+	if usage.Context.Selected() == nil {
+		if line := misplaced(usage.Context.Model.Node, usage.Context.Args); line != "" {
+			fmt.Fprintln(os.Stderr, "sluice:", line)
+		}
 		return
 	}
 	for _, line := range otherNames(usage.Context.Selected(), usage.Context.Args) {
 		fmt.Fprintln(os.Stderr, "sluice:", line)
 	}
+}
+
+// misplaced says of a flag that stands before its command where it belongs.
+func misplaced(app *kong.Node, args []string) string {
+	for i, arg := range args {
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if name == arg {
+			continue
+		}
+		node := app
+		for _, word := range args[i+1:] {
+			if child := childOf(node, word); child != nil {
+				node = child
+			}
+		}
+		if slices.ContainsFunc(slices.Concat(node.AllFlags(true)...), func(f *kong.Flag) bool { return f.Name == name }) {
+			return fmt.Sprintf("--%s stands behind the command: %s --%s", name, node.FullPath(), name)
+		}
+	}
+	return ""
 }

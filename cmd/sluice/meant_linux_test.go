@@ -138,3 +138,27 @@ func TestFlagsWithoutValue(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagBeforeItsCommand is told where it belongs.
+func TestFlagBeforeItsCommand(t *testing.T) {
+	for line, want := range map[string]string{
+		"--control 127.0.0.1:9 status":    "--control stands behind the command: sluice status --control",
+		"--port=1 rules print":            "--port stands behind the command: sluice rules print --port",
+		"--tproxy :1 run --relay splice":  "--tproxy stands behind the command: sluice run --tproxy",
+		"--control 127.0.0.1:9":           "",
+		"--nonsense status":               "",
+		"status --control 127.0.0.1:9 --": "",
+	} {
+		ctx, err := parse(strings.Fields(line))
+		got := ""
+		var usage *kong.ParseError
+		if errors.As(err, &usage) {
+			got = misplaced(usage.Context.Model.Node, usage.Context.Args)
+		} else if err != nil || ctx == nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}

@@ -55,14 +55,17 @@ func Read(paths []string, keys []Key) (*File, error) {
 	return Join(sources, keys)
 }
 
-// standardInput is its path.
-const standardInput = "-"
+// standardInput is its path, StandardInput what an Error's File calls it.
+const (
+	standardInput = "-"
+	StandardInput = "standard input"
+)
 
 // Load reads a file's text.
 func Load(path string) (s Source, err error) {
 	file := os.Stdin
 	if path == standardInput {
-		path = "standard input"
+		path = StandardInput
 	} else if file, err = os.Open(path); err != nil {
 		return s, fmt.Errorf("configuration: %w", err)
 	}

@@ -17,44 +17,56 @@ func Bash(w io.Writer, app *kong.Application) error {
 		if at != "" {
 			fmt.Fprintf(&paths, "\t\t%q) path=%q ;;\n", at, at)
 		}
-		offer := []string{}
+		var below, dashed []string
 		for _, child := range commands(node) {
-			offer = append(offer, child.Name)
+			below = append(below, child.Name)
 		}
 		for _, flag := range flags(node) {
-			offer = append(offer, spellings(flag)...)
-			if !flag.IsBool() {
-				fmt.Fprintf(&values, "\t%q) %s ;;\n", strings.TrimSpace(at+" --"+flag.Name), bashValue(app, offerOf(flag.Value)))
+			dashed = append(dashed, spellings(flag)...)
+			name := strings.TrimSpace(at + " --" + flag.Name)
+			switch about := topics(node); {
+			case !flag.IsBool():
+				fmt.Fprintf(&values, "\t%q | %q) %s ;;\n", name, name+"=", bashValue(app, offerOf(flag.Value)))
+			case flag.Name == "help" && about != nil:
+				fmt.Fprintf(&values, "\t%q | %q | %q) %s ;;\n", name, name+"=", strings.TrimSpace(at+" -h"), bashValue(app, offer{words: about}))
+			case isSwitch(flag):
+				fmt.Fprintf(&values, "\t%q) %s ;;\n", name+"=", bashValue(app, offer{words: []word{{text: "on"}, {text: "off"}}}))
 			}
 		}
-		if about := topics(node); about != nil {
-			fmt.Fprintf(&values, "\t%q) __%s_words %q ;;\n", at+" --help", app.Name, strings.Join(about, " "))
+		offered := []string{}
+		if below != nil {
+			offered = append(offered, bashWords(app, below))
 		}
-		positional := ""
 		for _, value := range node.Positional {
-			if positional = "; " + bashValue(app, offerOf(value)); positional == "; :" {
-				positional = ""
+			if text := bashValue(app, offerOf(value)); text != ":" {
+				offered = append(offered, text)
 			}
 		}
-		fmt.Fprintf(&words, "\t%q) __%s_words %q%s ;;\n", at, app.Name, strings.Join(offer, " "), positional)
+		offered = append(offered, fmt.Sprintf("__%s_flags %s", app.Name, strings.Join(dashed, " ")))
+		fmt.Fprintf(&words, "\t%q) %s ;;\n", at, strings.Join(offered, "; "))
 	})
 	_, err := fmt.Fprintf(w, bashScript, app.Name, paths.String(), values.String(), words.String())
 	return err
+}
+
+// bashWords is the command that offers these.
+func bashWords(app *kong.Application, words []string) string {
+	return fmt.Sprintf("__%s_words %s", app.Name, strings.Join(words, " "))
 }
 
 // bashValue is the command that offers what a value may be.
 func bashValue(app *kong.Application, o offer) string {
 	var all []string
 	if o.words != nil {
-		all = append(all, fmt.Sprintf("__%s_words %q", app.Name, strings.Join(o.texts(), " ")))
+		all = append(all, bashWords(app, o.texts()))
 	}
 	switch {
 	case o.files:
 		all = append(all, "__"+app.Name+"_files")
 	case o.users:
-		all = append(all, fmt.Sprintf("__%s_words \"$(compgen -u)\"", app.Name))
+		all = append(all, bashWords(app, []string{"$(compgen -u)"}))
 	case o.asked != "":
-		all = append(all, fmt.Sprintf("__%s_words \"$(__%[1]s_asked %s)\"", app.Name, o.asked))
+		all = append(all, fmt.Sprintf("__%s_asked %s", app.Name, o.asked))
 	}
 	if all == nil {
 		return ":"
@@ -63,26 +75,45 @@ func bashValue(app *kong.Application, o offer) string {
 }
 
 // bashScript takes the name, the known paths, the values of flags and the words
-// of each path. bash splits --flag=value at the = (COMP_WORDBREAKS).
+// of each path. bash splits --flag=value at the = (COMP_WORDBREAKS). What the program
+// prints is data: compgen -W would expand it.
 const bashScript = `# bash completion for %[1]s
 __%[1]s_words() { # behind a comma too
-	local before=
-	[[ $current == *,* ]] && before=${current%%,*},
-	COMPREPLY+=($(compgen -P "$before" -W "$1" -- "${current##*,}"))
+	local before= word
+	if [[ $current == *,* ]]; then before=${current%%,*},; fi
+	for word; do
+		if [[ $word == "${current##*,}"* ]]; then
+			printf -v word %%q "$word"
+			COMPREPLY+=("$before$word")
+		fi
+	done
 }
-__%[1]s_asked() { "${COMP_WORDS[0]}" complete "$1" 2>/dev/null | cut -f1; }
-__%[1]s_files() { compopt -o filenames 2>/dev/null; local IFS=$'\n'; COMPREPLY+=($(compgen -f -- "$current")); }
+__%[1]s_flags() { # where nothing else is offered, or a - asks for them
+	if [[ $current == -* || -z $current && ${#COMPREPLY[@]} == 0 ]]; then __%[1]s_words "$@"; fi
+}
+__%[1]s_asked() {
+	local -a asked
+	mapfile -t asked < <("${COMP_WORDS[0]}" complete "$1" -- "${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null | cut -f1)
+	__%[1]s_words "${asked[@]}"
+}
+__%[1]s_files() {
+	compopt -o filenames 2>/dev/null
+	local -a found
+	mapfile -t found < <(compgen -f -- "$current")
+	COMPREPLY+=("${found[@]}")
+}
 _%[1]s() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} path= i
-	[[ $current == = ]] && current=
-	[[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD-2]}
+	[[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD-2]}=
+	[[ $current == = ]] && current= previous+==
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case "${path:+$path }${COMP_WORDS[i]}" in
 %[2]s		esac
 	done
 	case "${path:+$path }$previous" in
-%[3]s	*)
+%[3]s	*=) ;;
+	*)
 	case "$path" in
 %[4]s	esac ;;
 	esac

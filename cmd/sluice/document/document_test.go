@@ -18,7 +18,7 @@ import (
 // commandLine is a command line with one of each that a model can have.
 type commandLine struct {
 	Run struct {
-		Relay  string   `group:"path" enum:"auto,copy,splice" default:"auto" help:"How bytes move: [auto], copy's way or \\splice."`
+		Relay  string   `brief:"How bytes move." group:"path" enum:"auto,copy,splice" default:"auto" help:"How bytes move: [auto], copy's way or \\splice."`
 		Proto  []string `enum:"tcp,udp" help:"Protocols."`
 		Mark   uint32   `short:"m" help:"A mark."`
 		Config string   `placeholder:"FILE" help:".A file; the rest is no summary."`
@@ -71,7 +71,8 @@ func write(t *testing.T, name string, document func(io.Writer, *kong.Application
 func fake(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	const script = "#!/bin/sh\n[ \"$*\" = \"complete interfaces\" ] && printf 'lan0\\tup 10.0.0.1/24 fd00::1/64\\nlan1\\tdown\\nwan0\\tup\\n'\n"
+	// Nothing of what it prints is for a shell to expand.
+	const script = "#!/bin/sh\ncase \"$*\" in \"complete interfaces --\"*) ;; *) exit 1 ;; esac; printf 'lan0\\tup 10.0.0.1/24 fd00::1/64\\nlan1\\tdown\\nwan0\\tup\\n$(pwd)*\\todd\\n'\n"
 	if err := os.WriteFile(filepath.Join(dir, "sluice"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -104,32 +105,40 @@ func TestBash(t *testing.T) {
 	const complete = `cd "$2" && source "$1" && shift 2 && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) &&
 		_sluice && printf '%s\n' "${COMPREPLY[@]}"`
 	for line, want := range map[string]string{
-		"sluice|":                     "--help -h check completion rules run",
-		"sluice|ru":                   "rules run",
-		"sluice|run|--r":              "--relay",
-		"sluice|run|--relay|":         "auto copy splice",
-		"sluice|run|--relay|s":        "splice",
-		"sluice|run|--relay|=":        "auto copy splice",
-		"sluice|run|--relay|=|co":     "copy",
-		"sluice|run|--mark|":          "",
-		"sluice|run|--quick|--":       "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user",
-		"sluice|run|--iface|":         "lan0 lan1 wan0",
-		"sluice|run|--iface|la":       "lan0 lan1",
-		"sluice|run|--iface|lan0,w":   "lan0,wan0",
-		"sluice|run|--iface|=|wan":    "wan0",
-		"sluice|run|--user|roo":       "root",
-		"sluice|run|--icmp|":          "off on",
-		"sluice|run|--proto|tcp,u":    "tcp,udp",
-		"sluice|run|--config|":        "a b.json",
-		"sluice|run|--config|=|a":     "a b.json",
-		"sluice|check|a":              "a b.json",
-		"sluice|rules|":               "--help -h print remove",
-		"sluice|rules|print|--format": "--format",
+		"sluice|":                        "check completion rules run",
+		"sluice|ru":                      "rules run",
+		"sluice|run|--r":                 "--relay",
+		"sluice|run|--relay|":            "auto copy splice",
+		"sluice|run|--relay|s":           "splice",
+		"sluice|run|--relay|=":           "auto copy splice",
+		"sluice|run|--relay|=|co":        "copy",
+		"sluice|run|--mark|":             "",
+		"sluice|run|--quick|--":          "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user",
+		"sluice|run|--iface|":            `\$\(pwd\)\* lan0 lan1 wan0`,
+		"sluice|run|--iface|lan0,lan1,w": "lan0,lan1,wan0",
+		"sluice|run|--iface|la":          "lan0 lan1",
+		"sluice|run|--iface|lan0,w":      "lan0,wan0",
+		"sluice|run|--iface|=|wan":       "wan0",
+		"sluice|run|--user|roo":          "root",
+		"sluice|run|--icmp|":             "off on",
+		"sluice|run|--proto|tcp,u":       "tcp,udp",
+		"sluice|run|--config|":           "a b.json",
+		"sluice|run|--config|=|a":        "a b.json",
+		"sluice|check|a":                 "a b.json",
+		"sluice|rules|":                  "print remove",
+		"sluice|rules|print|--format":    "--format",
 		"sluice|rules|print|--format|": "iptables " +
 			"nft",
-		"sluice|completion|":    "--help -h bash fish zsh",
-		"sluice|run|--secret|":  "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user -h -m",
-		"sluice|--help|rules|r": "remove",
+		"sluice|completion|":            "bash fish zsh",
+		"sluice|run|--secret|":          "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user -h -m",
+		"sluice|--help|rules|r":         "remove",
+		"sluice|run|--help|":            "all path",
+		"sluice|run|-h|p":               "path",
+		"sluice|run|--help|=|a":         "all",
+		"sluice|run|--quick|=|":         "off on",
+		"sluice|run|--help|path|":       "--config --help --icmp --iface --mark --no-quick --proto --quick --relay --user -h -m",
+		"sluice|check|-":                "--help -h",
+		"sluice|run|--user|rules|--rel": "--relay",
 	} {
 		got := words(t, "bash", append([]string{"--norc", "-c", complete, "bash", script, dir}, strings.Split(line, "|")...)...)
 		if got != want {
@@ -146,15 +155,21 @@ func TestFish(t *testing.T) {
 		return
 	}
 	for line, want := range map[string]string{
-		"sluice ru":             "rules run",
-		"sluice run --rel":      "--relay",
-		"sluice run --relay ":   "auto copy splice",
-		"sluice run --iface l":  "lan0:up 10.0.0.1/24 fd00::1/64 lan1:down",
-		"sluice run --icmp ":    "off:don't on:pass errors: all of them",
-		"sluice run --user roo": "root:root",
-		"sluice rules ":         "print remove",
-		"sluice rules print --": "--format --help",
-		"sluice completion ":    "bash fish zsh",
+		"sluice ru":                     "rules run",
+		"sluice run --rel":              "--relay",
+		"sluice run --relay ":           "auto copy splice",
+		"sluice run --iface l":          "lan0:up 10.0.0.1/24 fd00::1/64 lan1:down",
+		"sluice run --icmp ":            "off:don't on:pass errors: all of them",
+		"sluice run --user roo":         "root:root",
+		"sluice rules ":                 "print remove",
+		"sluice rules print --":         "--format --help",
+		"sluice rules check --":         "--help", // no such command: what rules has
+		"sluice run --user rules --rel": "--relay",
+		"sluice run --proto tcp,":       "tcp,tcp tcp,udp",
+		"sluice run --iface=lan0,w":     "--iface=lan0,wan0",
+		"sluice run --help ":            "all:Every flag path:Data path",
+		"sluice run -h p":               "path",
+		"sluice completion ":            "bash fish zsh",
 	} {
 		out, err := exec.Command("fish", "--no-config", "-c", `source $argv[1]; complete -C $argv[2]`, script, line).CombinedOutput()
 		if err != nil {
@@ -193,10 +208,14 @@ func TestZsh(t *testing.T) {
 		zpty -w -n asked $'\C-T'
 		zpty -r -m asked line '*<*>*' && print -r -- ${${line##*<}%%>*}`
 	for line, want := range map[string]string{
-		"sluice rules ":       "print remove",
-		"sluice run --relay=": "auto copy splice",
-		"sluice run --icmp=":  "off on",
-		"sluice run --iface=": "lan0 lan1 wan0",
+		"sluice rules ":             "print remove",
+		"sluice run --relay=":       "auto copy splice",
+		"sluice run --icmp=":        "off on",
+		"sluice run --iface=":       "$(pwd)* lan0 lan1 wan0",
+		"sluice run --iface lan0,l": "lan0 lan1", // behind the comma
+		"sluice run --proto tcp,":   "tcp udp",
+		"sluice run --help ":        "all path",
+		"sluice --help ":            "check completion rules run",
 	} {
 		if got := words(t, "zsh", "-f", "-c", complete, "zsh", script, line); got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)

@@ -104,24 +104,32 @@ func (o offer) texts() (all []string) {
 
 // topics are what --help may be asked for at a node: the groups of a command with a
 // first page of its own.
-func topics(node *kong.Node) (keys []string) {
+func topics(node *kong.Node) (groups []word) {
 	long := false
 	for _, f := range node.Flags {
 		long = long || f.Tag.Get("brief") != ""
-		if f.Group != nil && !slices.Contains(keys, f.Group.Key) {
-			keys = append(keys, f.Group.Key)
+		if f.Group != nil && !slices.ContainsFunc(groups, func(w word) bool { return w.text == f.Group.Key }) {
+			groups = append(groups, word{f.Group.Key, f.Group.Title})
 		}
 	}
 	if !long {
 		return nil
 	}
-	return append(keys, "all")
+	return append(groups, word{"all", "Every flag"})
 }
 
-// summary is the help's first sentence.
+// isSwitch tells whether a flag may be written as --flag=off; help and version may not.
+func isSwitch(flag *kong.Flag) bool {
+	return flag.IsBool() && flag.Name != "help" && flag.Name != "version"
+}
+
+// summary is the help's first sentence, without what it explains.
 func summary(help string) string {
-	if end := strings.IndexAny(help, ".;:("); end >= 0 {
-		help = help[:end]
+	for i, r := range help {
+		rest := help[i:]
+		if strings.ContainsRune(".;:", r) && (len(rest) == 1 || rest[1] == ' ') || strings.HasPrefix(rest, " (") {
+			return strings.TrimSpace(help[:i])
+		}
 	}
 	return strings.TrimSpace(help)
 }

@@ -21,9 +21,9 @@ func Zsh(w io.Writer, app *kong.Application) error {
 		}
 		b.WriteString("\tlocal curcontext=$curcontext state line\n")
 		if len(path) == 0 {
-			fmt.Fprintf(&b, "\tlocal _%s_program=$words[1]\n", app.Name)
+			fmt.Fprintf(&b, zshBefore, app.Name)
 		}
-		fmt.Fprintf(&b, "\t_arguments -C%s \\\n\t\t'1:command:->command' '*::argument:->argument'\n", zshArguments(app, node))
+		fmt.Fprintf(&b, "\t_arguments -C -A '-*'%s \\\n\t\t'1:command:->command' '*::argument:->argument'\n", zshArguments(app, node))
 		b.WriteString("\tcase $state in\n\tcommand)\n\t\tlocal -a commands=(\n")
 		for _, child := range commands(node) {
 			fmt.Fprintf(&b, "\t\t\t%s\n", zshQuote(child.Name+":"+summary(child.Help)))
@@ -59,15 +59,15 @@ func zshArguments(app *kong.Application, node *kong.Node) string {
 			}
 			spec += "[" + strings.NewReplacer("[", `\[`, "]", `\]`, ":", `\:`).Replace(summary(flag.Help)) + "]"
 			if !flag.IsBool() {
-				spec += ":" + strings.ToLower(flag.Name) + ":" + zshValue(app, flag.Value)
-			} else if about := topics(node); flag.Name == "help" && about != nil && spelling == "--help" {
-				spec += "::group:(" + strings.Join(about, " ") + ")"
+				spec += ":" + strings.ToLower(flag.Name) + ":" + zshValue(app, offerOf(flag.Value), flag.IsSlice())
+			} else if about := topics(node); flag.Name == "help" && about != nil {
+				spec += "::group:" + zshValue(app, offer{words: about}, false)
 			}
 			b.WriteString(" \\\n\t\t" + zshQuote(spec))
 		}
 	}
 	for _, value := range node.Positional {
-		b.WriteString(" \\\n\t\t" + zshQuote(zshRepeat(value)+":"+value.Name+":"+zshValue(app, value)))
+		b.WriteString(" \\\n\t\t" + zshQuote(zshRepeat(value)+":"+value.Name+":"+zshValue(app, offerOf(value), false)))
 	}
 	return b.String()
 }
@@ -80,9 +80,9 @@ func zshRepeat(value *kong.Value) string {
 	return ""
 }
 
-// zshValue is an action of _arguments that offers what a value may be.
-func zshValue(app *kong.Application, value *kong.Value) string {
-	o := offerOf(value)
+// zshValue is an action of _arguments that offers what a value, or each of a list of
+// them, may be.
+func zshValue(app *kong.Application, o offer, list bool) string {
 	switch {
 	case o.files && o.words == nil:
 		return "_files"
@@ -90,6 +90,8 @@ func zshValue(app *kong.Application, value *kong.Value) string {
 		return "_users"
 	case o.asked != "":
 		return fmt.Sprintf("{_%s_asked %s}", app.Name, o.asked)
+	case o.words == nil:
+		return ""
 	}
 	described := false
 	var all []string
@@ -98,20 +100,32 @@ func zshValue(app *kong.Application, value *kong.Value) string {
 		all = append(all, w.text+`\:"`+strings.NewReplacer(`"`, "", ":", `\:`, "'", "").Replace(w.help)+`"`)
 	}
 	switch {
+	case list:
+		return fmt.Sprintf("{_%s_list %s}", app.Name, strings.Join(all, " "))
 	case described:
 		return "((" + strings.Join(all, " ") + "))"
-	case all != nil:
-		return "(" + strings.Join(o.texts(), " ") + ")"
 	}
-	return ""
+	return "(" + strings.Join(o.texts(), " ") + ")"
 }
 
-// zshAsked offers what the program prints, a value, a tab and what it means a line.
+// zshBefore keeps what each function beneath sees the end of only: how the program is
+// called, and the words before the cursor.
+const zshBefore = "\tlocal _%[1]s_program=$words[1]\n\tlocal -a _%[1]s_before=(\"${(@Q)words[2,CURRENT-1]}\")\n"
+
+// zshAsked offers what the program prints, a value, a tab and what it means a line, or
+// the values that it is called with; both behind a comma too.
 const zshAsked = `
 _%[1]s_asked() {
-	local -a offered=(${(f)"$($_%[1]s_program complete $1 2>/dev/null)"})
+	local -a offered=(${(f)"$($_%[1]s_program complete $1 -- "${_%[1]s_before[@]}" 2>/dev/null)"})
+	compset -P '*,'
 	offered=(${${offered//:/\\:}/$'\t'/:})
 	_describe $1 offered
+}
+
+_%[1]s_list() {
+	local -a offered=("${@%%:}")
+	compset -P '*,'
+	_describe value offered
 }
 `
 
