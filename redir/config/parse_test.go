@@ -141,7 +141,7 @@ func TestErrors(t *testing.T) {
 		{" \n ", `1:1: the file is empty`},
 		{`{"inbounds": [`, `1:15: the file ends in the middle of a value`},
 		{"# sluice\n{}", `1:1: a comment begins with // or stands between /* and */`},
-		{"{} /* end", `1:10: the file ends in the middle of a value`},
+		{"{} /* end", `1:4: nothing ends the comment that begins here: it ends with */`},
 		{`{"rules": {"dport": [1,, 2]}}`, `1:24: invalid character ',' at start of value`},
 		{"{\"user\": \"a\"\n\"relay\": \"copy\"}", `1:13: a comma is missing here, or a colon`},
 		{`{'user': 'a'}`, `1:2: texts and keys stand in double quotes, as "listen_port"`},

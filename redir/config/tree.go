@@ -83,8 +83,17 @@ func (d *document) encoding() (at int, problem string) {
 
 // syntax says in which way the text is not JSON.
 func (d *document) syntax(err error) {
-	end := len(bytes.TrimRight(d.text, space))
-	if end == 0 || string(d.text[:end]) == byteOrderMark {
+	plain, unclosed := blanked(d.text)
+	end := len(bytes.TrimRight(plain, space))
+	ends := errors.Is(err, io.ErrUnexpectedEOF) // within something
+	switch {
+	case ends && unclosed >= 0:
+		d.errorf(unclosed, "", "nothing ends the comment that begins here: it ends with */")
+		return
+	case end == 0 && len(bytes.Trim(bytes.TrimPrefix(d.text, []byte(byteOrderMark)), space)) > 0:
+		d.errorf(0, "", "the file is empty but for comments")
+		return
+	case end == 0:
 		d.errorf(0, "", "the file is empty")
 		return
 	}
@@ -94,7 +103,7 @@ func (d *document) syntax(err error) {
 		return
 	}
 	cause := errors.Unwrap(err)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if ends {
 		d.errorf(end, "", "the file ends in the middle of a value")
 		return
 	}
@@ -103,16 +112,17 @@ func (d *document) syntax(err error) {
 		next := bytes.IndexByte(rest, '\n') + 1
 		rest, at = rest[next:], at+next
 	}
-	d.misplaced(at, cause)
+	d.misplaced(plain, at, cause)
 }
 
-// misplaced notes what cannot stand where it stands.
-func (d *document) misplaced(at int, cause error) {
+// misplaced notes what cannot stand where it stands in plain, the text without its
+// comments.
+func (d *document) misplaced(plain []byte, at int, cause error) {
 	if at >= len(d.text) {
 		d.errorf(len(d.text), "", "the file ends in the middle of a value")
 		return
 	}
-	before, word := bytes.TrimRight(d.text[:at], space), wordAt(d.text[at:])
+	before, word := bytes.TrimRight(plain[:at], space), wordAt(plain[at:])
 	problem := cause.Error()
 	last := byte(',') // of what stands before
 	if len(before) > 0 {
@@ -120,7 +130,7 @@ func (d *document) misplaced(at int, cause error) {
 	}
 	_, after := hujson.Parse(slices.Clone(before))
 	switch first := d.text[at]; {
-	case first == '#' || first == ';':
+	case first == '#' || first == ';' || first == '/':
 		problem = "a comment begins with // or stands between /* and */"
 	case after == nil:
 		problem = "more text after the end of the configuration"
