@@ -27,23 +27,27 @@ func Close(text string, known []string) (string, bool) {
 	return word, part || word != "" && Distance(text, word) <= max(1, len(text)/3)
 }
 
-// Distance is the Levenshtein distance in bytes, row by row.
+// Distance is how many slips lead from one word to the other: a byte too many, too few
+// or wrong, or two that changed places (optimal string alignment).
 func Distance(a, b string) int {
-	row := make([]int, len(b)+1)
+	previous, row := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
+			cost := row[j]
 			if a[i] != b[j] {
 				cost++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			next[j+1] = min(cost, row[j+1]+1, next[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], previous[j-1]+1)
+			}
 		}
+		previous, row = row, next
 	}
 	return row[len(b)]
 }
