@@ -42,18 +42,22 @@ var errNotRight = errors.New("the configuration is not right")
 // Run finds fault with files as far as that can be done without opening anything,
 // without the flags and the environment of a later run.
 func (cmd *checkCmd) Run(finder finder) error {
+	if len(cmd.Paths) == 0 {
+		cmd.Paths = pathsOfEnvironment()
+	}
 	run, err := parseFiles(cmd.Paths, finder)
 	var warnings []fault
 	if err == nil {
 		warnings, err = run.inspect()
 	}
 	finder.stdin = true
-	files, missing := finder.find(cmd.Paths)
+	paths, missing := finder.find(cmd.Paths)
 	if missing != nil {
-		files = cmd.Paths
+		paths = cmd.Paths
 	}
+	files := namesOf(paths)
 	if cmd.JSON {
-		c := checked{OK: err == nil, Files: append([]string{}, files...), Errors: faultsOf(err), Warnings: append([]fault{}, warnings...)}
+		c := checked{OK: err == nil, Files: files, Errors: faultsOf(err), Warnings: append([]fault{}, warnings...)}
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
 		if encoded := e.Encode(c); encoded != nil || err == nil {
@@ -124,11 +128,7 @@ func faultsOf(err error) []fault {
 		all = append(all, f)
 	}
 	for _, e := range errs {
-		file := e.File
-		if file == config.StandardInput {
-			file = "-" // as among the files
-		}
-		all = append(all, fault{file, e.Line, e.Column, e.Path, e.Problem})
+		all = append(all, fault{e.File, e.Line, e.Column, e.Path, e.Problem})
 	}
 	return all
 }

@@ -150,15 +150,16 @@ func (cmd *completeCmd) status(ctx context.Context) (api.Status, error) {
 // offerTags asks the sluice that runs, or looks into the files that it would read, or
 // that the line names.
 func (cmd *completeCmd) offerTags(ctx context.Context, finder finder) {
-	var paths []string
-	if path := cmd.written("--config"); path != "" {
-		paths = []string{path}
+	line := cmd.written("--config")
+	paths := pathsOfEnvironment()
+	if line != "" {
+		paths = []string{line}
 	}
 	if slices.Contains(paths, "-") {
 		return // it is the terminal's
 	}
 	status, err := cmd.status(ctx)
-	if paths != nil || err != nil {
+	if line != "" || err != nil {
 		status = api.Status{}
 		run, err := parseFiles(paths, finder)
 		if err != nil {

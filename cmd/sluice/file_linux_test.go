@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"sluice/redir/config"
 )
 
 // put writes files below dir.
@@ -33,6 +36,14 @@ func TestFinder(t *testing.T) {
 	if err := os.Symlink("../one.json", filepath.Join(dir, "conf.d/c.json")); err != nil {
 		t.Fatal(err)
 	}
+	for name, to := range map[string]string{"null": "/dev/null", "dir": "../none"} { // no files
+		if err := os.Symlink(to, filepath.Join(dir, "conf.d", name+".json")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Mkfifo(filepath.Join(dir, "conf.d/pipe.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	in := func(names ...string) (all []string) {
 		for _, n := range names {
 			all = append(all, filepath.Join(dir, n))
@@ -49,7 +60,9 @@ func TestFinder(t *testing.T) {
 		{dir, nil, in("sluice.json", "conf.d/a.json", "conf.d/b.json", "conf.d/c.json"), ""},
 		{filepath.Join(dir, "nowhere"), nil, nil, ""},
 		{dir, in("one.json"), in("one.json"), ""},
-		{dir, in("conf.d", "one.json"), in("conf.d/a.json", "conf.d/b.json", "conf.d/c.json", "one.json"), ""},
+		{dir, in("conf.d", "sluice.json"), in("conf.d/a.json", "conf.d/b.json", "conf.d/c.json", "sluice.json"), ""},
+		{dir, in("conf.d", "one.json"), nil, "conf.d/c.json and " + dir + "/one.json are one file: leave one out"},
+		{dir, in("one.json", "one.json"), nil, "one.json comes twice: leave one out"},
 		{dir, []string{"off"}, nil, ""},
 		{dir, []string{"off", "x"}, nil, "--config off"},
 		{dir, in("none"), nil, "holds no file whose name ends in .json"},
@@ -57,7 +70,7 @@ func TestFinder(t *testing.T) {
 		{dir, []string{"-"}, nil, "standard input"},
 	} {
 		got, err := finder{etc: c.etc}.find(c.given)
-		if !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if c.err == "" && !slices.Equal(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q of %s: %q, %v", c.given, c.etc, got, err)
 		}
 	}
@@ -90,8 +103,20 @@ func TestCheckTells(t *testing.T) {
 	if out, errs, status := check("", d); status != 0 || out != d+"/10-in.json, "+d+"/20-out.json: ok\n" {
 		t.Errorf("directory: %d %q %q", status, out, errs)
 	}
-	if out, errs, status := check(`{"type": "tproxy", "listen_port": 1}`, "-"); status != 0 || out != "-: ok\n" {
+	if out, errs, status := check(`{"type": "tproxy", "listen_port": 1}`, "-"); status != 0 || out != "standard input: ok\n" {
 		t.Errorf("standard input: %d %q %q", status, out, errs)
+	}
+	if _, errs, status := check("{}", "-", "-"); status != 1 || errs != "sluice: configuration: standard input comes twice: leave one out\n" {
+		t.Errorf("standard input twice: %d %q", status, errs)
+	}
+	put(t, dir, map[string]string{"a,b.json": `{"type": "tproxy", "listen_port": 1}`})
+	comma := filepath.Join(dir, "a,b.json")
+	if out, errs, status := check("", comma); status != 0 || out != comma+": ok\n" {
+		t.Errorf("a comma: %d %q %q", status, out, errs)
+	}
+	t.Setenv("SLUICE_CONFIG", filepath.Join(dir, `a\,b.json`))
+	if out, errs, status := check(""); status != 0 || out != comma+": ok\n" {
+		t.Errorf("the file of the environment: %d %q %q", status, out, errs)
 	}
 	bad := filepath.Join(dir, "bad.json")
 	want := "sluice: " + bad + ":2:18: udp_timeout: want a time as \"5m\", or a number of seconds, not \"soon\"\n" +
@@ -113,7 +138,8 @@ func TestCheckTells(t *testing.T) {
 	}
 	for given, stdin := range map[string]string{"-": "{", "/nonexistent.json": ""} { // what is at fault is among the files
 		out, _, status = check(stdin, "--json", given)
-		if err := json.Unmarshal([]byte(out), &c); err != nil || status != 1 || len(c.Errors) != 1 || c.Errors[0].File != given || !slices.Equal(c.Files, []string{given}) {
+		name := config.Name(given)
+		if err := json.Unmarshal([]byte(out), &c); err != nil || status != 1 || len(c.Errors) != 1 || c.Errors[0].File != name || !slices.Equal(c.Files, []string{name}) {
 			t.Errorf("JSON of %s: %d %+v %v", given, status, c, err)
 		}
 	}

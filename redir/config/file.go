@@ -55,17 +55,22 @@ func Read(paths []string, keys []Key) (*File, error) {
 	return Join(sources, keys)
 }
 
-// standardInput is its path, StandardInput what an Error's File calls it.
-const (
-	standardInput = "-"
-	StandardInput = "standard input"
-)
+// standardInput is its path.
+const standardInput = "-"
+
+// Name is what errors call the file at a path.
+func Name(path string) string {
+	if path == standardInput {
+		return "standard input"
+	}
+	return path
+}
 
 // Load reads a file's text.
 func Load(path string) (s Source, err error) {
 	file := os.Stdin
 	if path == standardInput {
-		path = StandardInput
+		path = Name(path)
 	} else if file, err = os.Open(path); err != nil {
 		return s, fmt.Errorf("configuration: %w", err)
 	}
