@@ -44,13 +44,14 @@ const (
 	// leastEnding and mostEnding bound the sockets of sessions that have ended,
 	// which another worker may still be using in its turn.
 	leastEnding, mostEnding = 16, 4096
-	// mostSpares bounds the sockets of a family that one worker keeps for its next
-	// sessions: those
-	// that one turn may end and the next open.
-	mostSpares = 64
 	// endingPart is their share, as 1/endingPart: at 25,000 new sessions a second,
 	// 300 are those of 12 ms, and a turn takes less.
 	endingPart = 64
+	// mostSpares bounds the sockets of a family that one worker keeps for its next
+	// sessions: those that one turn may end and the next open.
+	mostSpares = 64
+	// families are IPv4 and IPv6.
+	families = 2
 	// sparePorts is the share of ports that is left, as 1/sparePorts: to others on
 	// the gateway, and to sessions whose victims have not given theirs back yet.
 	sparePorts = 32
@@ -72,7 +73,7 @@ type budget struct {
 	outlets    int    // per worker
 	pipes      int    // per worker
 	writeBacks int    // per worker
-	spares     int    // per worker
+	spares     int    // per worker and family
 	ending     int
 	shrunk     bool // made by shrink
 }
@@ -158,7 +159,7 @@ func share(o *Options, left, workers, ports int, tcp, udp bool) (b budget) {
 	if udp {
 		b.ending = max(leastEnding, min(mostEnding, left/endingPart))
 		b.spares = min(mostSpares, left/endingPart/workers)
-		left -= b.ending + (b.writeBacks+b.spares)*workers
+		left -= b.ending + (b.writeBacks+b.spares*families)*workers
 		most := left
 		if tcp {
 			most = left / 3

@@ -32,7 +32,7 @@ func TestPlanStaysWithinTheLimit(t *testing.T) {
 					need += fdsPerPipe * b.pipes * workers
 				}
 				if networks[1] {
-					need += b.writeBacks*workers + b.ending
+					need += (b.writeBacks+b.spares*families)*workers + b.ending
 				}
 				if need > limit {
 					t.Errorf("%d fds, %d workers: %+v needs %d", limit, workers, b, need)
@@ -64,7 +64,7 @@ func TestPlanWithSources(t *testing.T) {
 						t.Fatalf("%d fds, %d workers: %v", limit, workers, err)
 					}
 					need := reservedFDs + fdsPerWorker*workers + b.listeners + fdsPerConn*b.conns + b.flows +
-						(b.writeBacks+b.outlets)*workers + b.ending
+						(b.writeBacks+b.spares*families+b.outlets)*workers + b.ending
 					if tcp {
 						need += fdsPerPipe * b.pipes * workers
 					}
@@ -106,7 +106,7 @@ func TestPlanHonoursSmallerBounds(t *testing.T) {
 		{20, 20000, 28232, 20, "--udp-sessions"},
 		{65536, 1 << 20, 28232, 27350, "ip_local_port_range"},
 		{65536, 1 << 20, 64512, 62496, "ip_local_port_range"},
-		{65536, 20000, 28232, 6031, "fd_limit"},
+		{65536, 20000, 28232, 5988, "fd_limit"},
 	} {
 		o.MaxConns, o.UDPSessions = 10, c.sessions
 		b, err := plan(&o, c.limit, 2, 1, c.ports)

@@ -65,7 +65,7 @@ type Bounds struct {
 	Sourced    int // without one, which bear their client's address
 	WriteBacks int // of one worker
 	Outlets    int // likewise
-	Spares     int // sockets of sessions that have ended, for others; of one worker
+	Spares     int // sockets of sessions that have ended, for others; of one worker and family
 	Ending     int // of flows that have ended, while a worker may still be using them
 }
 
