@@ -20,8 +20,7 @@ type File struct {
 	Route     route.Spec
 
 	settings map[string][]string
-	places   map[string]spot // of settings, by their paths
-	inbounds []spot          // of Inbounds
+	inbounds []spot // of Inbounds
 }
 
 // Setting is what the file says about the key, as texts that its flag takes:

@@ -30,13 +30,13 @@ func (j *joint) inbounds(d *document, path string, nodes []node) {
 		}
 		for k, other := range j.file.Inbounds {
 			if _, tagged := r.members.find("tag"); tagged && in.Tag == other.Tag {
-				d.errorf(n.offset, r.path, "its tag %q is that of %s", in.Tag, j.inboundPlaces[k].from(d))
+				d.errorf(n.offset, r.path, "its tag %q is that of %s", in.Tag, j.file.inbounds[k].from(d))
 			} else if collide(in, other) {
-				d.errorf(n.offset, r.path, "listens where %s does: %s", j.inboundPlaces[k].from(d), Listen(in))
+				d.errorf(n.offset, r.path, "listens where %s does: %s", j.file.inbounds[k].from(d), Listen(in))
 			}
 		}
 		j.file.Inbounds = append(j.file.Inbounds, in)
-		j.inboundPlaces = append(j.inboundPlaces, spot{d, n.offset, r.path})
+		j.file.inbounds = append(j.file.inbounds, spot{d, n.offset, r.path})
 	}
 }
 

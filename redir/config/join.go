@@ -1,9 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // joint reads files as one.
 type joint struct {
@@ -13,7 +10,6 @@ type joint struct {
 	documents []*document
 	tops      []members // of documents
 
-	inboundPlaces   []spot // of the file's inbounds
 	setPlaces       []spot // of its rule sets
 	outboundReaders []outboundReader
 }
@@ -38,7 +34,7 @@ func (s spot) from(d *document) string {
 // taken. Each may hold inbounds and keys, or be one inbound alone. What is wrong are
 // Errors.
 func Join(sources []Source, keys []Key) (*File, error) {
-	j := &joint{keys: keys, file: &File{settings: map[string][]string{}, places: map[string]spot{}}}
+	j := &joint{keys: keys, file: &File{settings: map[string][]string{}}}
 	var roots []node
 	for _, s := range sources {
 		d := &document{name: s.Name, text: s.Text, keys: keys, faults: &j.faults}
@@ -57,7 +53,6 @@ func Join(sources []Source, keys []Key) (*File, error) {
 		j.checkOutbounds()
 	}
 	j.routes()
-	j.file.inbounds = j.inboundPlaces
 	if err := inOrder(j.faults, j.documents); err != nil {
 		return nil, err
 	}
@@ -103,7 +98,6 @@ func (j *joint) object(d *document, m members, object string) {
 	for _, k := range j.keys {
 		if n, ok := m.find(k.Name); ok && k.Object == object {
 			j.file.settings[k.Path()] = d.texts(k, n)
-			j.file.places[k.Path()] = spot{d, n.offset, k.Path()}
 		}
 	}
 }
@@ -123,14 +117,5 @@ func (f *File) AtInbound(i int, err error) error {
 		return err
 	}
 	s := f.inbounds[i]
-	return s.document.place(s.offset, s.path, err.Error())
-}
-
-// AtSetting is err about a setting of the file, with its place, where it stands there.
-func (f *File) AtSetting(path string, err error) error {
-	s, ok := f.places[path]
-	if !ok {
-		return fmt.Errorf("%s: %w", path, err)
-	}
 	return s.document.place(s.offset, s.path, err.Error())
 }
