@@ -26,7 +26,7 @@ import (
 // What TestLookersAtCrowd has at once: within 20,000 fds, of which a connection takes
 // two, here too.
 const (
-	lookedConns    = 7700
+	lookedConns    = 7600
 	lookedSessions = 600
 )
 
