@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -58,10 +57,8 @@ func (cmd *checkCmd) Run(finder finder) error {
 	files := namesOf(paths)
 	if cmd.JSON {
 		c := checked{OK: err == nil, Files: files, Errors: faultsOf(err), Warnings: append([]fault{}, warnings...)}
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		if encoded := e.Encode(c); encoded != nil || err == nil {
-			return encoded
+		if written := writeJSON(os.Stdout, c); written != nil || err == nil {
+			return written
 		}
 		return errNotRight
 	}

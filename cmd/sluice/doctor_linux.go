@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -28,9 +27,7 @@ func (c *DoctorCmd) Run(ctx *kong.Context) error {
 	}
 	results := doctor.Examine(context.Background(), doctor.Options{Ifaces: c.Iface, Executable: executable})
 	if c.JSON {
-		encoder := json.NewEncoder(ctx.Stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(results)
+		err = writeJSON(ctx.Stdout, results)
 	} else {
 		for _, r := range results {
 			if _, err = fmt.Fprintln(ctx.Stdout, r); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -148,8 +147,5 @@ func (e *explained) writeJSON(w io.Writer) error {
 	if !e.NeedsName {
 		object.Rule, object.Way = e.ruleName(e.Rule), e.way(e.Rule)
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(object)
+	return writeJSON(w, object)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,10 +136,7 @@ func (c *rulesPrintCmd) Run(ctx *kong.Context) error {
 	}
 	switch {
 	case c.JSON:
-		encoder := json.NewEncoder(ctx.Stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		return encoder.Encode(printed{c.Format, apply, undo})
+		return writeJSON(ctx.Stdout, printed{c.Format, apply, undo})
 	case c.Undo:
 		apply = undo
 	}
@@ -201,9 +197,7 @@ func (c *rulesStatusCmd) Run(ctx *kong.Context) error {
 		return err
 	}
 	if c.JSON {
-		encoder := json.NewEncoder(ctx.Stdout)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(status)
+		err = writeJSON(ctx.Stdout, status)
 	} else {
 		_, err = fmt.Fprint(ctx.Stdout, status)
 	}

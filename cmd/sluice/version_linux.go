@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
@@ -70,9 +69,7 @@ func (c *versionCmd) Run() error {
 		b.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
 	if c.JSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(b)
+		return writeJSON(os.Stdout, b)
 	}
 	_, err := os.Stdout.WriteString(b.String())
 	return err
