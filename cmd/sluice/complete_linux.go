@@ -14,6 +14,7 @@ import (
 
 	"sluice/cmd/sluice/api"
 	"sluice/cmd/sluice/client"
+	"sluice/cmd/sluice/document"
 	"sluice/cmd/sluice/view"
 	"sluice/redir/record"
 )
@@ -80,11 +81,8 @@ func (cmd *completeCmd) offerHelp(node *kong.Node) {
 			offer(child.Name, cmp.Or(child.Tag.Get("brief"), child.Help))
 		}
 	}
-	if keys := topics(node); node.Type == kong.CommandNode && len(keys) > 1 {
-		for _, key := range keys[:len(keys)-1] {
-			offer(key, titleOf(key))
-		}
-		offer(allTopics, "Every flag")
+	for _, topic := range document.Topics(node) {
+		offer(topic.Text, topic.Help)
 	}
 }
 

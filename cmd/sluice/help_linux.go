@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sluice/cmd/sluice/document"
 	"sluice/redir/nearest"
 )
 
@@ -23,9 +24,6 @@ type helpCmd struct {
 
 // Run does nothing.
 func (helpCmd) Run() error { return nil }
-
-// allTopics shows every flag.
-const allTopics = "all"
 
 // help is what is asked for about a command: all of its flags, those of a group, or,
 // without a topic, the first page.
@@ -43,66 +41,54 @@ type outputError struct{ error }
 // find looks for a question for help in a command line. What it returns in its place
 // is one that kong answers, by show.
 func (h *help) find(app *kong.Application, args []string) ([]string, error) {
-	if len(args) == 0 {
-		return []string{"--help"}, nil
-	}
-	words, asked := args[1:], args[0] == "help"
-	if asked && len(words) > 0 {
-		words = slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "-h" || w == "--help" })
-		if len(words) == 0 {
-			words = args[:1]
-		}
-	}
+	before, words, asked := question(args)
 	if !asked {
-		i := slices.IndexFunc(args, func(a string) bool {
-			return a == "-h" || a == "--" || a == "--help" || strings.HasPrefix(a, "--help=")
-		})
-		if i < 0 || args[i] == "--" {
-			return args, nil
-		}
-		words = slices.DeleteFunc(slices.Clone(args[:i]), func(a string) bool { return findChild(app.Node, args[:i], a) == nil })
-		if _, topic, ok := strings.Cut(args[i], "="); ok {
-			words = append(words, topic)
-		} else {
-			for _, word := range args[i+1:] {
-				if strings.HasPrefix(word, "-") {
-					break
-				}
-				words = append(words, word)
-			}
+		return args, nil
+	}
+	node := app.Node
+	for _, word := range before {
+		if child := childOf(node, word); child != nil {
+			node = child
 		}
 	}
-	node, path := app.Node, []string{}
-	for len(words) > 0 {
-		child := childOf(node, words[0])
-		if child == nil {
-			break
-		}
-		node, path, words = child, append(path, words[0]), words[1:]
+	for len(words) > 0 && childOf(node, words[0]) != nil {
+		node, words = childOf(node, words[0]), words[1:]
 	}
 	if len(words) > 0 {
-		known := topics(node)
-		if len(words) > 1 || !slices.Contains(known, words[0]) {
-			return nil, usageError{unknownTopic(node, words[len(words)-1], known), node.FullPath()}
-		}
 		h.topic = words[0]
+		if len(words) > 1 || h.topic != document.All && !hasGroup(node, h.topic) {
+			return nil, usageError{unknownTopic(node, words[len(words)-1]), node.FullPath()}
+		}
 	}
-	return append(path, "--help"), nil
+	return append(strings.Fields(node.Path()), "--help"), nil
 }
 
-// findChild is the command that word names behind those before it; nil if none.
-func findChild(node *kong.Node, before []string, word string) *kong.Node {
-	for _, w := range before {
-		child := childOf(node, w)
-		if child == nil {
-			continue
-		}
-		if w == word {
-			return child
-		}
-		node = child
+// question is what a command line asks help for: commands and a topic, behind commands
+// among flags and their values.
+func question(args []string) (before, words []string, asked bool) {
+	isHelp := func(a string) bool { return a == "-h" || a == "--help" }
+	if len(args) == 0 {
+		return nil, nil, true
 	}
-	return nil
+	if args[0] == "help" {
+		words = slices.DeleteFunc(slices.Clone(args[1:]), isHelp)
+		if len(words) == 0 && len(args) > 1 { // help --help
+			words = args[:1]
+		}
+		return nil, words, true
+	}
+	i := slices.IndexFunc(args, func(a string) bool { return isHelp(a) || a == "--" || strings.HasPrefix(a, "--help=") })
+	if i < 0 || args[i] == "--" {
+		return nil, nil, false
+	}
+	if _, topic, ok := strings.Cut(args[i], "="); ok {
+		return args[:i], []string{topic}, true
+	}
+	words = args[i+1:]
+	if flag := slices.IndexFunc(words, func(a string) bool { return strings.HasPrefix(a, "-") }); flag >= 0 {
+		words = words[:flag]
+	}
+	return args[:i], words, true
 }
 
 func childOf(node *kong.Node, name string) *kong.Node {
@@ -114,17 +100,16 @@ func childOf(node *kong.Node, name string) *kong.Node {
 	return nil
 }
 
-// topics are what --help may be asked for beside a command: its groups.
-func topics(node *kong.Node) (keys []string) {
-	for _, g := range groups() {
-		if slices.ContainsFunc(node.Flags, func(f *kong.Flag) bool { return f.Group != nil && f.Group.Key == g.Key }) {
-			keys = append(keys, g.Key)
-		}
-	}
-	return append(keys, allTopics)
+// hasGroup tells whether help may be asked for a group of the command's flags.
+func hasGroup(node *kong.Node, word string) bool {
+	return slices.ContainsFunc(document.Topics(node), func(t document.Word) bool { return t.Text == word && word != document.All })
 }
 
-func unknownTopic(node *kong.Node, word string, known []string) error {
+func unknownTopic(node *kong.Node, word string) error {
+	known := []string{document.All}
+	for _, topic := range document.Topics(node) {
+		known = append(known, topic.Text)
+	}
 	what := "group of flags"
 	for _, child := range node.Children {
 		if !child.Hidden {
@@ -133,7 +118,7 @@ func unknownTopic(node *kong.Node, word string, known []string) error {
 	}
 	text := fmt.Sprintf("no help for %q, which is no %s of %q", word, what, node.FullPath())
 	for _, child := range node.Children {
-		if slices.Contains(topics(child), word) && word != allTopics {
+		if hasGroup(child, word) {
 			return fmt.Errorf("%s; it is a group of flags: try %s --help %s", text, child.FullPath(), word)
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
+
+	"sluice/cmd/sluice/document"
 )
 
 // show is kong's HelpPrinter.
@@ -26,7 +27,7 @@ func (h *help) write(options kong.HelpOptions, ctx *kong.Context) error {
 	if node == nil && h.topic == "" {
 		return frontPage(ctx.Stdout, ctx.Model)
 	}
-	if node == nil || h.topic == allTopics || h.topic == "" && !isLong(node) {
+	if node == nil || h.topic == document.All || h.topic == "" && document.Topics(node) == nil {
 		return kong.DefaultHelpPrinter(options, ctx)
 	}
 	if h.topic == "" {
@@ -53,9 +54,6 @@ func frontPage(w io.Writer, app *kong.Application) error {
 	return err
 }
 
-// isLong tells whether a command has a first page of its own.
-func isLong(node *kong.Node) bool { return slices.ContainsFunc(node.Flags, isBrief) }
-
 func isBrief(f *kong.Flag) bool { return f.Tag.Get("brief") != "" }
 
 // firstPage fits a terminal of 80 columns and 24 lines.
@@ -75,9 +73,9 @@ func firstPage(w io.Writer, node *kong.Node) error {
 	}
 	fmt.Fprintf(&b, "\nMore flags, by group: %s --help GROUP, or all.\n", node.FullPath())
 	var entries []string
-	for _, key := range topics(node) {
-		if key != allTopics {
-			entries = append(entries, fmt.Sprintf("%-10s %s", key, titleOf(key)))
+	for _, topic := range document.Topics(node) {
+		if topic.Text != document.All {
+			entries = append(entries, fmt.Sprintf("%-10s %s", topic.Text, topic.Help))
 		}
 	}
 	width := columns(w)
@@ -136,9 +134,4 @@ func briefName(f *kong.Flag) string {
 	}
 	placeholder, _, _ := strings.Cut(f.FormatPlaceHolder(), "[")
 	return "--" + f.Name + "=" + placeholder
-}
-
-func titleOf(group string) string {
-	all := groups()
-	return all[slices.IndexFunc(all, func(g kong.Group) bool { return g.Key == group })].Title
 }

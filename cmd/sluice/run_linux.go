@@ -43,11 +43,6 @@ type runCmd struct {
 	Block                []network   `file:"-" group:"route" placeholder:"CIDR" help:"Refuse what goes to these addresses, before the rules of the file (repeatable). Of two networks with an address, --block or --direct, the longer decides."`
 	Direct               []network   `file:"-" group:"route" placeholder:"CIDR" help:"Reach these addresses directly, before the rules of the file (repeatable)."`
 
-	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" range:"1ms..365d" help:"Idle time after which a UDP session ends."`
-	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" range:"1ms..365d" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
-	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" range:"1..16777216" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
-	ICMP            string        `each:"on: pass them on; off: do not" name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
-
 	ConnectTimeout   time.Duration `group:"tcp" default:"10s" range:"1ms..365d" help:"How long an upstream may take to answer."`
 	IdleTimeout      time.Duration `group:"tcp" default:"2h4m" range:"1ms..365d" help:"Time without traffic after which a connection is reset."`
 	HalfCloseTimeout time.Duration `group:"tcp" default:"5m" range:"1ms..365d" help:"The same, once one side has ended."`
@@ -62,6 +57,11 @@ type runCmd struct {
 
 	MaxConns int `group:"tcp" default:"0" range:"0..16777216" help:"TCP connections at once; 0: as many as the fd limit carries."`
 
+	UDPTimeout      time.Duration `name:"udp-timeout" group:"udp" default:"5m" range:"1ms..365d" help:"Idle time after which a UDP session ends."`
+	UDPQueryTimeout time.Duration `name:"udp-query-timeout" group:"udp" default:"30s" range:"1ms..365d" help:"The same for one that only asked, and was answered at most twice, at port 53 or 123; at other ports at least 2m (RFC 4787)."`
+	UDPSessions     int           `name:"udp-sessions" group:"udp" default:"65536" range:"1..16777216" help:"Upper bound of UDP sessions at once; less where the fd limit or net.ipv4.ip_local_port_range is lower."`
+	ICMP            string        `each:"on: pass them on; off: do not" name:"icmp" group:"udp" default:"on" enum:"on,off" help:"Pass ICMP errors about datagrams (refused, unreachable, too big) on to the client that sent them: on, off."`
+
 	ClientConns    clientBound `group:"client" default:"auto" placeholder:"N" help:"TCP connections of one client at once: an address, and half as many again for all of an IPv6 network. auto: half of all; up to 5000, if a 128th is left. off: no bound."`
 	ClientDials    clientBound `group:"client" default:"auto" placeholder:"N" help:"Those of them whose upstream has not answered yet; never more than half of all connections. auto: an eighth of all, or up to 5000. off: no bound."`
 	ClientConnects clientBound `group:"client" default:"auto" placeholder:"N" help:"New connections of one client a second. auto: a quarter of what a reactor carries, while it cannot keep up and others wait. off: no bound."`
@@ -69,8 +69,6 @@ type runCmd struct {
 	ClientRate     shape.Limit `group:"client" default:"off,off" placeholder:"UP,DOWN" help:"Bytes a second of each client, an address or an IPv6 network: from it, and to it, as 1MiB,8MiB; off: no bound. Connections wait, datagrams beyond it are dropped."`
 	ClientPrefix   int         `group:"client" default:"64" range:"48..128" placeholder:"BITS" help:"Length of the network that an IPv6 client has, 48 to 128 (${default})."`
 	ClientExempt   []network   `group:"client" placeholder:"CIDR" help:"Clients without these bounds, and without a rate (repeatable)."`
-
-	MemoryPressure string `each:"on: begin nothing new while memory is short; off: go on" group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
 	Source source.Source `each:"gateway: an address of this gateway; client: the address and port of the client; client-address: the address of the client, any port" brief:"What destinations see: gateway, client, an address." group:"admission" default:"gateway" placeholder:"SOURCE" help:"Whose address destinations see: gateway; client: the client's address and port (TPROXY); client-address: its address with any port; or an address, or one of each family with a comma, of the gateway or routed here."`
 
@@ -92,6 +90,8 @@ type runCmd struct {
 	Batch        int           `group:"path" default:"64" range:"1..1024" help:"Datagrams per recvmmsg and sendmmsg."`
 	StreamPeriod time.Duration `group:"path" default:"400us" range:"0..10ms" help:"How long what comes by one-way bulk connections is gathered before it is moved, as a NIC that moderates interrupts does; 0 moves it at once."`
 	BusyPoll     time.Duration `group:"path" default:"100us" range:"0..1ms" help:"How long a reactor may poll before it sleeps while it serves a lone exchange; 0 turns it off."`
+
+	MemoryPressure string `each:"on: begin nothing new while memory is short; off: go on" group:"process" default:"on" enum:"on,off" help:"Begin nothing new while memory is short (of the cgroup, tcp_mem, the machine), before the OOM killer comes: on, off."`
 
 	DrainTimeout time.Duration `group:"process" default:"10s" range:"0..365d" help:"How long running connections may go on after SIGTERM, or after another sluice has taken over."`
 	Takeover     string        `each:"auto: take over from one that runs, hand over to the next; off: neither" group:"process" default:"auto" enum:"auto,off" help:"auto: take over from a running sluice that listens at the same address, without a gap, and hand over to the next; off: neither."`

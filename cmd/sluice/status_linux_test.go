@@ -60,6 +60,8 @@ func TestExitStatus(t *testing.T) {
 		{"help rules printt", 2, `the nearest is "print"`},
 		{"help nothing", 2, "which is no command of \"sluice\"\nRun"},
 		{"help udp", 2, "a group of flags: try sluice run --help udp"},
+		{"rules --iface x print --help text", 0, "--undo"},
+		{"status --help=all", 0, "Usage: sluice status"},
 		{"run --help tcp udp", 2, `no help for "udp"`},
 		{"run --tproxy :1 --control :1", 2, "want a path as /run/sluice/control.sock"},
 		{"kill", 2, "which flows?"},

@@ -24,13 +24,13 @@ func Bash(w io.Writer, app *kong.Application) error {
 		for _, flag := range flags(node) {
 			dashed = append(dashed, spellings(flag)...)
 			name := strings.TrimSpace(at + " --" + flag.Name)
-			switch about := topics(node); {
+			switch about := Topics(node); {
 			case !flag.IsBool():
 				fmt.Fprintf(&values, "\t%q | %q) %s ;;\n", name, name+"=", bashValue(app, offerOf(flag.Value)))
 			case flag.Name == "help" && about != nil:
 				fmt.Fprintf(&values, "\t%q | %q | %q) %s ;;\n", name, name+"=", strings.TrimSpace(at+" -h"), bashValue(app, offer{words: about}))
 			case isSwitch(flag):
-				fmt.Fprintf(&values, "\t%q) %s ;;\n", name+"=", bashValue(app, offer{words: []word{{text: "on"}, {text: "off"}}}))
+				fmt.Fprintf(&values, "\t%q) %s ;;\n", name+"=", bashValue(app, offer{words: []Word{{Text: "on"}, {Text: "off"}}}))
 			}
 		}
 		offered := []string{}

@@ -254,3 +254,17 @@ func TestMan(t *testing.T) {
 		}
 	}
 }
+
+// TestTopics: the groups of a command with a first page of its own, and no other's.
+func TestTopics(t *testing.T) {
+	app := application(t)
+	for _, node := range commands(app.Node) {
+		var want []Word
+		if node.Name == "run" {
+			want = []Word{{"path", "Data path"}, {All, "Every flag"}}
+		}
+		if got := Topics(node); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", node.Name, got, want)
+		}
+	}
+}

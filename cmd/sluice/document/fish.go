@@ -28,7 +28,7 @@ func Fish(w io.Writer, app *kong.Application) error {
 				fmt.Fprintf(&b, "%s%s\n", line, offered)
 			}
 		}
-		about := topics(node)
+		about := Topics(node)
 		if about != nil {
 			asked := fishQuote(here + "; and __" + app.Name + "_asked_help")
 			fmt.Fprintf(&b, "complete -c %s -n %s%s\n", app.Name, asked, fishOffer(app, offer{words: about}, false))
@@ -103,7 +103,7 @@ func fishOffer(app *kong.Application, o offer, list bool) (options string) {
 	}
 	var print []string
 	for _, w := range o.words {
-		print = append(print, fishQuote(w.text), fishQuote(w.help))
+		print = append(print, fishQuote(w.Text), fishQuote(w.Help))
 	}
 	var from string
 	switch {

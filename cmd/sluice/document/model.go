@@ -60,23 +60,23 @@ func choices(value *kong.Value) []string {
 type offer struct {
 	files, users bool
 	asked        string // what only the program knows: it prints them for `complete ASKED`
-	words        []word
+	words        []Word
 }
 
-// word is a value, and what it means.
-type word struct{ text, help string }
+// Word is a value, and what it means.
+type Word struct{ Text, Help string }
 
 // offerOf is what a value may be: by its tags (complete:"files", "users", or what the
 // program is asked for; each:"auto: what it means; off: ..."), its enum, and its placeholder.
 func offerOf(value *kong.Value) (o offer) {
 	for _, each := range strings.Split(value.Tag.Get("each"), ";") {
 		if text, help, ok := strings.Cut(each, ":"); ok {
-			o.words = append(o.words, word{strings.TrimSpace(text), strings.TrimSpace(help)})
+			o.words = append(o.words, Word{strings.TrimSpace(text), strings.TrimSpace(help)})
 		}
 	}
 	if o.words == nil {
 		for _, text := range choices(value) {
-			o.words = append(o.words, word{text: text})
+			o.words = append(o.words, Word{Text: text})
 		}
 	}
 	placeholder := value.Name
@@ -97,25 +97,29 @@ func offerOf(value *kong.Value) (o offer) {
 // texts are the words alone.
 func (o offer) texts() (all []string) {
 	for _, w := range o.words {
-		all = append(all, w.text)
+		all = append(all, w.Text)
 	}
 	return all
 }
 
-// topics are what --help may be asked for at a node: the groups of a command with a
-// first page of its own.
-func topics(node *kong.Node) (groups []word) {
+// All is the topic of help that is every flag.
+const All = "all"
+
+// Topics are what --help may be asked for about a command that has a first page of its
+// own, a flag of which is brief: the groups of its flags, in their order, and All. Others
+// have none: their help is All anyway.
+func Topics(node *kong.Node) (groups []Word) {
 	long := false
 	for _, f := range node.Flags {
 		long = long || f.Tag.Get("brief") != ""
-		if f.Group != nil && !slices.ContainsFunc(groups, func(w word) bool { return w.text == f.Group.Key }) {
-			groups = append(groups, word{f.Group.Key, f.Group.Title})
+		if f.Group != nil && !slices.ContainsFunc(groups, func(w Word) bool { return w.Text == f.Group.Key }) {
+			groups = append(groups, Word{f.Group.Key, f.Group.Title})
 		}
 	}
 	if !long {
 		return nil
 	}
-	return append(groups, word{"all", "Every flag"})
+	return append(groups, Word{All, "Every flag"})
 }
 
 // isSwitch tells whether a flag may be written as --flag=off; help and version may not.

@@ -60,7 +60,7 @@ func zshArguments(app *kong.Application, node *kong.Node) string {
 			spec += "[" + strings.NewReplacer("[", `\[`, "]", `\]`, ":", `\:`).Replace(summary(flag.Help)) + "]"
 			if !flag.IsBool() {
 				spec += ":" + strings.ToLower(flag.Name) + ":" + zshValue(app, offerOf(flag.Value), flag.IsSlice())
-			} else if about := topics(node); flag.Name == "help" && about != nil {
+			} else if about := Topics(node); flag.Name == "help" && about != nil {
 				spec += "::group:" + zshValue(app, offer{words: about}, false)
 			}
 			b.WriteString(" \\\n\t\t" + zshQuote(spec))
@@ -96,8 +96,8 @@ func zshValue(app *kong.Application, o offer, list bool) string {
 	described := false
 	var all []string
 	for _, w := range o.words {
-		described = described || w.help != ""
-		all = append(all, w.text+`\:"`+strings.NewReplacer(`"`, "", ":", `\:`, "'", "").Replace(w.help)+`"`)
+		described = described || w.Help != ""
+		all = append(all, w.Text+`\:"`+strings.NewReplacer(`"`, "", ":", `\:`, "'", "").Replace(w.Help)+`"`)
 	}
 	switch {
 	case list:
