@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sluice/redir/outbound"
+	"sluice/redir/value"
 )
 
 // place is a kind of object in a file, by how a hint says that a key stands there.
@@ -116,17 +117,9 @@ func elsewhere(word string, all []placed, at place, known []string) string {
 	}
 	switch {
 	case len(same) == len(other) && len(same) > 0:
-		return "it belongs " + orList(same[:min(mostPlaces, len(same))])
+		return "it belongs " + value.Or(same[:min(mostPlaces, len(same))])
 	case len(other) > 0:
-		return "sluice has " + orList(other[:min(mostPlaces, len(other))])
+		return "sluice has " + value.Or(other[:min(mostPlaces, len(other))])
 	}
 	return ""
-}
-
-// orList is a list for people: a, b or c.
-func orList(all []string) string {
-	if len(all) < 2 {
-		return strings.Join(all, "")
-	}
-	return strings.Join(all[:len(all)-1], ", ") + " or " + all[len(all)-1]
 }

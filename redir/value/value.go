@@ -82,9 +82,14 @@ func OneOf(choices []string) string {
 	for _, c := range choices {
 		quoted = append(quoted, strconv.Quote(c))
 	}
-	last := len(quoted) - 1
+	return Or(quoted)
+}
+
+// Or is a list for people: a, b or c.
+func Or(all []string) string {
+	last := len(all) - 1
 	if last < 1 {
-		return strings.Join(quoted, "")
+		return strings.Join(all, "")
 	}
-	return fmt.Sprintf("%s or %s", strings.Join(quoted[:last], ", "), quoted[last])
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }

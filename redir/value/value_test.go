@@ -2,6 +2,7 @@ package value
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 )
@@ -86,6 +87,9 @@ func TestChoice(t *testing.T) {
 	}
 	for want, choices := range map[string][]string{"": nil, `"a"`: {"a"}, `"a" or "b"`: {"a", "b"}, `"a", "b" or "c"`: {"a", "b", "c"}} {
 		if got := OneOf(choices); got != want {
+			t.Errorf("%q: %q", choices, got)
+		}
+		if got, want := Or(choices), strings.ReplaceAll(want, `"`, ""); got != want {
 			t.Errorf("%q: %q", choices, got)
 		}
 	}
