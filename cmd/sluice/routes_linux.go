@@ -13,14 +13,11 @@ import (
 	"sluice/redir/route"
 )
 
-// outbounds are those of the file, and those of flags: --upstream takes the place
-// of one of its tag, and --direct needs one that dials.
+// outbounds are those of the file, and that of --upstream, which takes the place of one
+// of its tag.
 func (cmd *runCmd) outbounds() (all []outbound.Spec) {
 	if cmd.file != nil {
 		all = slices.Clone(cmd.file.Outbounds)
-	}
-	if direct := (outbound.Spec{Kind: outbound.Direct, Tag: directTag}); len(cmd.Direct) > 0 && !isTagged(all, directTag) {
-		all = append(all, direct)
 	}
 	if !cmd.Upstream.given {
 		return all
@@ -31,12 +28,9 @@ func (cmd *runCmd) outbounds() (all []outbound.Spec) {
 	return append(all, upstream)
 }
 
-// directTag is the tag of the outbound that --direct takes.
+// directTag is the tag of the outbound that --direct takes, the file's or else the one
+// that its rules imply.
 const directTag = "direct"
-
-func isTagged(all []outbound.Spec, tag string) bool {
-	return slices.ContainsFunc(all, func(o outbound.Spec) bool { return o.Tag == tag })
-}
 
 // route is that of the file, with what flags say before, the longest network first;
 // --upstream is for what no rule is for.

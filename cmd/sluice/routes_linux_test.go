@@ -21,7 +21,7 @@ func TestRouteFlags(t *testing.T) {
 		{"--upstream socks5://192.0.2.7", "upstream=socks 192.0.2.7:1080", "final upstream"},
 		{"--upstream direct: --config " + file, "block=block upstream=direct", "final upstream"},
 		{"--block 10.0.0.0/8,2001:db8::/32", "", "--block 2001:db8::/32 (reject); --block 10.0.0.0/8 (reject); final "},
-		{"--direct 10.1.0.0/16 --block 10.0.0.0/8 --block 10.1.2.3 --config " + file, "block=block upstream=socks 192.0.2.8:1 direct=direct",
+		{"--direct 10.1.0.0/16 --block 10.0.0.0/8 --block 10.1.2.3 --config " + file, "block=block upstream=socks 192.0.2.8:1",
 			"--block 10.1.2.3/32 (reject); --direct 10.1.0.0/16 direct; --block 10.0.0.0/8 (reject); final "},
 	} {
 		_, cmd := parseRun(t, append([]string{"--tproxy", ":1"}, strings.Fields(c.args)...)...)

@@ -56,6 +56,18 @@ func TestOutbounds(t *testing.T) {
 	}
 }
 
+// TestDirectIsImplied: what names it need not declare it, and it changes nothing of what
+// does not.
+func TestDirectIsImplied(t *testing.T) {
+	f, err := Parse("f.json", []byte(`{"outbounds": [
+		{"type": "socks", "tag": "s", "server": "192.0.2.7", "server_port": 1080, "fallback": "direct"},
+		{"type": "urltest", "tag": "u", "outbounds": ["s", "direct"]}
+	], "route": {"rules": [{"port": 22, "outbound": "direct"}], "final": "direct"}}`), nil)
+	if err != nil || len(f.Outbounds) != 2 {
+		t.Errorf("%v: %+v", err, f)
+	}
+}
+
 // TestPasswordsDoNotShow asserts it of all that is printed of a file that holds one.
 func TestPasswordsDoNotShow(t *testing.T) {
 	const text = `{"outbounds": [{"type": "socks", "tag": "s", "server": "192.0.2.7", "server_port": 1080, "username": "joe", "password": "mystery"}]}`
@@ -131,9 +143,9 @@ func TestOutboundErrors(t *testing.T) {
 		{socks(`"source": "client"`), `1:100: outbounds[0].source: client: a server answers who asks it, and knows its users by their address: name an address of the gateway, or leave it out`},
 		{socks(`"source": "192.0.2.1", "inet4_bind_address": "192.0.2.1"`), `1:135: outbounds[0].inet4_bind_address: it comes twice: "source" means the same, as "203.0.113.5,2001:db8::5"`},
 		{socks(`"inet4_bind_address": "2001:db8::1"`), `1:112: outbounds[0].inet4_bind_address: want an address of its family, not "2001:db8::1"`},
-		{socks(`"fallback": "x"`), `1:102: outbounds[0].fallback: no outbound has the tag "x"; there are s`},
+		{socks(`"fallback": "x"`), `1:102: outbounds[0].fallback: no outbound has the tag "x"; there are s, direct`},
 		{one(`"type": "block", "method": "tarpit"`), `1:44: outbounds[0].method: want "reset" or "drop", not "tarpit"`},
-		{one(`"type": "urltest", "tag": "u", "outbounds": ["u", "v"]`), `1:67: outbounds[0].outbounds[1]: no outbound has the tag "v"; there are u`},
+		{one(`"type": "urltest", "tag": "u", "outbounds": ["u", "v"]`), `1:67: outbounds[0].outbounds[1]: no outbound has the tag "v"; there are u, direct`},
 		{one(`"type": "urltest", "tag": "u", "outbounds": ["u"]`), `1:16: outbounds[0]: it leads back to itself: u -> u; name others`},
 		{one(`"type": "urltest", "outbounds": [1]`), `1:50: outbounds[0].outbounds[0]: want the tag of an outbound, not 1`},
 		{one(`"type": "urltest", "outbounds": ["u"], "url": "ftp://x"`), `1:63: outbounds[0].url: "ftp://x": want http://HOST[:PORT]/PATH, which is asked for, or HOST:PORT or https://HOST, which is connected to`},

@@ -37,7 +37,7 @@ func (r *ruleReader) rule() (rule route.Rule) {
 }
 
 // tagsOfFlags are those of outbounds that are there although the file does not say
-// so: flags make them, or, where there are none, everything leaves by the first.
+// so: the first is implied (outbound.Implied), the other a flag's.
 var tagsOfFlags = []string{"direct", "upstream"}
 
 // action reads what becomes of flows.

@@ -68,7 +68,7 @@ func equal(a, b []bool) bool {
 }
 
 func TestDirectHasNoHealth(t *testing.T) {
-	o := direct()
+	o := &Outbound{Spec: direct()}
 	for range 10 {
 		o.Failed(1, errors.New("refused"))
 	}

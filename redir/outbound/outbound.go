@@ -20,7 +20,7 @@ type Outbound struct {
 }
 
 // direct is what there is where nothing is said.
-func direct() *Outbound { return &Outbound{Spec: Spec{Kind: Direct, Tag: Direct.String()}} }
+func direct() Spec { return Spec{Kind: Direct, Tag: Direct.String()} }
 
 // Usable reports whether a flow that begins at now (ns of Reactor.Now) may try the
 // outbound. False: its server is down, and another flow tries it, or it is too

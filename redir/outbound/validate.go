@@ -30,8 +30,11 @@ func (f *Fault) Error() string {
 func (f *Fault) Unwrap() error { return f.Err }
 
 // Validate reports the first setting that makes no sense, as a *Fault that says what
-// would.
+// would. Specs may name Direct without its being one of them.
 func Validate(specs []Spec) error {
+	if !isTagged(specs, direct().Tag) {
+		specs = append(slices.Clip(specs), direct())
+	}
 	v := validation{specs: specs, index: map[string]int{}, whole: map[int]bool{}}
 	for i := range specs {
 		if other, taken := v.index[specs[i].Tag]; taken {

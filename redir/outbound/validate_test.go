@@ -35,6 +35,8 @@ func TestValidate(t *testing.T) {
 		{nil, ""},
 		{[]Spec{plain, block, forward, proxy("s", fallback("d")), group("g", "s", "d")}, ""},
 		{[]Spec{group("outer", "inner", "s"), group("inner", "s", "d"), proxy("s"), plain}, ""},
+		{[]Spec{proxy("s", fallback("direct")), group("g", "s", "direct")}, ""}, // which is implied
+		{[]Spec{proxy("s", fallback("direct")), group("direct", "s")}, "it leads back to itself: s -> direct -> s"},
 		{[]Spec{{Kind: Direct}}, "tag: empty"},
 		{[]Spec{{Kind: Direct, Tag: "(reject)"}}, "rules that reject lead to"},
 		{[]Spec{plain, proxy("d")}, `outbound "d": tag: it is that of the outbound before, direct`},
@@ -49,7 +51,7 @@ func TestValidate(t *testing.T) {
 		{[]Spec{proxy("s", func(s *Spec) { s.ConnectTimeout = -1 })}, "connect_timeout: -1ns: must be"},
 		{[]Spec{{Kind: Block, Tag: "b", Mark: 1}}, "block outbounds dial nothing"},
 		{[]Spec{plain, func() Spec { g := group("g", "d"); g.Mark = 1; return g }()}, "or put them into its members"},
-		{[]Spec{proxy("s", fallback("x"))}, `fallback: no outbound has the tag "x"; there are s`},
+		{[]Spec{proxy("s", fallback("x"))}, `fallback: no outbound has the tag "x"; there are s, direct`},
 		{[]Spec{proxy("s", fallback("s"))}, "fallback: it names itself"},
 		{[]Spec{proxy("s", fallback("f")), forward}, "to which the kernel gives what never comes here"},
 		{[]Spec{{Kind: Direct, Tag: "d", Fallback: "b"}, block}, "direct outbounds have no server that could be out of reach"},

@@ -125,7 +125,7 @@ func (m *wayMaker) alone(o *Outbound) *Way {
 
 // Plain is the way of an inbound where nothing is said of outbounds.
 func Plain(in *inbound.Inbound) *Way {
-	return &Way{In: in, Out: direct(), Rule: route.Final, Path: in.Path, Handle: unique.Make(in.Path)}
+	return &Way{In: in, Out: &Outbound{Spec: direct()}, Rule: route.Final, Path: in.Path, Handle: unique.Make(in.Path)}
 }
 
 // Way is that of a flow which came by in and met a rule of the table. An inbound
