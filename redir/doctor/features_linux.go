@@ -15,22 +15,21 @@ type Feature struct {
 	Why  string `json:"why,omitempty"` // it has not
 }
 
-// Features asks the kernel for what sluice uses, by using it on a socket, or, for
-// rules, in a throw-away namespace, which takes root. It changes nothing.
+// Features asks the kernel for what sluice uses, by using it: what anybody may use, and,
+// for root, what rules and transparent sockets need, in a throw-away namespace. It
+// changes nothing.
 func Features() (all []Feature) {
 	for _, f := range []struct {
 		name string
 		try  func() error
 	}{
-		{"transparent sockets", option(unix.SOL_IP, unix.IP_TRANSPARENT)},
 		{"UDP_GRO", option(unix.SOL_UDP, unix.UDP_GRO)},
 		{"UDP_SEGMENT", option(unix.SOL_UDP, unix.UDP_SEGMENT)},
 		{"IP_LOCAL_PORT_RANGE", option(unix.SOL_IP, ipLocalPortRange)},
 		{"epoll_pwait2", tryEpollPwait2},
 		{"io_uring", tryRing},
 	} {
-		err := f.try()
-		all = append(all, featureOf(f.name, err))
+		all = append(all, featureOf(f.name, f.try()))
 	}
 	if os.Geteuid() != 0 {
 		return all
@@ -69,11 +68,7 @@ func option(level, opt int) func() error {
 		if opt == ipLocalPortRange || opt == unix.UDP_SEGMENT {
 			value = 0
 		}
-		err = os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, opt, value))
-		if errors.Is(err, unix.EPERM) {
-			return errors.New("not permitted without CAP_NET_ADMIN or CAP_NET_RAW")
-		}
-		return err
+		return os.NewSyscallError("setsockopt", unix.SetsockoptInt(fd, level, opt, value))
 	}
 }
 
