@@ -5,14 +5,11 @@ import (
 	"slices"
 )
 
-// blanked is a text of which comments, and the byte order mark, are spaces: of the same
-// length, and right also where the text is no JSON. unclosed is where a comment begins
-// that nothing ends; -1: none does.
+// blanked is a text of which comments are spaces: of the same length, and right also
+// where the text is no JSON. unclosed is where a comment begins that nothing ends; -1:
+// none does.
 func blanked(text []byte) (plain []byte, unclosed int) {
 	plain = slices.Clone(text)
-	if bytes.HasPrefix(plain, []byte(byteOrderMark)) {
-		copy(plain, "   ")
-	}
 	quoted := false
 	for at := 0; at < len(plain); at++ {
 		switch c := plain[at]; {

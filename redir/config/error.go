@@ -46,11 +46,14 @@ func (all Errors) Unwrap() (each []error) {
 // mostErrors is how many somebody will mend at a time.
 const mostErrors = 20
 
+// byteOrderMark is what some editors begin a file with (UTF-8). It is no part of the text.
+const byteOrderMark = "\ufeff"
+
 // document is a file that is being read. One goroutine owns it. What is wrong is noted,
 // and reading goes on with the next thing.
 type document struct {
 	name   string
-	text   []byte
+	text   []byte  // without a byte order mark
 	keys   []Key   // that it may hold
 	faults *Errors // of all that are read together
 }
@@ -69,7 +72,7 @@ func (d *document) errorf(offset int, path, format string, args ...any) {
 // place is the Error at an offset.
 func (d *document) place(offset int, path, problem string) *Error {
 	before := d.text[:min(max(offset, 0), len(d.text))]
-	line := bytes.TrimPrefix(before[bytes.LastIndexByte(before, '\n')+1:], []byte(byteOrderMark))
+	line := before[bytes.LastIndexByte(before, '\n')+1:]
 	return &Error{
 		File: d.name, Line: 1 + bytes.Count(before, []byte{'\n'}), Column: 1 + utf8.RuneCount(line), Path: path, Problem: problem,
 	}

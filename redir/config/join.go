@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"bytes"
+	"slices"
+)
 
 // joint reads files as one.
 type joint struct {
@@ -37,7 +40,7 @@ func Join(sources []Source, keys []Key) (*File, error) {
 	j := &joint{keys: keys, file: &File{settings: map[string][]string{}}}
 	var roots []node
 	for _, s := range sources {
-		d := &document{name: s.Name, text: s.Text, keys: keys, faults: &j.faults}
+		d := &document{name: s.Name, text: bytes.TrimPrefix(s.Text, []byte(byteOrderMark)), keys: keys, faults: &j.faults}
 		if root, ok := d.tree(); ok {
 			roots = append(roots, root)
 		}

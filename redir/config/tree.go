@@ -15,17 +15,11 @@ import (
 // space is what JSON allows between its tokens.
 const space = " \t\r\n"
 
-// byteOrderMark is what some editors begin a file with (UTF-8).
-const byteOrderMark = "\ufeff"
-
 // tree reads the whole document, of which comments and commas after a last element
 // are no part. Syntax is judged first, so that building can rely on it; what is not
 // JSON is the only fault that is noted.
 func (d *document) tree() (n node, ok bool) {
 	plain := append(slices.Clone(d.text), '\n') // which a comment may end with
-	if bytes.HasPrefix(plain, []byte(byteOrderMark)) {
-		copy(plain, "   ")
-	}
 	if at, problem := d.encoding(); problem != "" {
 		d.errorf(at, "", "%s", problem)
 		return n, false
@@ -90,7 +84,7 @@ func (d *document) syntax(err error) {
 	case ends && unclosed >= 0:
 		d.errorf(unclosed, "", "nothing ends the comment that begins here: it ends with */")
 		return
-	case end == 0 && len(bytes.Trim(bytes.TrimPrefix(d.text, []byte(byteOrderMark)), space)) > 0:
+	case end == 0 && len(bytes.Trim(d.text, space)) > 0:
 		d.errorf(0, "", "the file is empty but for comments")
 		return
 	case end == 0:
