@@ -27,7 +27,7 @@ func (cmd *runCmd) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: relayCapabilities(),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
-		Read: slices.Concat(cmd.configDirs(), cmd.routeDirs(), cmd.resolverFiles(), []string{
+		Read: slices.Concat(cmd.rereads(), cmd.resolverFiles(), []string{
 			"/proc/sys/net/ipv4/ip_local_port_range", "/proc/sys/net/ipv4/ip_local_reserved_ports"}),
 	}
 	n.Make = cmd.accessLogDirs()
@@ -45,16 +45,18 @@ func (k *keeper) needs() confine.Needs {
 	n := confine.Needs{
 		Capabilities: confine.Of(unix.CAP_NET_ADMIN),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER, unix.NETLINK_SOCK_DIAG},
-		Read: slices.Concat(k.cmd.configDirs(), k.cmd.routeDirs(), []string{"/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
+		Read: slices.Concat(k.cmd.rereads(), []string{"/proc", "/sys/class/net", "/sys/devices", "/sys/fs/cgroup",
 			"/etc/iproute2", "/usr/lib/iproute2", "/usr/share/iproute2"}),
 		Write: []string{"/proc/sys/net"},
 	}
 	return n
 }
 
-// configDirs are where the files are.
-func (cmd *runCmd) configDirs() []string {
-	return cmd.finder.dirs(cmd.Config)
+// rereads are where the files are that a reload reads.
+func (cmd *runCmd) rereads() []string {
+	all := append(cmd.finder.dirs(cmd.Config), cmd.routeDirs()...)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // confine gives up what is not needed, as far as --confine says, and returns

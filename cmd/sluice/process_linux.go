@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,7 @@ type process struct {
 	standing  *standing // nil: not started
 	window    window
 	ledgers   ledgers
+	reader    reader // on a reload; set before the first
 
 	inEffect   atomic.Pointer[effect] // for any goroutine
 	drainAsked atomic.Bool            // by the control socket
@@ -98,9 +101,13 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	memory := openMemory(p.log)
 	needs := p.cmd.needs()
 	needs.Remove = p.window.removes()
+	p.reader = newReader()
 	holds, err := p.cmd.confine(needs, p.log)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(holds, func(name string) bool { return strings.HasPrefix(name, "landlock") }) {
+		p.reader.only = p.cmd.rereads()
 	}
 	var kept []string
 	if p.guard != nil {

@@ -82,6 +82,7 @@ func (p *process) reloadNow() ([]string, error) {
 	}
 	p.notify.Reloading()
 	changes, err := p.reread()
+	err = p.reader.explain(err)
 	p.refused = ""
 	switch {
 	case err != nil:

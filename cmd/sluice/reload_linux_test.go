@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
@@ -99,6 +101,37 @@ func TestReloadWithoutFile(t *testing.T) {
 	r.logged("SIGHUP: there is no configuration file to reread")
 	r.signal(syscall.SIGUSR1)
 	r.logged("counters")
+	r.told("READY=1")
+	r.stop()
+}
+
+// TestReloadDenied: what sluice may no longer read names who may not, and what helps.
+func TestReloadDenied(t *testing.T) {
+	needUsers(t)
+	const text = `{"type": "tproxy", "listen_port": 4369}`
+	path, elsewhere := writeFile(t, text), writeFile(t, text)
+	forUsers(t, path)
+	forUsers(t, elsewhere)
+	r := startRun(t, buildProgram(t), "--config", path, "--user", "nobody", "--confine", "require")
+	for _, c := range []struct {
+		change func() error
+		want   string
+	}{
+		{func() error { return os.Chmod(path, 0o600) },
+			path + ": permission denied: sluice reads it as user nobody: let that account read it"},
+		{func() error { return errors.Join(os.Remove(path), os.Symlink(elsewhere, path)) },
+			path + ": permission denied: sluice is confined, and reads only what it was told of at its start (" + filepath.Dir(path) + "): put the file there, or restart sluice"},
+	} {
+		if err := c.change(); err != nil {
+			t.Fatal(err)
+		}
+		r.told("READY=1")
+		r.signal(syscall.SIGHUP)
+		if line := r.logged("reload refused, nothing changed"); !strings.Contains(fmt.Sprint(line["error"]), c.want) {
+			t.Errorf("refused: %v, want %s", line["error"], c.want)
+		}
+		r.told("RELOADING=1")
+	}
 	r.told("READY=1")
 	r.stop()
 }

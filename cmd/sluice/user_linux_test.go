@@ -89,14 +89,20 @@ func forUsers(t *testing.T, path string) {
 	}
 }
 
-// TestUser looks at every thread, and then lets the program open a listener
-// and change rules for which it needs what it kept.
-func TestUser(t *testing.T) {
-	program := buildProgram(t)
+// needUsers skips a test where there is no user to become.
+func needUsers(t *testing.T) {
+	t.Helper()
 	if uids, err := os.ReadFile("/proc/self/uid_map"); err != nil || len(strings.Fields(string(uids))) != 3 ||
 		strings.Fields(string(uids))[2] == "1" {
 		t.Skip("this user namespace has one user only, so there is none to become")
 	}
+}
+
+// TestUser looks at every thread, and then lets the program open a listener
+// and change rules for which it needs what it kept.
+func TestUser(t *testing.T) {
+	program := buildProgram(t)
+	needUsers(t)
 	for user, flags := range map[string][]string{"65534": {"--user", "nobody"}, "0": nil} {
 		path := writeFile(t, `{"inbounds": [{"type": "tproxy", "listen_port": 4369}], "install_rules": true, "rules": {"sysctl": true}}`)
 		forUsers(t, path) // the user rereads it
