@@ -117,7 +117,7 @@ func (b bars) number(row compare.Row) string {
 
 func (b bars) ratio(row compare.Row) string {
 	if r := row.Ratio[b.metric]; r.N > 0 && row.Peer != b.work.Base && b.metric != compare.FDs {
-		return fmt.Sprintf("  %.2f×", r.Median)
+		return "  " + compare.Times(r.Median)
 	}
 	return ""
 }

@@ -140,7 +140,7 @@ func functions(r *compare.Result) template.FuncMap {
 			if !ok {
 				return ""
 			}
-			return fmt.Sprintf("%.2f×", s.Median)
+			return compare.Times(s.Median)
 		},
 	}
 }
