@@ -58,9 +58,9 @@ func (s *Spec) Check() error {
 	refuse(!s.Target.IsValid() || s.Target.Port() == 0, "no target address and port")
 	refuse(!s.From.IsValid(), "no prefix of sources")
 	refuse(s.From.IsValid() && s.From.Addr().Is4() != s.Target.Addr().Is4(), "sources %v and target %v are of two families", s.From, s.Target)
-	refuse(!(s.Rate > 0 && s.Rate <= maxRate), "rate %v is not within 0 to %v", s.Rate, maxRate)
+	refuse(!(s.Rate > 0 && s.Rate <= maxRate), "rate %v: want more than 0, and %.0f at most", s.Rate, maxRate)
 	refuse(s.Size < 0 || s.Size > maxSize, "size %d is not within 0 to %d bytes", s.Size, maxSize)
-	refuse(s.Duration <= 0 || s.Duration > maxDuration, "duration %v is not within 0 to %v", s.Duration, maxDuration)
+	refuse(s.Duration <= 0 || s.Duration > maxDuration, "duration %v: want more than 0, and %v at most", s.Duration, maxDuration)
 	return errors.Join(errs...)
 }
 

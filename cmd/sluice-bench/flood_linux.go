@@ -39,7 +39,7 @@ func (c *floodCmd) spec() (spec flood.Spec, err error) {
 	if spec.From, err = netip.ParsePrefix(c.From); err != nil {
 		return spec, badPrefix(c.From)
 	}
-	return spec, nil
+	return spec, spec.Check()
 }
 
 func (c *floodCmd) Run(ctx context.Context) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +41,9 @@ func TestBadCommandLines(t *testing.T) {
 		"load tcp-stream 10.0.0.1:9 --direction upp": `the nearest is "up" (there are up, down, both)`,
 		"flood sin 10.0.0.1:9 10.0.0.0/8":            `the nearest is "syn"`,
 		"flood syn 10.0.0.1:9 10.0.0.0":              `from "10.0.0.0": want a prefix`,
+		"flood syn 10.0.0.1:9 10.0.0.0/8 --rate 0":   `rate 0: want more than 0, and 1000000 at most`,
+		"flood syn 10.0.0.1:9 fd00::/64":             `are of two families`,
+		"socks --workers=-1":                         `--workers -1 must not be negative`,
 		"compare --work htp-100":                     `--work: "htp-100" is unknown; the nearest is "http-100" (--list shows all)`,
 		"compare --work http-100,crr-5":              `the nearest is "crr-50"`,
 		"compare --peers hapoxy":                     `the nearest is "haproxy"`,
@@ -81,6 +85,23 @@ func TestWellFormedCommandLines(t *testing.T) {
 		"load tcp-stream 10.0.0.1:9 --direction both", "torture --only kill,aborts", "lab up --tproxy 12345:80,443"} {
 		if _, err, left := parseHere(line); err != nil || left {
 			t.Errorf("%s: %v", line, err)
+		}
+	}
+}
+
+// TestReadme: README's command lines can be given.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := regexp.MustCompile(`(?m)^    (?:bin/)?sluice-bench ([^#&\n]*)`).FindAllStringSubmatch(string(readme), -1)
+	if len(lines) < 8 {
+		t.Errorf("%d command lines", len(lines))
+	}
+	for _, line := range lines {
+		if _, err, left := parseHere(strings.ReplaceAll(line[1], "'", "")); err != nil || left {
+			t.Errorf("%s: %v", line[0], err)
 		}
 	}
 }

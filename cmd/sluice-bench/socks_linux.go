@@ -24,7 +24,9 @@ func (c *socksCmd) Validate() error {
 }
 
 func (c *socksCmd) options() (o socks.Options, err error) {
-	o.Workers = c.Workers
+	if o.Workers = c.Workers; o.Workers < 0 {
+		return o, fmt.Errorf("--workers %d must not be negative", o.Workers)
+	}
 	if o.Listen, err = parseListens(c.Listen); err != nil {
 		return o, err
 	}
