@@ -128,8 +128,8 @@ func installModules(ctx context.Context, dir string, kinds []string, say io.Writ
 	return errors.Join(errs...)
 }
 
-// runQuietly runs a program in a process group of its own; the error holds the end
-// of what it said.
+// runQuietly runs a program; the error holds the end of what it said, which is shown
+// nowhere else.
 func runQuietly(ctx context.Context, env []string, program string, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	var said tail

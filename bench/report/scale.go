@@ -29,8 +29,8 @@ type tick struct {
 	label string
 }
 
-// logTicks marks 1, 2 and 5 of each power of ten where they have room, else the
-// powers alone. show writes a value.
+// logTicks marks multiples of each power of ten, fewer the more powers there are, and of
+// many the powers alone. show writes a value.
 func logTicks(low, high float64, show func(float64) string) []tick {
 	steps := []float64{1, 2, 5}
 	switch decades := math.Log10(high / low); {

@@ -6,6 +6,8 @@
 //	sluice-bench demo                    TCP and UDP through sluice, a table of what happened
 //	sluice-bench serve                   what loads are sent to
 //	sluice-bench load TEST               one load, measured and verified
+//	sluice-bench flood KIND              packets from sources that are not its own
+//	sluice-bench socks                   a SOCKS5 server that costs little
 //	sluice-bench compare                 sluice beside other proxies, in interleaved rounds
 //	sluice-bench report [FILE]           a comparison drawn again from its JSON, beside it
 //	sluice-bench torture                 sluice under attack, faults and load: a card of figures
