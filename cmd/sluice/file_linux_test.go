@@ -109,10 +109,6 @@ func TestCheckTells(t *testing.T) {
 	if _, errs, status := check("{}", "-", "-"); status != 1 || errs != "sluice: configuration: standard input comes twice: leave one out\n" {
 		t.Errorf("standard input twice: %d %q", status, errs)
 	}
-	implied := `{"inbounds": [{"type": "tproxy", "listen_port": 1}], "outbounds": [{"type": "socks", "tag": "s", "server": "192.0.2.7", "server_port": 1080}], "route": {"final": "direct"}}`
-	if out, errs, status := check(implied, "-"); status != 0 || out != "standard input: ok\n" {
-		t.Errorf("direct, which is not written: %d %q %q", status, out, errs)
-	}
 	put(t, dir, map[string]string{"a,b.json": `{"type": "tproxy", "listen_port": 1}`})
 	comma := filepath.Join(dir, "a,b.json")
 	if out, errs, status := check("", comma); status != 0 || out != comma+": ok\n" {

@@ -16,6 +16,7 @@ func TestExitStatus(t *testing.T) {
 	good := writeFile(t, `{"type": "tproxy", "listen_port": 1}`)
 	bad := writeFile(t, `{"type": "tproxy", "listen_prt": 1}`)
 	empty := writeFile(t, `{}`)
+	implied := writeFile(t, `{"inbounds": [{"type": "tproxy", "listen_port": 1}], "outbounds": [{"type": "block", "tag": "b"}], "route": {"final": "direct"}}`)
 	for _, c := range []struct {
 		args   string
 		status int
@@ -39,6 +40,7 @@ func TestExitStatus(t *testing.T) {
 		{"help --help", 0, "sluice help [<command> ...]"},
 		{"run --tproxy :1 --help", 0, "--help GROUP"},
 		{"check " + good, 0, good + ": ok"},
+		{"check " + implied, 0, implied + ": ok"},
 		{"run --print-config --config " + good, 0, `"listen_port": 1`},
 		{"man", 0, ".TH SLUICE 8"},
 		{"check " + bad, 1, bad + `:1:20: unknown key "listen_prt"; the nearest known one is "listen_port"`},
