@@ -29,7 +29,8 @@ type relay struct {
 	dialer   *netns
 	mu       sync.Mutex
 	closers  []io.Closer
-	failed   []error // of dials
+	failed   []error        // of dials
+	open     sync.WaitGroup // listeners, which close when nobody waits at them any more
 }
 
 // foreignRelay listens in the gateway, for clients and for what returns by UDP. It
@@ -57,14 +58,14 @@ func (r *relay) start() {
 			r.w.t.Fatal(err)
 		}
 		r.keep(l)
-		go r.accept(l)
+		r.open.Go(func() { r.accept(l) })
 		for _, at := range []string{all, fmt.Sprintf("198.51.100.1:%d", r.port), fmt.Sprintf("[2001:db8::2]:%d", r.port)} {
 			p, err := config.ListenPacket(context.Background(), "udp", at)
 			if err != nil {
 				r.w.t.Fatal(err)
 			}
 			r.keep(p)
-			go r.datagrams(p.(*net.UDPConn), at != all)
+			r.open.Go(func() { r.datagrams(p.(*net.UDPConn), at != all) })
 		}
 	})
 }
@@ -72,11 +73,12 @@ func (r *relay) start() {
 // stop closes everything that it has open.
 func (r *relay) stop() {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	for _, c := range r.closers {
 		c.Close()
 	}
 	r.closers = nil
+	r.mu.Unlock()
+	r.open.Wait()
 }
 
 func (r *relay) keep(c io.Closer) {
