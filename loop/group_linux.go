@@ -104,6 +104,7 @@ func (g *Group) Close() { g.closeEngines() }
 func (g *Group) closeEngines() {
 	for _, r := range g.reactors {
 		r.engine.close()
+		r.dropRing()
 	}
 }
 

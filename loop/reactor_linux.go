@@ -37,7 +37,9 @@ type Reactor struct {
 	slots   slots
 	timers  timers
 	again   againQueue
+	served  []func()
 	hooks   []func()
+	calls   *Calls // nil: there is no ring
 	retired retireQueue
 	poll    busyPoll
 	streams streams
@@ -142,6 +144,10 @@ func (r *Reactor) Again(fd int) {
 	}
 }
 
+// OnEdgesServed adds a function that every turn calls when all edges have been handed
+// out, before it calls those who asked with Again.
+func (r *Reactor) OnEdgesServed(hook func()) { r.served = append(r.served, hook) }
+
 // OnTurnEnd adds a function that every turn calls last.
 func (r *Reactor) OnTurnEnd(hook func()) { r.hooks = append(r.hooks, hook) }
 
@@ -200,6 +206,9 @@ func (r *Reactor) turn() error {
 			h.Ready(r.events[i].bits)
 		}
 	}
+	for _, hook := range r.served {
+		hook()
+	}
 	r.runAgain()
 	r.timers.expire(r.now)
 	r.runPosted()
@@ -257,4 +266,5 @@ func (r *Reactor) shut() {
 	r.runPosted()
 	r.epoch.Store(quiescent)
 	r.engine.close()
+	r.dropRing()
 }
