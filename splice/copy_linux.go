@@ -1,13 +1,12 @@
 package splice
 
-import "golang.org/x/sys/unix"
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // copyOnce reads once into the workspace's buffer and writes once; what does not fit becomes the direction's residue.
-//
-// A read that fills less than the buffer spares the one that would answer EAGAIN: recv goes on until the queue is empty, a FIN,
-// an error, or the urgent mark (tcp_recvmsg_locked). Each of the last three is announced by an edge. If that edge was not noted
-// yet, it is still to come and will put In back. If the end was noted (InHangUp, no error, never anything urgent), then all
-// that precedes it was in the queue already, and the short read has reached it: the 0 need not be read either.
 func (r *Relay) copyOnce(from Side) {
 	d, src := &r.dirs[from], &r.sides[from]
 	buf := r.within(from, r.w.buffer)
@@ -17,16 +16,28 @@ func (r *Relay) copyOnce(from Side) {
 		return
 	}
 	r.took(from, n)
-	r.noteRead(d, n, len(buf))
-	if n < len(buf) {
-		switch {
-		case src.seen&(InHangUp|HangUp|Err|Urgent) == 0:
-			src.seen &^= In
-		case src.seen&(InHangUp|Err|Urgent) == InHangUp:
-			d.ended = true
-		}
-	}
+	r.arrived(from, n, len(buf))
 	r.deliver(from, buf[:n], d.withEnd())
+}
+
+// arrived accounts for a read that brought n bytes, and might have brought most.
+//
+// A read that fills less than the buffer spares the one that would answer EAGAIN: recv goes on until the queue is empty, a FIN,
+// an error, or the urgent mark (tcp_recvmsg_locked). Each of the last three is announced by an edge. If that edge was not noted
+// yet, it is still to come and will put In back. If the end was noted (InHangUp, no error, never anything urgent), then all
+// that precedes it was in the queue already, and the short read has reached it: the 0 need not be read either.
+func (r *Relay) arrived(from Side, n, most int) {
+	d, src := &r.dirs[from], &r.sides[from]
+	r.noteRead(d, n, most)
+	if n == most {
+		return
+	}
+	switch {
+	case src.seen&(InHangUp|HangUp|Err|Urgent) == 0:
+		src.seen &^= In
+	case src.seen&(InHangUp|Err|Urgent) == InHangUp:
+		d.ended = true
+	}
 }
 
 // withEnd is the flag for sending what may be the last bytes of a direction. If they are, a shutdown or close follows in this
@@ -42,6 +53,11 @@ func (d *direction) withEnd() int {
 // deliver writes data to the other side and keeps what it does not take.
 func (r *Relay) deliver(from Side, data []byte, flags int) {
 	n, errno := send(r.fd(from.other()), data, flags)
+	r.sent(from, data, n, errno)
+}
+
+// sent accounts for a write of data that took n bytes.
+func (r *Relay) sent(from Side, data []byte, n int, errno syscall.Errno) {
 	r.w.copied += uint64(n)
 	if r.wrote(from, n, len(data), errno) {
 		r.dirs[from].rest = r.w.residues.hold(data[n:])

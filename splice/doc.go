@@ -27,6 +27,8 @@
 //     bytes, its end and its failure wait in its socket.
 //   - end: a FIN from the source. It is passed on once everything before it is delivered; the other direction lives on.
 //   - failure: an error of a side. What it had sent is delivered; then the relay is Broken, and the caller resets the other.
+//   - together: of the first read of many relays in a turn, and of the writes of what it brought, that they are made by two system
+//     calls. See together_linux.go.
 //   - workspace: what the relays of one reactor share: copy buffer, pipe pool, residue buffers, counters. No locks.
 //
 // Pipes are scarce: beyond /proc/sys/fs/pipe-user-pages-soft (pipe(7)) an unprivileged user gets pipes of two pages. A direction

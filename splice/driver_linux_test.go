@@ -7,12 +7,15 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sluice/loop"
 )
 
 // patience bounds every wait of a test.
@@ -20,6 +23,15 @@ const patience = 10 * time.Second
 
 // networks are the ways by which a test joins a peer with its side of the relay.
 var networks = []string{"unix", "tcp4", "tcp6"}
+
+// ways are networks, and the ways in which a rig moves its relay; tcp are those of TCP.
+var (
+	ways = append([]string{"unix" + alike}, append(tcp, "unix")...)
+	tcp  = []string{"tcp4", "tcp4" + alike, "tcp6"}
+)
+
+// alike, behind a network, has the relay moved together with another.
+const alike = " together"
 
 // peer is the far end of one side of a relay.
 type peer interface {
@@ -49,6 +61,16 @@ func join(tb testing.TB, network string) (peer, int) {
 	must(tb, err)
 	defer f.Close()
 	return conn.(peer), dup(tb, f)
+}
+
+// newCalls are the calls of a reactor that does not run.
+func newCalls(tb testing.TB) Calls {
+	tb.Helper()
+	g, err := loop.NewGroup(1)
+	must(tb, err)
+	tb.Cleanup(g.Close)
+	must(tb, g.UseRings())
+	return g.Reactors()[0].Calls()
 }
 
 func joinUnix(tb testing.TB) (peer, int) {
@@ -111,10 +133,22 @@ type rig struct {
 	pumps          atomic.Int64
 	allow          func() Allowance // of each pump; nil: no bound
 	tid            int              // of the driver's thread, once it has one of its own
+	other          *Relay           // that it is moved together with; nil: it is moved alone
 }
 
 func newRig(tb testing.TB, network string, c Config) *rig {
+	network, together := strings.CutSuffix(network, alike)
+	if together {
+		c.Calls = newCalls(tb)
+	}
 	g := &rig{tb: tb, w: NewWorkspace(c), done: make(chan verdict, 1), inspect: make(chan func())}
+	if together {
+		_, a := join(tb, "unix")
+		_, b := join(tb, "unix")
+		tb.Cleanup(func() { unix.Close(a); unix.Close(b) })
+		g.other = new(Relay)
+		g.other.Start(g.w, a, b)
+	}
 	g.client, g.fds[A] = join(tb, network)
 	g.server, g.fds[B] = join(tb, network)
 	tb.Cleanup(func() {
@@ -193,6 +227,9 @@ func (g *rig) drive(ep int) {
 // pump moves what is allowed. A side that rests is called again at once, and is allowed something by and by.
 func (g *rig) pump() Status {
 	if g.allow == nil {
+		if g.other != nil {
+			g.w.MoveTogether([]*Relay{&g.relay, g.other})
+		}
 		return g.relay.Pump()
 	}
 	before := g.allow()

@@ -53,7 +53,7 @@ func TestPieceForASocket(t *testing.T) {
 // Packet by packet everything arrives too, both ways at once, through pipes of that kind alone.
 func TestPacketPieces(t *testing.T) {
 	const size = 4 << 20
-	for _, network := range networks {
+	for _, network := range ways {
 		g := newRig(t, network, Config{Mode: Splice}).run()
 		g.on(func() {
 			for i := range g.relay.dirs {

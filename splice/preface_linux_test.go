@@ -10,7 +10,7 @@ import (
 // A preface comes first, once and whole, whatever room there is for it.
 func TestPreface(t *testing.T) {
 	preface, said := pattern(1, 60_000), pattern(2, 500_000)
-	for _, network := range networks {
+	for _, network := range ways {
 		for room, narrow := range map[string]func(fd int) (before []byte){
 			"enough": func(int) []byte { return nil },
 			"little": func(fd int) []byte {
@@ -46,7 +46,7 @@ func TestPreface(t *testing.T) {
 
 // A preface to a side that has been reset is that side's failure.
 func TestPrefaceToTheDead(t *testing.T) {
-	for _, network := range networks[1:] {
+	for _, network := range tcp {
 		g := newRig(t, network, Config{})
 		reset(t, g.server)
 		waitFor(t, "the reset", func() bool {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -72,7 +73,7 @@ func TestRandomSchedules(t *testing.T) {
 	if testing.Short() {
 		rounds = 5
 	}
-	for _, network := range networks {
+	for _, network := range ways {
 		for seed := range uint64(rounds) {
 			randomSchedule(t, network, seed, seed%2 == 1)
 		}
@@ -83,7 +84,7 @@ func FuzzSchedule(f *testing.F) {
 	f.Add(uint64(1), uint8(0), false)
 	f.Add(uint64(2), uint8(1), true)
 	f.Fuzz(func(t *testing.T, seed uint64, network uint8, bounded bool) {
-		randomSchedule(t, networks[int(network)%len(networks)], seed, bounded)
+		randomSchedule(t, ways[int(network)%len(ways)], seed, bounded)
 	})
 }
 
@@ -115,7 +116,7 @@ func randomSchedule(t *testing.T, network string, seed uint64, bounded bool) {
 		}
 	}
 	g.run()
-	resets := network != "unix"
+	resets := !strings.HasPrefix(network, "unix")
 	peers := [2]peer{g.client, g.server}
 	scripts := [2]script{newScript(rng, 2*seed, resets), newScript(rng, 2*seed+1, resets)}
 	clean := !scripts[A].reset && !scripts[B].reset

@@ -14,11 +14,12 @@ type Relay struct {
 	sides  [2]side
 	dirs   [2]direction // by source
 	failed bool
-	victim Side          // which side failed first
-	heavy  bool          // see Heavy
-	way    Side          // the source of the bytes that were last moved
-	run    uint32        // how many, since any went the other way; up to oneWayEnough
-	errno  syscall.Errno // and how
+	victim Side     // which side failed first
+	heavy  bool     // see Heavy
+	way    Side     // the source of the bytes that were last moved
+	run    uint32   // how many, since any went the other way; up to oneWayEnough
+	errno  uint16   // and how
+	places [2]uint8 // by source: the number, from 1 on, of where MoveTogether has put its bytes; 0: nowhere
 }
 
 // side is one socket and what the kernel has told of it since the last call that disproved it.
@@ -71,6 +72,7 @@ func (r *Relay) Pump() Status {
 
 func (r *Relay) move() Status {
 	failedBefore, movedA, movedB := r.failed, r.dirs[A].moved, r.dirs[B].moved
+	r.settle()
 	again := r.pump(A)
 	again = r.pump(B) || again
 	r.note(r.dirs[A].moved-movedA, r.dirs[B].moved-movedB)
@@ -133,7 +135,7 @@ func (r *Relay) findReset(s Side) {
 // TCP calls soft are no exception: without IP_RECVERR they reach sk_err only once the connection is given up (tcp_write_err).
 func (r *Relay) fail(s Side, errno syscall.Errno) {
 	if !r.failed {
-		r.failed, r.victim, r.errno = true, s, errno
+		r.failed, r.victim, r.errno = true, s, uint16(errno)
 	}
 	r.sides[s].seen |= In | Err
 	r.drop(&r.dirs[s.other()])
@@ -159,6 +161,7 @@ func (r *Relay) Release() {
 	if r.w != nil {
 		r.drop(&r.dirs[A])
 		r.drop(&r.dirs[B])
+		r.places = [2]uint8{}
 	}
 }
 
@@ -202,6 +205,6 @@ func (r *Relay) Stalled(from Side) bool { return !r.dirs[from].empty() }
 func (r *Relay) HalfClosed() bool { return r.dirs[A].over() != r.dirs[B].over() }
 
 // Failed is the side that failed first and how; errno 0 means that none did. A reset after a FIN is EPIPE.
-func (r *Relay) Failed() (Side, syscall.Errno) { return r.victim, r.errno }
+func (r *Relay) Failed() (Side, syscall.Errno) { return r.victim, syscall.Errno(r.errno) }
 
 func (r *Relay) fd(s Side) int { return int(r.sides[s].fd) }

@@ -22,7 +22,7 @@ func everywhere(t *testing.T, networks []string, test func(t *testing.T, network
 
 func TestBothWaysAtOnce(t *testing.T) {
 	const size = 4 << 20
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		g := newRig(t, network, c).run()
 		up, down := pattern(1, size), pattern(2, size+1)
 		for _, end := range []struct {
@@ -51,7 +51,7 @@ func TestBothWaysAtOnce(t *testing.T) {
 }
 
 func TestLateReplyAfterHalfClose(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		for _, first := range []Side{A, B} {
 			g := newRig(t, network, c).run()
 			asks, answers := g.client, g.server
@@ -79,7 +79,7 @@ func TestLateReplyAfterHalfClose(t *testing.T) {
 
 // One edge brings data and FIN, on both sides, before the relay looks at either.
 func TestEverythingInOneEdge(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		for _, size := range []int{0, 1, 1000, 64 << 10, 64<<10 + 1, 200_000} {
 			g := newRig(t, network, c)
 			up, down := pattern(5, size), pattern(6, size/2)
@@ -111,7 +111,7 @@ func TestEverythingInOneEdge(t *testing.T) {
 
 // When both ends are known at once, close alone sends both FINs.
 func TestNoShutdownWhenBothEnd(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		g := newRig(t, network, c)
 		g.client.Write([]byte("ping"))
 		g.client.CloseWrite()
@@ -133,7 +133,7 @@ func TestNoShutdownWhenBothEnd(t *testing.T) {
 
 // A reader that stalls stops the writer; one buffer or pipe at most is held; then all arrives.
 func TestStalledReaderStopsWriter(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		g := newRig(t, network, c)
 		for _, fd := range g.fds { // bound what the kernel queues
 			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 64<<10)
@@ -169,7 +169,7 @@ func TestStalledReaderStopsWriter(t *testing.T) {
 
 // After bulk, a connection that falls silent holds nothing; small messages bring it back to copying.
 func TestIdleHoldsNothing(t *testing.T) {
-	for _, network := range networks {
+	for _, network := range ways {
 		g := newRig(t, network, Config{}).run()
 		data := pattern(8, 4<<20)
 		go g.client.Write(data)
@@ -203,7 +203,7 @@ func TestIdleHoldsNothing(t *testing.T) {
 }
 
 func TestBudgetYields(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		c.Budget = 1
 		c.BufferSize = 4 << 10
 		g := newRig(t, network, c)
@@ -228,7 +228,7 @@ func TestBudgetYields(t *testing.T) {
 // had left; so much, and no more, is waited for by others. Such a relay is heavy, one that carries messages is not.
 func TestPumpIsBounded(t *testing.T) {
 	const budget, largest = 128 << 10, 64 << 10 // bytes
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		c.Budget, c.BufferSize, c.PipeSize = budget, largest, largest
 		g := newRig(t, network, c)
 		var r Relay
@@ -271,7 +271,7 @@ func TestPumpIsBounded(t *testing.T) {
 
 // Without pipes everything is copied, and counted.
 func TestWithoutPipes(t *testing.T) {
-	for _, network := range networks {
+	for _, network := range ways {
 		g := newRig(t, network, Config{Mode: Splice})
 		g.w.pipes.most = 0
 		g.run()
@@ -348,7 +348,7 @@ func TestOutOfDescriptors(t *testing.T) {
 
 // A splice into a dead socket raises SIGPIPE, which must not end the process.
 func TestBrokenPipeSignal(t *testing.T) {
-	for _, network := range networks[1:] {
+	for _, network := range tcp {
 		g := newRig(t, network, Config{Mode: Splice})
 		g.client.Write([]byte("lost"))
 		arrived(t, g.client)

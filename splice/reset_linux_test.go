@@ -8,8 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var tcp = networks[1:]
-
 // expectReset reads to a reset, or to any length that want begins with if exact is false.
 func expectReset(t *testing.T, p peer, want []byte, exact bool) {
 	t.Helper()
@@ -143,7 +141,7 @@ func TestWriteFailureKeepsWhatWasSent(t *testing.T) {
 // A send that fails on a side that lives ends the relay too, though no edge tells of it. The side's own writing half is shut
 // here, as a stand-in for the errors of want (ENOBUFS, ENOMEM) and of filters (EPERM).
 func TestWriteFailureOfALivingSide(t *testing.T) {
-	everywhere(t, networks, func(t *testing.T, network string, c Config) {
+	everywhere(t, ways, func(t *testing.T, network string, c Config) {
 		g := newRig(t, network, c)
 		must(t, unix.Shutdown(g.fds[B], unix.SHUT_WR))
 		g.client.Write(pattern(16, 100))

@@ -1,5 +1,7 @@
 package splice
 
+import "syscall"
+
 // Events are the poll bits that epoll reports for a socket, with epoll's own values (epoll_ctl(2)).
 type Events uint32
 
@@ -13,6 +15,16 @@ const (
 	readEvents         = In | Urgent | Err | HangUp | InHangUp
 	writeEvents        = Out | Err | HangUp
 )
+
+// Calls gathers system calls that do not wait, and makes them by one, in the order in which they were gathered; loop.Calls
+// does. What Result tells of a call holds from one Make to the next.
+type Calls interface {
+	Recv(fd int, buf []byte, flags int) (call int)
+	Send(fd int, data []byte, flags int) (call int)
+	Make()
+	Result(call int) (n int, errno syscall.Errno)
+	MostCalls() int
+}
 
 // Mode chooses how the bytes of every direction of a Workspace are moved.
 type Mode uint8
@@ -30,6 +42,8 @@ type Config struct {
 	PipeSize   int // bytes of one pipe; 256 KiB, at most /proc/sys/fs/pipe-max-size; a paced destination gets 16 pages
 	MaxPipes   int // pipes at once, idle ones included; 256
 	Budget     int // bytes after which one direction yields to other work; 1 MiB
+	// Calls makes calls of many relays together (MoveTogether); nil: each is made alone.
+	Calls Calls
 }
 
 const (

@@ -12,27 +12,31 @@ type Workspace struct {
 	spliced  uint64 // bytes
 	option   option
 	left     Allowance // of the relay that is being pumped
+	together together
 }
 
 // NewWorkspace allocates the copy buffer. Pipes and residue buffers come when a relay needs them.
 func NewWorkspace(c Config) *Workspace {
 	c = c.withDefaults()
-	return &Workspace{
+	w := &Workspace{
 		mode:     c.Mode,
 		budget:   uint64(c.Budget),
 		buffer:   make([]byte, c.BufferSize),
 		residues: residuePool{largest: c.BufferSize},
 		pipes:    newPipePool(min(c.PipeSize, pipeSizeLimit()), c.MaxPipes),
 	}
+	w.together.init(c.Calls, c.BufferSize)
+	return w
 }
 
 // much is in bytes: more than a message.
 func (w *Workspace) much() uint64 { return uint64(len(w.buffer) / 4) }
 
-// Trim closes the pipes and forgets the buffers that were idle since the last Trim. A reactor calls it every few seconds.
+// Trim closes the pipes and forgets the buffers that were idle since the last Trim, and gives back what MoveTogether has used. A reactor calls it every few seconds.
 func (w *Workspace) Trim() {
 	w.pipes.trim()
 	w.residues.trim()
+	w.together.trim()
 }
 
 // SetMaxPipes bounds the pipes at once, idle ones included; of those beyond a lower bound, lent ones are closed when they come back.
@@ -45,7 +49,10 @@ func (w *Workspace) GiveUpIdle() bool { return w.pipes.closeAllIdle() }
 func (w *Workspace) Stalled() int { return w.residues.lent + w.pipes.open - w.pipes.idle() }
 
 // Close closes the idle pipes. Relays that still hold one close it in Release; the Workspace is not to be used for new ones.
-func (w *Workspace) Close() { w.pipes.close() }
+func (w *Workspace) Close() {
+	w.pipes.close()
+	w.together.close()
+}
 
 // Stats is a snapshot, to be taken on the owner's goroutine.
 func (w *Workspace) Stats() Stats {

@@ -73,6 +73,7 @@ const (
 	isHeard                           // its upstream has sent something
 	isTold                            // its record was put into the feeds
 	isResting                         // a side waits for what its client may; see rest_linux.go
+	isGathered                        // it will be pumped in this turn; see together_linux.go
 )
 
 func (c *conn) has(t traits) bool { return c.traits&t != 0 }
@@ -133,7 +134,11 @@ func (e *end) Ready(ev loop.Events) {
 			c.w.r.Again(c.client.fd) // those who move little come first
 			return
 		}
-		c.pump()
+		if ev == 0 {
+			c.pump()
+		} else {
+			c.gather()
+		}
 	case lingering:
 		c.lingerEdge(ev)
 	}

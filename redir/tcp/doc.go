@@ -20,6 +20,8 @@
 //	rest     holds a conn to its client's rate
 //	relay    moves bytes, by splice.Relay, from edge to edge; those that move much
 //	         of late wait until the turn has served all others
+//	together gathers the conns that have an edge in a turn, where their calls can be
+//	         made together
 //	guard    watches a conn that has lived for a while for peers that vanish
 //	linger   waits until what a failed side had sent is delivered
 //	limit    how long each state may last

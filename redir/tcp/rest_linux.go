@@ -55,6 +55,11 @@ func (c *conn) move() splice.Status {
 	return status
 }
 
+// isRated reports whether c's client has a rate.
+func (c *conn) isRated() bool {
+	return c.w.shared.clients.Rated() && c.of.Shaper(c.way.In.ID) != nil
+}
+
 // allowance is how many bytes a side may move now. Where it would and may not, it rests
 // from now on.
 func (c *conn) allowance(b *shape.Bucket, s *shape.Shaper, side splice.Side) uint64 {

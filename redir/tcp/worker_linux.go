@@ -112,6 +112,8 @@ type Worker struct {
 	workspace *splice.Workspace
 	listeners []*listener
 	conns     connList
+	gathered  []*conn         // that had an edge in this turn; see together_linux.go
+	relays    []*splice.Relay // scratch of pumpTogether
 	extras    extras
 	reserve   reserve
 	nextScan  int64 // ns of Reactor.Now: when conns are next worth looking at
@@ -125,10 +127,9 @@ type Worker struct {
 
 // NewWorker returns a worker on r, which counts into counters and log.
 func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, relay splice.Config, counters *count.Counters, log *count.Log, self *admit.Self) *Worker {
-	w := &Worker{
-		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
-		workspace: splice.NewWorkspace(relay),
-	}
+	w := &Worker{shared: shared, r: r, set: set, counters: counters, log: log, self: self}
+	w.moveTogether(&relay)
+	w.workspace = splice.NewWorkspace(relay)
 	w.conns.worker = r.Index()
 	w.reserve.take()
 	return w
