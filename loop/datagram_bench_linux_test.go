@@ -61,7 +61,7 @@ func BenchmarkBatch(b *testing.B) {
 func BenchmarkSendOne(b *testing.B) {
 	from, to := newPeer(b, "127.0.0.1", 64), newPeer(b, "127.0.0.1", 64)
 	from.out.Push(&Envelope{Dest: to.addr}, make([]byte, 200), 200, &from.gso)
-	from.out.encode()
+	from.out.encode(0)
 	headers := from.out.headers[:1]
 	for _, way := range []struct {
 		name string

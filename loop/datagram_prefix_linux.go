@@ -40,7 +40,7 @@ func (b *SendBatch) PushPrefix(e *Envelope, prefix, payload []byte, segment int,
 
 // joinPrefixed adds a datagram to the last run, if it may follow there.
 func (b *SendBatch) joinPrefixed(e *Envelope, prefix, payload []byte) bool {
-	if b.n == 0 || b.iovn+2 > len(b.iovs) {
+	if b.n == b.sealed() || b.iovn+2 > len(b.iovs) {
 		return false
 	}
 	last, length := &b.runs[b.n-1], len(prefix)+len(payload)

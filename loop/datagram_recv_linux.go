@@ -116,6 +116,23 @@ func (b *RecvBatch) Recv(fd, from int) (n int, errno syscall.Errno) {
 	return n, errno
 }
 
+// Gather has calls receive one message from fd into slot i.
+func (b *RecvBatch) Gather(calls *Calls, fd, i int) (call int) {
+	h := &b.headers[i].header
+	h.Namelen = SockaddrSize
+	h.SetControllen(receiveControl)
+	b.dirty = max(b.dirty, i+1)
+	return calls.RecvMsg(fd, h)
+}
+
+// Gathered is what became of a call of Gather, after it was made: 0 where slot i has
+// received a message, or why it has not; EAGAIN means none was there.
+func (b *RecvBatch) Gathered(calls *Calls, call, i int) syscall.Errno {
+	n, errno := calls.Result(call)
+	b.headers[i].length = uint32(n)
+	return errno
+}
+
 // clean undoes what the kernel wrote into headers: recvmmsg replaces the room
 // for names and control messages by what they take.
 func (b *RecvBatch) clean(from, to int) {

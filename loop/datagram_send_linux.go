@@ -24,9 +24,10 @@ type Envelope struct {
 // enough to make little of what a call costs.
 const prefixedRuns = 8
 
-// SendBatch gathers datagrams and sends them by one system call. Consecutive
+// SendBatch gathers datagrams and sends them by one system call: those of one
+// socket with Send, those of many with Seal and SendSealed. Consecutive
 // ones to one destination leave as one message, which the kernel cuts
-// (UDP_SEGMENT): no payload is copied, so each must stay as it is until Send.
+// (UDP_SEGMENT): no payload is copied, so each must stay as it is until it is sent.
 // It belongs to one reactor.
 type SendBatch struct {
 	headers   []mmsghdr
@@ -37,6 +38,9 @@ type SendBatch struct {
 	firstIov  []int // of each message
 	iovs      []unix.Iovec
 	n, iovn   int
+
+	parcels []parcel
+	waiting int // parcels
 
 	single   mmsghdr // scratch of resend
 	scrap    unix.Iovec
@@ -63,6 +67,7 @@ func NewSendBatch(n int) *SendBatch {
 		control:   make([][sendControl]byte, n),
 		firstIov:  make([]int, n),
 		iovs:      make([]unix.Iovec, n+1+prefixedRuns*2*maxSegments), // a payload may have a prefix
+		parcels:   make([]parcel, 0, n),
 		transmit:  sendDatagrams,
 	}
 	return b
@@ -110,7 +115,7 @@ func mostOf(e *Envelope) int {
 
 // join adds payload to the last run, if it may follow there.
 func (b *SendBatch) join(e *Envelope, payload []byte, segment int) bool {
-	if b.n == 0 || b.iovn+1 >= len(b.iovs) {
+	if b.n == b.sealed() || b.iovn+1 >= len(b.iovs) {
 		return false
 	}
 	last := &b.runs[b.n-1]
@@ -138,10 +143,11 @@ func (b *SendBatch) gather(payload []byte) {
 	b.iovn++
 }
 
-// encode writes the headers and control messages of what was planned.
-func (b *SendBatch) encode() {
+// encode writes the headers and control messages of what was planned, from a message
+// on.
+func (b *SendBatch) encode(from int) {
 	end := b.iovn
-	for i := b.n - 1; i >= 0; i-- {
+	for i := b.n - 1; i >= from; i-- {
 		h, e := &b.headers[i].header, &b.envelopes[i]
 		h.Name, h.Namelen = nil, 0
 		if !e.Connected {
@@ -179,35 +185,42 @@ func putEnvelope(b []byte, e *Envelope) []byte {
 	return b
 }
 
-// Send sends what was pushed through fd, and empties the batch. A message that
-// fails is left out and the rest goes on, but when the socket's buffer is full
-// the rest is dropped: a datagram does not wait. gso, which was given to Push,
-// learns what the kernel refuses.
+// Send sends what was pushed through fd, but for what is sealed, and takes it out of
+// the batch. A message that fails is left out and the rest goes on, but when the
+// socket's buffer is full the rest is dropped: a datagram does not wait. gso, which was
+// given to Push, learns what the kernel refuses.
 func (b *SendBatch) Send(fd int, gso *GSO) (result SendResult) {
-	b.encode()
-	for at := 0; at < b.n; {
-		sent, errno := b.try(fd, b.headers[at:b.n])
+	first := b.sealed()
+	b.encode(first)
+	b.sendRange(fd, first, b.n, gso, &result)
+	if first < b.n {
+		b.n, b.iovn = first, b.firstIov[first]
+	}
+	return result
+}
+
+// sendRange sends the messages from at until end through fd.
+func (b *SendBatch) sendRange(fd, at, end int, gso *GSO, result *SendResult) {
+	for at < end {
+		sent, errno := b.try(fd, b.headers[at:end])
 		for i := at; i < at+sent; i++ {
-			result.Datagrams += b.runs[i].datagrams
-			result.Bytes += b.runs[i].bytes - b.runs[i].prefixes
+			result.took(&b.runs[i])
 		}
 		at += sent
 		switch {
 		case sent > 0 || errno == unix.EINTR:
 		case errno == unix.EAGAIN:
-			for ; at < b.n; at++ {
+			for ; at < end; at++ {
 				result.drop(b.runs[at].datagrams, errno, &b.envelopes[at])
 			}
 		case b.runs[at].datagrams > 1 && refusesRun(errno):
-			b.resend(fd, at, gso, &result)
+			b.resend(fd, at, gso, result)
 			at++
 		default:
 			result.drop(b.runs[at].datagrams, errno, &b.envelopes[at])
 			at++
 		}
 	}
-	b.n, b.iovn = 0, 0
-	return result
 }
 
 // try transmits, again where the first call only brought the news of an earlier
@@ -220,6 +233,11 @@ func (b *SendBatch) try(fd int, headers []mmsghdr) (int, syscall.Errno) {
 		return b.transmit(fd, headers)
 	}
 	return sent, errno
+}
+
+func (r *SendResult) took(message *run) {
+	r.Datagrams += message.datagrams
+	r.Bytes += message.bytes - message.prefixes
 }
 
 func (r *SendResult) drop(datagrams int, errno syscall.Errno, e *Envelope) {

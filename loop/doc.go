@@ -37,6 +37,7 @@
 //     its being closed.
 //   - batch: several datagrams received or sent by one system call. Its slots
 //     each hold one message: a datagram, or a run.
+//   - parcel: the messages of a batch that leave by one socket.
 //   - run: datagrams of equal size from one sender to one receiver, the last
 //     may be shorter, that the kernel takes or hands over as one message
 //     (UDP_GRO in, UDP_SEGMENT out, udp(7)).
