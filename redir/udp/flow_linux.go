@@ -68,9 +68,8 @@ type flow struct {
 	cause  count.Counter // of its end, for its owner
 
 	// The owner's alone:
-	bulk   bool // receives in batches
-	closed bool
-	entry  *nat.Entry[*flow]
+	reception
+	entry *nat.Entry[*flow]
 
 	down traffic // what remotes have sent; away from up, which another worker may be counting
 }
@@ -265,11 +264,4 @@ func (w *Worker) upstreamSocket(dest netip.Addr, path *upstream.Path) (int, sysc
 func (f *flow) hasPort() bool {
 	local, err := socket.LocalAddr(int(f.fd))
 	return err != nil || local.Port() != 0
-}
-
-// becomeBulk spends two system calls on the socket of a flow that receives in
-// batches, which most flows (a question and an answer) never need.
-func becomeBulk(fd int) {
-	socket.SetInt(fd, unix.SOL_UDP, unix.UDP_GRO, 1)
-	socket.SetReceiveBuffer(fd, bulkBuffer)
 }

@@ -222,6 +222,7 @@ func (m *messenger) tell(client netip.AddrPort, scope uint32, dest netip.AddrPor
 	}
 	packet := loop.Envelope{Dest: netip.AddrPortFrom(client.Addr(), 0), DestScope: scope, Source: e.Offender}
 	if !m.w.out.PushPrefixed(&packet, icmp.Append(m.message[:0], e, client, dest, payload), nil) {
+		m.w.counters.Add(count.ICMPSuppressed, 1) // what is to be sent fills the batch
 		return
 	}
 	var gso loop.GSO

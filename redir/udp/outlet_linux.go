@@ -85,24 +85,11 @@ func (w *Worker) takeToOutlet(f *flow, slot int32) {
 		w.dropped(count.DroppedSend, m.Datagrams(), m.Source, m.Dest, err)
 		return
 	}
-	if b.append(q.next, slot) {
-		q.dirty = append(q.dirty, b)
-	}
+	q.outlets.append(b, q.next, slot)
 }
 
-// flushOutlet sends and counts what waits for b.
-func (w *Worker) flushOutlet(b *sender) {
-	if b.head == none {
-		return // closed since
-	}
-	sent := w.sendOutlet(b)
-	b.head = none
-	w.toUpstream.outlets.use(b)
-	w.sentUpstream(sent.Datagrams, sent.Bytes)
-}
-
-// sendOutlet sends what waits for b, each with its client's address.
-func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
+// pushOut adds what waits for b, each with its client's address.
+func (w *Worker) pushOut(b *sender) {
 	q := &w.toUpstream
 	told := b.key.path.Value().SendProxy.Datagrams()
 	var e loop.Envelope
@@ -110,14 +97,12 @@ func (w *Worker) sendOutlet(b *sender) (total loop.SendResult) {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.TOS = m.Source.Addr(), m.TOS
-		q.outlets.push(b, &e, q.prefaced(slot, told), m, &total)
+		q.outlets.push(b, &e, q.prefaced(slot, told), m)
 	}
-	q.outlets.send(b, &total)
-	return total
 }
 
 // lostOut counts what could not be sent, and tells its client why.
-func (w *Worker) lostOut(b *sender, sent loop.SendResult) {
+func (w *Worker) lostOut(b *sender, sent *loop.SendResult) {
 	client := b.from(sent.Failed.Source)
 	w.dropped(count.DroppedSend, sent.Dropped, client, sent.Failed.Dest, sent.Errno)
 	if isUnreachable(sent.Errno) && w.set.ICMP {

@@ -29,9 +29,7 @@ type relay struct {
 	gso  loop.GSO
 	wide atomic.Bool // has a large send buffer
 
-	// The owner's alone:
-	bulk   bool // receives in batches
-	closed bool
+	reception // the owner's alone
 }
 
 // openRelay opens the socket towards at.
@@ -69,9 +67,9 @@ func (r *relay) retire(w *Worker) {
 	}
 }
 
-// sendAssociated sends a group by its session's relay or, where there is none, has
-// it wait.
-func (w *Worker) sendAssociated(g *flowGroup) (total loop.SendResult) {
+// departAssociated has a group leave by its session's relay or, where there is none,
+// has it wait.
+func (w *Worker) departAssociated(g *flowGroup) {
 	q, a := &w.toUpstream, g.entry.Value.there
 	r := a.relay.Load()
 	for slot := g.head; slot != none; slot = q.next[slot] {
@@ -81,44 +79,40 @@ func (w *Worker) sendAssociated(g *flowGroup) (total loop.SendResult) {
 				continue
 			}
 		}
-		w.pushRelayed(r, m, q.prefaces[slot][:0], &total)
+		w.pushRelayed(r, m, q.prefaces[slot][:0])
 	}
-	if r == nil {
-		return total
+	if r != nil {
+		w.depart(r, r.fd, &r.gso)
 	}
-	w.sendRelayed(r, &total)
-	if total.Bytes >= bulkTurn && r.wide.CompareAndSwap(false, true) {
-		socket.SetSendBuffer(r.fd, bulkBuffer)
-	}
-	return total
 }
 
 // pushRelayed adds what m holds; header is room for theirs.
-func (w *Worker) pushRelayed(r *relay, m *loop.Received, header []byte, total *loop.SendResult) {
+func (w *Worker) pushRelayed(r *relay, m *loop.Received, header []byte) {
 	dest, _ := r.a.f.sentTo(m)
 	header = greet.AppendUDPHeader(header, dest)
 	to := loop.Envelope{Dest: r.at, Connected: true, TOS: m.TOS}
 	rest, whole := w.out.PushPrefix(&to, header, m.Payload, m.Segment, &r.gso)
 	for !whole {
-		w.sendRelayed(r, total)
+		w.depart(r, r.fd, &r.gso)
+		w.send()
 		rest, whole = w.out.PushPrefix(&to, header, rest, m.Segment, &r.gso)
 	}
 }
 
-// sendRelayed sends what was pushed, and adds what became of it to total.
-func (w *Worker) sendRelayed(r *relay, total *loop.SendResult) {
-	sent := w.out.Send(r.fd, &r.gso)
-	total.Datagrams += sent.Datagrams
-	total.Bytes += sent.Bytes
-	if sent.Dropped > 0 {
-		w.dropped(count.DroppedSend, sent.Dropped, r.a.f.client(), r.at, sent.Errno)
+// sent implements departing.
+func (r *relay) sent(w *Worker, result *loop.SendResult) {
+	w.sentUp.add(result)
+	if result.Dropped > 0 {
+		w.dropped(count.DroppedSend, result.Dropped, r.a.f.client(), r.at, result.Errno)
+	}
+	if result.Bytes >= bulkTurn && r.wide.CompareAndSwap(false, true) {
+		socket.SetSendBuffer(r.fd, bulkBuffer)
 	}
 }
 
-// Ready receives what the relay passes on, on its owner's thread; see flow.Ready.
+// Ready receives what the relay passes on, on its owner's thread.
 func (r *relay) Ready(ev loop.Events) {
-	f := r.a.f
-	w := f.owner
+	w := r.a.f.owner
 	if r.closed || w.closed {
 		return
 	}
@@ -129,36 +123,19 @@ func (r *relay) Ready(ev loop.Events) {
 			return
 		}
 	}
-	q := &w.toClient
-	for {
-		first := q.used
-		n, errno := q.slots.Recv(r.fd, first)
-		if errno != 0 {
-			return
-		}
-		q.used += n
-		r.a.heard = true
-		f.entry.TouchReply(w.r.Now())
-		for i := first; i < first+n; i++ {
-			w.takeRelayed(f, int32(i))
-		}
-		if n > 1 && !r.bulk {
-			r.bulk = true
-			becomeBulk(r.fd)
-		}
-		if r.bulk {
-			w.r.NotLone()
-		}
-		if q.used < q.slots.Len() {
-			return
-		}
-		w.flushClient()
-		if n > q.slots.Len()/2 {
-			w.r.Again(r.fd)
-			return
-		}
-	}
+	w.receiveFrom(r, ev)
 }
+
+func (r *relay) socket() (int, *reception) { return r.fd, &r.reception }
+
+// heard implements receiver.
+func (r *relay) heard(now int64) {
+	r.a.heard = true
+	r.a.f.entry.TouchReply(now)
+}
+
+// take implements receiver.
+func (r *relay) take(slot int32) { r.a.f.owner.takeRelayed(r.a.f, slot) }
 
 // takeRelayed takes what slot has received from its header, or headers: of a run,
 // those that follow each other and are alike stay one.

@@ -33,12 +33,12 @@ func TestSOCKSRuns(t *testing.T) {
 			s.workers[0].put(&s.in, run)
 		}
 		q := &s.workers[0].toUpstream
-		var total loop.SendResult
 		for i := range 2 {
-			s.workers[0].pushRelayed(r, &q.messages[i], q.prefaces[i][:0], &total)
+			s.workers[0].pushRelayed(r, &q.messages[i], q.prefaces[i][:0])
 		}
 		calls = s.workers[0].out.Len()
-		s.workers[0].sendRelayed(r, &total)
+		s.workers[0].depart(r, r.fd, &r.gso)
+		s.workers[0].send()
 		q.reset()
 	})
 	if calls != 1 {

@@ -36,7 +36,7 @@ func (w *Worker) mustCut(to netip.Addr, segment int) bool {
 
 // pushFragments is push for a narrow way: each datagram is cut. Fragments are
 // counted as one datagram.
-func (p *senders) pushFragments(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
+func (p *senders) pushFragments(b *sender, e *loop.Envelope, preface []byte, m *loop.Received) {
 	dest, packet := e.Dest, *e
 	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; len(rest) > 0; {
@@ -46,7 +46,7 @@ func (p *senders) pushFragments(b *sender, e *loop.Envelope, preface []byte, m *
 		length := first + len(part)
 		for at := 0; at < length; at += mostFragment {
 			end := min(at+mostFragment, length)
-			header := p.header(b, total)[:fragmentHeaderSize]
+			header := p.header(b)[:fragmentHeaderSize]
 			putFragmentHeader(header, at, end < length, id)
 			from := at - first
 			if at == 0 {
@@ -54,7 +54,7 @@ func (p *senders) pushFragments(b *sender, e *loop.Envelope, preface []byte, m *
 				putUDPHeader(header[fragmentHeaderSize:], b.from(e.Source), dest, part)
 				from = 0
 			} else {
-				total.Datagrams--
+				b.cut++
 			}
 			p.worker.out.PushPrefixed(&packet, header, part[from:end-first])
 		}

@@ -24,11 +24,13 @@ const (
 // one port, each with the address that it shall come from. It belongs to one
 // worker; the others have one each (SO_REUSEPORT).
 type sender struct {
+	pool       *senders
 	fd         int
 	key        senderKey
 	raw        bool // the port is another service's: datagrams leave as raw packets
 	gso        loop.GSO
 	head, tail int32 // slots that wait to be sent; none
+	cut        int   // messages that are on their way and are no datagrams: fragments but first ones
 	used       int64 // ns of Reactor.Now
 	prev, next *sender
 }
@@ -46,16 +48,16 @@ func (b *sender) from(source netip.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(source, b.key.port)
 }
 
-// append adds a slot to those that wait, and reports whether it is the first.
-func (b *sender) append(next []int32, slot int32) (first bool) {
+// append adds a slot to those that wait for b.
+func (p *senders) append(b *sender, next []int32, slot int32) {
 	next[slot] = none
-	if first = b.head == none; first {
+	if b.head == none {
 		b.head = slot
+		p.dirty = append(p.dirty, b)
 	} else {
 		next[b.tail] = slot
 	}
 	b.tail = slot
-	return first
 }
 
 // senders are a worker's for one direction, at most bound of them: the one that
@@ -64,6 +66,7 @@ type senders struct {
 	worker *Worker
 	senderUse
 	all   map[senderKey]*sender
+	dirty []*sender         // those with something to send
 	near  [nearSize]*sender // by port: the one asked for last
 	ring  sender            // its next was used last, its prev longest ago
 	sweep loop.Timer
@@ -73,14 +76,16 @@ type senders struct {
 // senderUse is what tells the pools of the two directions apart.
 type senderUse struct {
 	bound    *atomic.Int64
-	flush    func(*sender)                  // sends what waits for one
-	lost     func(*sender, loop.SendResult) // counts what a send has dropped
-	fallback count.Counter                  // of datagrams that leave as raw packets
+	tally    *tally
+	pushAll  func(*sender)                   // adds what waits for one to the worker's batch
+	lost     func(*sender, *loop.SendResult) // counts what a send has dropped
+	fallback count.Counter                   // of datagrams that leave as raw packets
 }
 
 func (p *senders) init(w *Worker, use senderUse) {
 	p.worker, p.senderUse = w, use
 	p.all = map[senderKey]*sender{}
+	p.dirty = make([]*sender, 0, w.shared.batch)
 	p.ring.prev, p.ring.next = &p.ring, &p.ring
 	p.raw = make(rawHeaders, w.shared.batch)
 }
@@ -105,7 +110,7 @@ func (p *senders) get(key senderKey) (*sender, error) {
 func (p *senders) open(key senderKey) (*sender, error) {
 	for len(p.all) >= int(p.bound.Load()) && p.giveUpOne() {
 	}
-	b := &sender{key: key, head: none}
+	b := &sender{pool: p, key: key, head: none}
 	err := p.openSocket(b)
 	if socket.OutOfFDs(err) && p.giveUpOne() {
 		err = p.openSocket(b)
@@ -125,32 +130,57 @@ func (p *senders) open(key senderKey) (*sender, error) {
 	return b, nil
 }
 
+// departAll has what waits for any leave with the worker's next send.
+func (p *senders) departAll() {
+	for i, b := range p.dirty {
+		p.depart(b)
+		p.dirty[i] = nil
+	}
+	p.dirty = p.dirty[:0]
+}
+
+// depart has what waits for b leave with the worker's next send.
+func (p *senders) depart(b *sender) {
+	if b.head == none {
+		return // closed since
+	}
+	p.pushAll(b)
+	b.head = none
+	p.worker.depart(b, b.fd, &b.gso)
+}
+
 // push adds what m holds, to go through b as e says, each datagram with its
-// preface if there is one. What does not fit has the rest sent first, and its
-// result added to total.
-func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
+// preface if there is one. What does not fit has the rest sent first.
+func (p *senders) push(b *sender, e *loop.Envelope, preface []byte, m *loop.Received) {
 	switch {
 	case b.key.narrow:
-		p.pushFragments(b, e, preface, m, total)
+		p.pushFragments(b, e, preface, m)
 		return
 	case b.raw:
-		p.pushRaw(b, e, preface, m, total)
+		p.pushRaw(b, e, preface, m)
 		return
 	}
 	rest, whole := p.worker.push(e, preface, m.Payload, m.Segment, &b.gso)
 	for !whole {
-		p.send(b, total)
+		p.makeRoom(b)
 		rest, whole = p.worker.push(e, preface, rest, m.Segment, &b.gso)
 	}
 }
 
-// send sends what was pushed, and adds what became of it to total.
-func (p *senders) send(b *sender, total *loop.SendResult) {
-	sent := p.worker.out.Send(b.fd, &b.gso)
-	total.Datagrams += sent.Datagrams
-	total.Bytes += sent.Bytes
-	if sent.Dropped > 0 {
-		p.lost(b, sent)
+// makeRoom sends all that was pushed, the last of it for b.
+func (p *senders) makeRoom(b *sender) {
+	p.worker.depart(b, b.fd, &b.gso)
+	p.worker.send()
+}
+
+// sent implements departing.
+func (b *sender) sent(_ *Worker, result *loop.SendResult) {
+	b.pool.use(b)
+	result.Datagrams -= b.cut
+	b.cut = 0
+	b.pool.tally.add(result)
+	if result.Dropped > 0 {
+		b.pool.lost(b, result)
 	}
 }
 

@@ -24,15 +24,15 @@ type rawHeaders [][fragmentHeaderSize + udpHeaderSize + proxyproto.MostV2]byte
 
 // header is the place for the next message's, which has room in the batch: else
 // what waits there is sent first.
-func (p *senders) header(b *sender, total *loop.SendResult) []byte {
+func (p *senders) header(b *sender) []byte {
 	if !p.worker.out.HasRoom() {
-		p.send(b, total)
+		p.makeRoom(b)
 	}
 	return p.raw[p.worker.out.Len()][:]
 }
 
 // pushRaw is push for a raw sender: each datagram has a header.
-func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.Received, total *loop.SendResult) {
+func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.Received) {
 	w, dest := p.worker, e.Dest
 	packet := *e
 	// The port of a raw socket's address is 0: rawv6_sendmsg takes another one
@@ -40,7 +40,7 @@ func (p *senders) pushRaw(b *sender, e *loop.Envelope, preface []byte, m *loop.R
 	packet.Dest = netip.AddrPortFrom(dest.Addr(), 0)
 	for rest := m.Payload; ; {
 		part := rest[:min(m.Segment, len(rest))]
-		header := append(p.header(b, total)[:udpHeaderSize], preface...)
+		header := append(p.header(b)[:udpHeaderSize], preface...)
 		putUDPHeader(header, b.from(e.Source), dest, part)
 		w.out.PushPrefixed(&packet, header, part)
 		w.counters.Add(p.fallback, 1)

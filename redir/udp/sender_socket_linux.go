@@ -95,7 +95,8 @@ func fragments(key senderKey) socket.Option {
 
 // close closes b, after what waits for it was sent.
 func (p *senders) close(b *sender) {
-	p.flush(b)
+	p.depart(b)
+	p.worker.send()
 	b.unlink()
 	delete(p.all, b.key)
 	if near := &p.near[b.key.port%nearSize]; *near == b {

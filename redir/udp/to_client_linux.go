@@ -25,16 +25,19 @@ type clientQueue struct {
 	next       []int32
 	used       int // slots
 	parts      int
-	dirty      []*sender // those with something to send
+	listed     []receiver // that edges of this turn have called
+	arrivals   []arrival  // scratch of makeCalls
+	peeked     [1]byte    // likewise
 }
 
 func (q *clientQueue) init(w *Worker) (err error) {
 	n := w.shared.batch
-	q.writeBacks.init(w, senderUse{&w.shared.writeBacks, w.flushBack, w.lostBack, count.WriteBackFallback})
+	q.writeBacks.init(w, senderUse{&w.shared.writeBacks, &w.sentDown, w.pushReplies, w.lostBack, count.WriteBackFallback})
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, 2*n)
 	q.next = make([]int32, 2*n)
-	q.dirty = make([]*sender, 0, n)
+	q.listed = make([]receiver, 0, n)
+	q.arrivals = make([]arrival, n)
 	return err
 }
 
@@ -43,9 +46,7 @@ func (q *clientQueue) close() {
 	q.slots.Close()
 }
 
-// Ready receives what remotes wrote to the flow, on its owner's thread. It
-// takes no more than a batch in a call, or two where the first found only a few
-// slots free.
+// Ready receives what remotes wrote to the flow, on its owner's thread.
 func (f *flow) Ready(ev loop.Events) {
 	w := f.owner
 	if f.closed || w.closed {
@@ -58,38 +59,21 @@ func (f *flow) Ready(ev loop.Events) {
 			return // it was a forward's, which leads elsewhere too
 		}
 	}
-	q := &w.toClient
-	for {
-		first := q.used
-		n, errno := q.slots.Recv(int(f.fd), first)
-		if errno != 0 {
-			return
-		}
-		q.used += n
-		f.entry.TouchReply(w.r.Now())
-		client := f.client()
-		for i := first; i < q.used; i++ {
-			m := &q.messages[i]
-			q.slots.Message(i, m)
-			m.Dest, m.DestScope = client, f.scope
-			w.takeFromUpstream(f, int32(i))
-		}
-		if n > 1 && !f.bulk {
-			f.bulk = true
-			becomeBulk(int(f.fd))
-		}
-		if f.bulk {
-			w.r.NotLone()
-		}
-		if q.used < q.slots.Len() {
-			return
-		}
-		w.flushClient()
-		if n > q.slots.Len()/2 {
-			w.r.Again(int(f.fd))
-			return
-		}
-	}
+	w.receiveFrom(f, ev)
+}
+
+func (f *flow) socket() (int, *reception) { return int(f.fd), &f.reception }
+
+// heard implements receiver.
+func (f *flow) heard(now int64) { f.entry.TouchReply(now) }
+
+// take implements receiver.
+func (f *flow) take(slot int32) {
+	q := &f.owner.toClient
+	m := &q.messages[slot]
+	q.slots.Message(int(slot), m)
+	m.Dest, m.DestScope = f.client(), f.scope
+	f.owner.takeFromUpstream(f, slot)
 }
 
 // takeFromUpstream puts what slot has received, for the client that is its Dest,
@@ -130,9 +114,7 @@ func (w *Worker) takeFromUpstream(f *flow, slot int32) {
 	if f != nil {
 		f.down.add(m)
 	}
-	if b.append(q.next, slot) {
-		q.dirty = append(q.dirty, b)
-	}
+	q.writeBacks.append(b, q.next, slot)
 }
 
 // part is the place of a message that is a part of what a slot holds, behind those
@@ -151,46 +133,26 @@ func (w *Worker) flushClient() {
 	w.toClient.used = 0
 }
 
-// sendReplies sends those of each write-back socket by one system call.
+// sendReplies sends those that are queued.
 func (w *Worker) sendReplies() {
-	q := &w.toClient
-	for i, b := range q.dirty {
-		w.flushBack(b)
-		q.dirty[i] = nil
-	}
-	q.dirty = q.dirty[:0]
-	q.parts = 0
+	w.toClient.writeBacks.departAll()
+	w.send()
+	w.toClient.parts = 0
 }
 
-// flushBack sends and counts the replies that wait for b.
-func (w *Worker) flushBack(b *sender) {
-	if b.head == none {
-		return // closed since
-	}
-	sent := w.sendBack(b)
-	b.head = none
-	w.toClient.writeBacks.use(b)
-	if sent.Datagrams > 0 {
-		w.counters.Add(count.DatagramsToClient, uint64(sent.Datagrams))
-		w.counters.Add(count.UDPBytesToClient, uint64(sent.Bytes))
-	}
-}
-
-// sendBack sends the replies that wait for b.
-func (w *Worker) sendBack(b *sender) (total loop.SendResult) {
+// pushReplies adds those that wait for b.
+func (w *Worker) pushReplies(b *sender) {
 	q := &w.toClient
 	var e loop.Envelope
 	for slot := b.head; slot != none; slot = q.next[slot] {
 		m := &q.messages[slot]
 		e.Dest, e.DestScope = m.Dest, m.DestScope
 		e.Source, e.SourceScope, e.TOS = m.Source.Addr(), m.SourceScope, m.TOS
-		q.writeBacks.push(b, &e, nil, m, &total)
+		q.writeBacks.push(b, &e, nil, m)
 	}
-	q.writeBacks.send(b, &total)
-	return total
 }
 
 // lostBack counts replies that could not be sent.
-func (w *Worker) lostBack(b *sender, sent loop.SendResult) {
+func (w *Worker) lostBack(b *sender, sent *loop.SendResult) {
 	w.dropped(count.DroppedWriteBack, sent.Dropped, sent.Failed.Dest, b.from(sent.Failed.Source), sent.Errno)
 }

@@ -33,7 +33,6 @@ type upstreamQueue struct {
 	prefaces [][proxyproto.MostV2]byte // of each slot: its PROXY or SOCKS5 header, where it has one
 
 	outlets senders
-	dirty   []*sender // outlets with something to send
 
 	// What the last datagram of this turn was found to be: runs of datagrams
 	// are alike.
@@ -47,7 +46,7 @@ type upstreamQueue struct {
 	lastEntry  *nat.Entry[*flow]
 }
 
-// flowGroup is a chain of slots that one flow's socket will send.
+// flowGroup is a chain of slots that one flow's socket, or relay, will send.
 type flowGroup struct {
 	entry      *nat.Entry[*flow]
 	head, tail int32
@@ -55,8 +54,7 @@ type flowGroup struct {
 
 func (q *upstreamQueue) init(w *Worker) (err error) {
 	n := w.shared.batch
-	q.outlets.init(w, senderUse{&w.shared.outlets, w.flushOutlet, w.lostOut, count.OutletFallback})
-	q.dirty = make([]*sender, 0, n)
+	q.outlets.init(w, senderUse{&w.shared.outlets, &w.sentUp, w.pushOut, w.lostOut, count.OutletFallback})
 	q.slots, err = loop.NewRecvBatch(n)
 	q.messages = make([]loop.Received, n)
 	q.next = make([]int32, n)
@@ -103,37 +101,27 @@ func (q *upstreamQueue) choose(w *Worker, in *inbound.Inbound, m *loop.Received)
 	q.last = w.choose(in, m)
 }
 
-// flushUpstream sends what clients sent.
+// flushUpstream sends what clients sent, and has the slots free again.
 func (w *Worker) flushUpstream() {
+	w.departUpstream()
+	w.send()
+	w.toUpstream.reset()
+}
+
+// departUpstream has what clients sent leave with the next send.
+func (w *Worker) departUpstream() {
 	q := &w.toUpstream
-	var datagrams, bytes int
 	for i := range q.groups {
-		g := &q.groups[i]
-		sent := w.sendUpstream(g)
-		datagrams += sent.Datagrams
-		bytes += sent.Bytes
+		w.departGroup(&q.groups[i])
 	}
-	for i, b := range q.dirty {
-		w.flushOutlet(b)
-		q.dirty[i] = nil
-	}
-	q.dirty = q.dirty[:0]
-	w.sentUpstream(datagrams, bytes)
-	q.reset()
+	q.outlets.departAll()
 }
 
-func (w *Worker) sentUpstream(datagrams, bytes int) {
-	if datagrams > 0 {
-		w.counters.Add(count.DatagramsToUpstream, uint64(datagrams))
-		w.counters.Add(count.UDPBytesToUpstream, uint64(bytes))
-	}
-}
-
-// sendUpstream sends a group through its flow's socket.
-func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
+func (w *Worker) departGroup(g *flowGroup) {
 	q, f := &w.toUpstream, g.entry.Value
 	if f.there != nil {
-		return w.sendAssociated(g)
+		w.departAssociated(g)
+		return
 	}
 	var to loop.Envelope
 	for slot := g.head; slot != none; slot = q.next[slot] {
@@ -143,36 +131,40 @@ func (w *Worker) sendUpstream(g *flowGroup) (total loop.SendResult) {
 		preface := q.preface(slot, f.told)
 		rest, whole := w.push(&to, preface, m.Payload, m.Segment, &f.gso)
 		for !whole {
-			w.sendOut(g.entry, &total)
+			w.depart(g, int(f.fd), &f.gso)
+			w.send()
 			rest, whole = w.push(&to, preface, rest, m.Segment, &f.gso)
 		}
 	}
-	w.sendOut(g.entry, &total)
-	if total.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
-		socket.SetSendBuffer(int(f.fd), bulkBuffer)
-	}
-	return total
+	w.depart(g, int(f.fd), &f.gso)
 }
 
-// sendOut sends what was pushed, and adds what became of it to total.
-func (w *Worker) sendOut(e *nat.Entry[*flow], total *loop.SendResult) {
-	f := e.Value
-	sent := w.out.Send(int(f.fd), &f.gso)
-	total.Datagrams += sent.Datagrams
-	total.Bytes += sent.Bytes
-	if sent.Dropped > 0 {
-		w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
-		if sent.Errno == unix.EAGAIN && !f.hasPort() {
-			w.evictOne()
-		}
-		if !isUnreachable(sent.Errno) {
-			return
-		}
-		if w.set.ICMP {
-			w.icmp.tellOf(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
-		}
-		w.failed(e)
+// sent implements departing.
+func (g *flowGroup) sent(w *Worker, result *loop.SendResult) {
+	f := g.entry.Value
+	w.sentUp.add(result)
+	if result.Dropped > 0 {
+		w.lostUpstream(g.entry, result)
 	}
+	if result.Bytes >= bulkTurn && f.wide.CompareAndSwap(false, true) {
+		socket.SetSendBuffer(int(f.fd), bulkBuffer)
+	}
+}
+
+// lostUpstream counts what could not be sent, and does what the cause asks for.
+func (w *Worker) lostUpstream(e *nat.Entry[*flow], sent *loop.SendResult) {
+	f := e.Value
+	w.dropped(count.DroppedSend, sent.Dropped, f.client(), sent.Failed.Dest, sent.Errno)
+	if sent.Errno == unix.EAGAIN && !f.hasPort() {
+		w.evictOne()
+	}
+	if !isUnreachable(sent.Errno) {
+		return
+	}
+	if w.set.ICMP {
+		w.icmp.tellOf(f, sent.Failed.Dest, icmp.Unreachable(!f.client().Addr().Is4()), nil)
+	}
+	w.failed(e)
 }
 
 // isUnreachable reports whether a send failed since the gateway has no way there.

@@ -21,6 +21,29 @@ import (
 	"sluice/redir/socket"
 )
 
+// engineVariable names the engine that tests run with; where it is not set, they run
+// with each.
+const (
+	engineVariable = "SLUICE_TEST_ENGINE"
+	ringEngine     = "ring"
+)
+
+func TestMain(m *testing.M) {
+	engines := []string{"epoll", ringEngine}
+	if one := os.Getenv(engineVariable); one != "" {
+		engines = []string{one}
+	}
+	failed := 0
+	for _, engine := range engines {
+		os.Setenv(engineVariable, engine)
+		if code := m.Run(); code != 0 {
+			fmt.Fprintln(os.Stderr, "that was with", engineVariable+"="+engine)
+			failed = code
+		}
+	}
+	os.Exit(failed)
+}
+
 // patience bounds every wait for something that must come.
 const patience = 10 * time.Second
 
@@ -62,6 +85,11 @@ func newRelays(t testing.TB, n, sessions, writeBacks int, timeout time.Duration)
 		t.Fatal(err)
 	}
 	s.group = group
+	if os.Getenv(engineVariable) == ringEngine {
+		if err := group.UseRings(); err != nil {
+			t.Fatalf("%v: %s", err, loop.RingRefusal(err))
+		}
+	}
 	for _, r := range group.Reactors() {
 		counters := new(count.Counters)
 		self, err := admit.NewSelf(s.shared.admission)

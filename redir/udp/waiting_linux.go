@@ -72,11 +72,10 @@ func (w *Worker) refuseWaiting(m *loop.Received) {
 
 // sendWaiting sends what has waited for r.
 func (w *Worker) sendWaiting(r *relay, waiting []loop.Received) {
-	var total loop.SendResult
 	headers := make([][greet.MostUDPHeader]byte, len(waiting))
 	for i := range waiting {
-		w.pushRelayed(r, &waiting[i], headers[i][:0], &total)
+		w.pushRelayed(r, &waiting[i], headers[i][:0])
 	}
-	w.sendRelayed(r, &total)
-	w.sentUpstream(total.Datagrams, total.Bytes)
+	w.depart(r, r.fd, &r.gso)
+	w.send()
 }

@@ -133,6 +133,9 @@ type Worker struct {
 	toClient   clientQueue
 	spares     spares
 	out        *loop.SendBatch // scratch of both directions
+	leaving    []departing     // whose parcels wait in out
+	sentUp     tally           // that is not counted yet
+	sentDown   tally
 	icmp       messenger
 	noRuns     bool          // the kernel has no UDP_SEGMENT
 	lastFlow   uint32        // id
@@ -153,7 +156,7 @@ type Worker struct {
 func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.Counters, log *count.Log, self *admit.Self) (*Worker, error) {
 	w := &Worker{
 		shared: shared, r: r, set: set, counters: counters, log: log, self: self,
-		out: loop.NewSendBatch(shared.batch),
+		out: loop.NewSendBatch(shared.batch), leaving: make([]departing, 0, shared.batch),
 	}
 	_, gso := KernelRuns()
 	w.noRuns = !gso
@@ -169,6 +172,7 @@ func NewWorker(shared *Shared, r *loop.Reactor, set *Settings, counters *count.C
 		w.toUpstream.slots.Close()
 		return nil, err
 	}
+	r.OnEdgesServed(w.receiveListed)
 	r.OnTurnEnd(w.flush)
 	return w, nil
 }
@@ -222,12 +226,11 @@ func KernelRuns() (gro, gso bool) {
 // flush sends what the turn has gathered.
 func (w *Worker) flush() {
 	w.names.letGo()
-	if w.toUpstream.used > 0 {
-		w.flushUpstream()
-	}
-	if w.toClient.used > 0 {
-		w.flushClient()
-	}
+	w.departUpstream()
+	w.toClient.writeBacks.departAll()
+	w.send()
+	w.toUpstream.reset()
+	w.toClient.used, w.toClient.parts = 0, 0
 }
 
 // Close ends all that the worker carries. It may be called again.
