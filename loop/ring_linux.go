@@ -1,13 +1,6 @@
 package loop
 
-import (
-	"errors"
-	"fmt"
-	"os"
-	"strings"
-
-	"golang.org/x/sys/unix"
-)
+import "errors"
 
 // How a ring is set up (io_uring_setup(2)). Nothing that is submitted ever waits, so
 // that what shapes how waiting requests complete (SINGLE_ISSUER, DEFER_TASKRUN) makes
@@ -39,31 +32,18 @@ func newRing(n int) (*ring, error) {
 		return nil, err
 	}
 	ops := []ringRestriction{{op: allowOp, which: opSendMsg}, {op: allowOp, which: opRecvMsg}, {op: allowOp, which: opSend}, {op: allowOp, which: opRecv}}
-	if err := errors.Join(r.register(registerRestrict, ops), r.register(registerEnable, nil)); err != nil {
+	if err := errors.Join(r.register(registerRestrict, ops), r.register(registerEnable, nil), r.enter()); err != nil {
 		r.close()
 		return nil, err
 	}
 	return r, nil
 }
 
-// RingRefusal explains an error of Group.UseRings: what refuses it, and what to do.
-func RingRefusal(err error) string {
-	switch {
-	case errors.Is(err, unix.ENOSYS):
-		return "this kernel has no io_uring (CONFIG_IO_URING), or a filter of system calls hides it"
-	case errors.Is(err, unix.EINVAL):
-		return "io_uring of this kernel is too old: it takes Linux 5.18"
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		const name = "/proc/sys/kernel/io_uring_disabled" // of Linux 6.6
-		text, err := os.ReadFile(name)
-		if value := strings.TrimSpace(string(text)); err == nil && value != "0" {
-			return fmt.Sprintf("kernel.io_uring_disabled is %s: sysctl kernel.io_uring_disabled=0", value)
-		}
-		return "a filter of system calls (seccomp: a container's, or SystemCallFilter=) forbids io_uring_setup"
-	case errors.Is(err, unix.ENOMEM):
-		return "locked memory is used up, where the kernel counts rings as that: raise RLIMIT_MEMLOCK (LimitMEMLOCK=)"
-	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE):
-		return "there are no more file descriptors"
+// TryRing makes a ring as UseRings does, and gives it back.
+func TryRing() error {
+	r, err := newRing(mostCalls)
+	if err == nil {
+		r.close()
 	}
-	return ""
+	return err
 }
