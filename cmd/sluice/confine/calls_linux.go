@@ -10,15 +10,19 @@ import (
 
 // hotCalls pass whatever their arguments are, and are those of which a relay
 // makes many.
-func hotCalls() []uint32 {
-	return []uint32{
+func (n Needs) hotCalls() []uint32 {
+	hot := []uint32{
 		unix.SYS_READ, unix.SYS_WRITE, unix.SYS_EPOLL_PWAIT, unix.SYS_RECVMMSG, unix.SYS_SENDMMSG, unix.SYS_SPLICE,
 		unix.SYS_ACCEPT4, unix.SYS_CLOSE, unix.SYS_SETSOCKOPT, unix.SYS_EPOLL_CTL, unix.SYS_FUTEX,
 	}
+	if n.Rings {
+		hot = append(hot, unix.SYS_IO_URING_ENTER)
+	}
+	return hot
 }
 
 // deniedCalls are those of every machine that fail with EPERM.
-func deniedCalls() []uint32 {
+func (n Needs) deniedCalls() []uint32 {
 	return slices.Concat(
 		[]uint32{ // another program, and other processes
 			unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_MEMFD_CREATE,
@@ -30,7 +34,7 @@ func deniedCalls() []uint32 {
 			unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
 			unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD,
 		},
-		ringCalls(),
+		n.ringCalls(),
 		[]uint32{ // other namespaces, roots and mounts
 			unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT,
 			unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_MOVE_MOUNT, unix.SYS_MOUNT_SETATTR, unix.SYS_OPEN_TREE,
@@ -56,11 +60,16 @@ func deniedCalls() []uint32 {
 	)
 }
 
-// ringCalls are those of io_uring, which carries out calls that no filter sees.
-// An engine that needs them takes them from the list here, and registers what
-// its rings may do (io_uring_register(2) IORING_REGISTER_RESTRICTIONS).
-func ringCalls() []uint32 {
-	return []uint32{unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER}
+// ringCalls are those of io_uring, which carries out calls that no filter sees. Rings
+// that are needed are there already, and what they may do was registered with them
+// (io_uring_register(2) IORING_REGISTER_RESTRICTIONS): they are entered, and neither
+// made nor changed.
+func (n Needs) ringCalls() []uint32 {
+	all := []uint32{unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_REGISTER}
+	if !n.Rings {
+		all = append(all, unix.SYS_IO_URING_ENTER)
+	}
+	return all
 }
 
 // unified is a call numbered alike on all machines, which those from Linux 5.1

@@ -18,6 +18,7 @@ type Needs struct {
 	Write        []string // what exists of these may be written to as well
 	Make         []string // directories in which files may be made, and written to
 	Remove       []string // directories from which files may be removed
+	Rings        bool     // the rings of io_uring that are there may be used; no others made
 }
 
 // Confine gives up everything else, on every thread. It returns what holds, by

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,12 +77,18 @@ func escape(dir string) (open int) {
 			}
 		}()
 	}
+	ring, err := openRing()
+	if err != nil {
+		fmt.Println("no ring:", err)
+		return 1
+	}
 	holds, err := Confine(Needs{
 		Capabilities: Of(unix.CAP_NET_RAW, unix.CAP_NET_BIND_SERVICE),
 		Netlink:      []int{unix.NETLINK_ROUTE, unix.NETLINK_SOCK_DIAG},
 		Read:         []string{filepath.Join(dir, "may"), "/proc/sys/net/ipv4/ip_local_port_range", "/nonexistent"},
 		Remove:       []string{filepath.Join(dir, "room")},
 		Make:         []string{filepath.Join(dir, "logs")},
+		Rings:        true,
 	})
 	fmt.Println("holds:", strings.Join(holds, ", "))
 	if err != nil {
@@ -90,23 +97,23 @@ func escape(dir string) (open int) {
 			open++
 		}
 	}
-	hasLandlock := err == nil
+	ways := slices.Concat(waysOut(), filesOf(dir, err == nil), ring.ways(dir))
 	failed := make(chan int)
 	for range 3 {
-		works <- func() { failed <- tryAll(dir, hasLandlock) }
+		works <- func() { failed <- tryAll(ways) }
 		open += <-failed
 	}
 	go func() {
 		runtime.LockOSThread() // and never unlock: a new thread
-		failed <- tryAll(dir, hasLandlock)
+		failed <- tryAll(ways)
 	}()
 	return open + <-failed
 }
 
 // tryAll tries on the calling thread, and returns how much succeeded that must
 // not, or failed that must succeed.
-func tryAll(dir string, hasLandlock bool) (wrong int) {
-	for _, way := range append(waysOut(), filesOf(dir, hasLandlock)...) {
+func tryAll(ways []way) (wrong int) {
+	for _, way := range ways {
 		if err := way.try(); !errors.Is(err, way.want) {
 			fmt.Printf("%s: %v, want %v\n", way.name, err, way.want)
 			wrong++

@@ -47,14 +47,14 @@ func (n Needs) filter(machine, pid uint32) []bpf.Instruction {
 		bpf.RetConstant{Val: fails | uint32(unix.EPERM)},
 		bpf.LoadAbsolute{Off: offsetCall, Size: 4},
 	}
-	for _, call := range hotCalls() {
+	for _, call := range n.hotCalls() {
 		program = append(program, on(call, bpf.RetConstant{Val: allow})...)
 	}
 	for _, b := range n.bounded(pid) {
 		program = append(program, on(b.call, b.judge...)...)
 	}
 	program = append(program, on(unix.SYS_CLONE3, bpf.RetConstant{Val: fails | uint32(unix.ENOSYS)})...)
-	for _, call := range slices.Concat(deniedCalls(), deniedHere()) {
+	for _, call := range slices.Concat(n.deniedCalls(), deniedHere()) {
 		program = append(program, on(call, bpf.RetConstant{Val: fails | uint32(unix.EPERM)})...)
 	}
 	if runtime.GOARCH != "arm" { // which has calls of its own far above (__ARM_NR_BASE)

@@ -92,21 +92,52 @@ func TestFilter(t *testing.T) {
 // TestDeniedCalls: each list denies what it names, once, and no call that the
 // others let pass.
 func TestDeniedCalls(t *testing.T) {
+	for _, rings := range []bool{false, true} {
+		testDeniedCalls(t, Needs{Netlink: []int{unix.NETLINK_ROUTE}, Rings: rings})
+	}
+}
+
+func testDeniedCalls(t *testing.T, n Needs) {
+	t.Helper()
 	machine, _ := auditMachine(runtime.GOARCH)
-	vm, err := bpf.NewVM(Needs{Netlink: []int{unix.NETLINK_ROUTE}}.filter(machine, 1))
+	vm, err := bpf.NewVM(n.filter(machine, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := slices.Concat(deniedCalls(), deniedHere())
+	all := slices.Concat(n.deniedCalls(), deniedHere())
 	for i, number := range all {
 		if got, err := vm.Run(call{machine: machine, number: number}.packet()); err != nil || uint32(got) != fails|uint32(unix.EPERM) {
 			t.Errorf("call %d: %#x, %v", number, got, err)
 		}
-		if slices.Contains(all[:i], number) || slices.Contains(hotCalls(), number) {
+		if slices.Contains(all[:i], number) || slices.Contains(n.hotCalls(), number) {
 			t.Errorf("call %d stands there twice", number)
 		}
 		if runtime.GOARCH != "arm" && number > newestCall {
 			t.Errorf("call %d is newer than the newest", number)
+		}
+	}
+}
+
+// TestRingCalls: rings that are needed are entered; none is made or changed.
+func TestRingCalls(t *testing.T) {
+	machine, _ := auditMachine(runtime.GOARCH)
+	const denied = fails | uint32(unix.EPERM)
+	for _, c := range []struct {
+		number         uint32
+		without, rings uint32
+	}{
+		{unix.SYS_IO_URING_SETUP, denied, denied},
+		{unix.SYS_IO_URING_REGISTER, denied, denied},
+		{unix.SYS_IO_URING_ENTER, denied, allow},
+	} {
+		for rings, want := range map[bool]uint32{false: c.without, true: c.rings} {
+			vm, err := bpf.NewVM(Needs{Netlink: []int{unix.NETLINK_ROUTE}, Rings: rings}.filter(machine, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := vm.Run(call{machine: machine, number: c.number}.packet()); err != nil || uint32(got) != want {
+				t.Errorf("call %d, rings %v: %#x, %v; want %#x", c.number, rings, got, err, want)
+			}
 		}
 	}
 }
