@@ -234,6 +234,9 @@ func TestLimits(t *testing.T) {
 		"no bind service":  {judgeCapabilities("CapEff:\t0000000000003000\n"), Fail, "CAP_NET_BIND_SERVICE"},
 		"no raw":           {judgeCapabilities("CapEff:\t0000000000001400\n"), Warn, "CAP_NET_RAW"},
 		"all capabilities": {judgeCapabilities("Name:\tx\nCapEff:\t000001fffeffffff\n"), OK, ""},
+		"a ring":           {judgeRing(nil, 0), OK, "works"},
+		"no ring":          {judgeRing(os.NewSyscallError("io_uring_setup", unix.ENOMEM), 0), Note, "LimitMEMLOCK="},
+		"root's ring":      {judgeRing(nil, 1), Note, "sysctl -w kernel.io_uring_disabled=0  (to last: echo"},
 		"udp gro":          {judgeOffloads("e", map[string]bool{"rx-gro": true, "rx-udp-gro-forwarding": false}), Warn, "ethtool -K e rx-udp-gro-forwarding on"},
 	} {
 		if c.got.Status != c.status || !strings.Contains(c.got.String(), c.says) {

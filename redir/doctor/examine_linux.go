@@ -21,7 +21,7 @@ func Examine(ctx context.Context, o Options) []Result {
 	results := []Result{capabilities()}
 	results = append(results, kernel()...)
 	results = append(results, gatewayChecks(o.Ifaces)...)
-	results = append(results, conntrack(), files(), pipes(), buffers(), pacing())
+	results = append(results, conntrack(), files(), pipes(), buffers(), pacing(), ring())
 	ifaces, _ := interfaces(o.Ifaces)
 	results = append(results, offloads(ifaces)...)
 	results = append(results, kernelTest(ctx, o.Executable)...)

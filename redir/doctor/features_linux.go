@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"errors"
 	"os"
 	"syscall"
 
@@ -75,15 +74,6 @@ func option(level, opt int) func() error {
 func tryEpollPwait2() error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, ^uintptr(0), 0, 1, 0, 0, 0)
 	return unlessRefused("epoll_pwait2", errno, unix.EBADF, unix.EFAULT, unix.EINVAL)
-}
-
-// tryRing asks for a ring without places, which is refused last of all.
-func tryRing() error {
-	_, _, errno := unix.RawSyscall(unix.SYS_IO_URING_SETUP, 0, 0, 0)
-	if errno == unix.EPERM {
-		return errors.New("not permitted: sysctl kernel.io_uring_disabled, or a filter of system calls")
-	}
-	return unlessRefused("io_uring_setup", errno, unix.EFAULT, unix.EINVAL)
 }
 
 // unlessRefused is nil where a call failed for its arguments, which it must have come to.
