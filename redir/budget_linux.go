@@ -20,7 +20,7 @@ const (
 	// most; configuration, /proc), the service manager's socket, and the control
 	// socket with those who are connected (control.MostConns).
 	reservedFDs = 192
-	// fdsPerWorker are a reactor's engine (3), the socket that asks the kernel
+	// fdsPerWorker are a reactor's engine (3, and its ring), the socket that asks the kernel
 	// whose a client is (1), raw sockets for ICMP errors (2), the reserve with which
 	// clients are refused (1), an accepted client that is about to be refused (1), a
 	// session's socket until its victim's is retired (1), a file that the worker

@@ -53,6 +53,7 @@ type Options struct {
 	Maps          []portmap.Rule   // ports at which diverted flows are dialled instead of their own
 
 	Reactors   int // 0: one per CPU that the process may use
+	Engine     Engine
 	Relay      splice.Mode
 	PipeSize   int           // bytes
 	BufferSize int           // bytes

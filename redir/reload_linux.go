@@ -96,7 +96,7 @@ func (o *Options) sameFixed(to *Options) error {
 		flag    string
 		differs bool
 	}{
-		{"--reactors", o.Reactors != to.Reactors}, {"--relay", o.Relay != to.Relay},
+		{"--reactors", o.Reactors != to.Reactors}, {"--engine", o.Engine != to.Engine}, {"--relay", o.Relay != to.Relay},
 		{"--pipe-size", o.PipeSize != to.PipeSize}, {"--buffer-size", o.BufferSize != to.BufferSize},
 		{"--batch", o.Batch != to.Batch}, {"--busy-poll", o.BusyPoll != to.BusyPoll},
 		{"--stream-period", o.StreamPeriod != to.StreamPeriod},

@@ -31,6 +31,7 @@ type Server struct {
 	tcp        *tcp.Shared
 	udp        *udp.Shared
 	group      *loop.Group
+	engine     Engine
 	workers    []*worker
 	scarcity   *scarcity
 	resolver   *resolve.Resolver
@@ -126,6 +127,9 @@ func (s *Server) makeWorkers(reactors int) (err error) {
 	s.group.SetRetireBound(s.budget.ending)
 	s.group.SetBusyPoll(s.opts.BusyPoll)
 	s.group.SetStreamPeriod(s.opts.StreamPeriod)
+	if err := s.useEngine(); err != nil {
+		return err
+	}
 	for _, r := range s.group.Reactors() {
 		w, err := s.newWorker(r)
 		if err != nil {

@@ -38,21 +38,18 @@ func (s *Server) Times() (sum [count.NumTimes]count.Distribution) {
 	return sum
 }
 
-// Engine is what the reactors wait with.
-const Engine = "epoll"
-
 // Facts is what of the server's resources is in use, and what the kernel gives.
 type Facts struct {
 	tcp.Facts
-	Engine      string // that the reactors wait with
-	Stalled     int    // connections whose reader takes nothing
-	MemoryShort bool   // nothing new begins
-	GRO, GSO    bool   // of UDP
+	Engine      Engine
+	Stalled     int  // connections whose reader takes nothing
+	MemoryShort bool // nothing new begins
+	GRO, GSO    bool // of UDP
 }
 
 // Facts are at most a second old. It asks no reactor.
 func (s *Server) Facts() (f Facts) {
-	f.Engine, f.MemoryShort = Engine, s.tcp.Short()
+	f.Engine, f.MemoryShort = s.engine, s.tcp.Short()
 	f.GRO, f.GSO = s.gro, s.gso
 	for _, w := range s.workers {
 		part := w.tcp.Facts()

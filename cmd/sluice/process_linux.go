@@ -102,6 +102,7 @@ func (p *process) serveConfined(incumbent *handover.Incumbent) error {
 	needs := p.cmd.needs()
 	needs.Remove = p.window.removes()
 	p.reader = newReader()
+	needs.Rings = p.server.Engine() == redir.RingEngine
 	holds, err := p.cmd.confine(needs, p.log)
 	if err != nil {
 		return err

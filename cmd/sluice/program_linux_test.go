@@ -139,7 +139,8 @@ func TestFullLog(t *testing.T) {
 type running struct {
 	t     *testing.T
 	cmd   *exec.Cmd
-	lines chan map[string]any // its log
+	said  []map[string]any    // its log until it was ready
+	lines chan map[string]any // the rest
 	bus   *net.UnixConn       // what it tells the service manager
 }
 
@@ -176,7 +177,11 @@ func startRun(t *testing.T, program string, args ...string) *running {
 		}
 	})
 	go r.read(stderr)
-	eventually(t, "ready", func() bool { return (<-r.lines)["message"] == "ready" })
+	eventually(t, "ready", func() bool {
+		line := <-r.lines
+		r.said = append(r.said, line)
+		return line["message"] == "ready"
+	})
 	return r
 }
 

@@ -22,6 +22,7 @@ func TestReload(t *testing.T) {
 	}
 	const file = `{"inbounds": [{"type": "tproxy", "tag": "a", "listen_port": %d}], "mark": %d, "udp_timeout": %q}`
 	write(file, 0x1111, 7, "5m")
+	t.Setenv("SLUICE_ENGINE", "") // which would come before the file's
 	r := startRun(t, program, "--config", path, "--mark", "9")
 	r.told("READY=1\nSTATUS=carrying")
 	r.told("WATCHDOG=1")
@@ -52,7 +53,7 @@ func TestReload(t *testing.T) {
 	expect(refused, "error", "udp_timeout: -1m: want a time from 1ms to 365d", "2222")
 	write(`{"type": "tproxy", "listen": "127.0.0.7", "listen_port": 1, "tag": "x", "udp_timeout": 1}`)
 	expect("reloaded", "changes", "opened x: tproxy 127.0.0.7:1 tcp,udp udp_timeout 1s", "0001")
-	for _, fixed := range []string{`"reactors": 1`, `"batch": 1`, `"user": "nobody"`, `"relay": "copy"`} {
+	for _, fixed := range []string{`"reactors": 1`, `"batch": 1`, `"user": "nobody"`, `"relay": "copy"`, `"engine": "epoll"`} {
 		write(`{"inbounds": [{"type": "tproxy", "listen_port": 5}], %s}`, fixed)
 		name, _, _ := strings.Cut(strings.Trim(fixed, `"`), `"`)
 		expect(refused, "error", "--"+name+" cannot change while sluice runs", "0001")

@@ -59,7 +59,7 @@ func counted(n uint64, what string) string {
 // this process and the keeper of the rules are confined.
 func (p *process) logReady(holds, kept []string) {
 	limits := p.server.Limits()
-	line := p.log.Info().Str("version", strings.TrimPrefix(version(), "sluice ")).Str("engine", p.server.Facts().Engine).
+	line := p.log.Info().Str("version", strings.TrimPrefix(version(), "sluice ")).Stringer("engine", p.server.Engine()).
 		Str("rules", p.diverting()).Int("reactors", p.server.Reactors()).Int("max_conns", limits.Conns).
 		Int("udp_sessions", limits.Flows).Int("fd_limit", limits.FDs)
 	for _, bound := range []struct {

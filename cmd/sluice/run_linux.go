@@ -84,6 +84,7 @@ type runCmd struct {
 	AllowLocal bool `group:"admission" help:"Permit destinations that are the gateway's own addresses."`
 
 	Reactors     int           `group:"path" default:"0" range:"0..1024" help:"Event loops; 0: one per CPU that the process may use."`
+	Engine       string        `each:"auto: io_uring where the kernel grants it; epoll: a system call for each; io_uring: those of many sockets by one, or not start" group:"path" default:"auto" enum:"auto,epoll,io_uring" help:"How sockets are received from and sent to: epoll, a system call for each; io_uring, those of many sockets by one (Linux 5.18); or auto: io_uring where the kernel grants it."`
 	Relay        string        `each:"auto: splice what proves to be bulk; copy: through a buffer; splice: through a pipe from the first byte" group:"path" default:"auto" enum:"auto,copy,splice" help:"How TCP bytes move: copy, splice, or auto: splice what proves to be bulk."`
 	PipeSize     size.Bytes    `group:"path" default:"1MiB" range:"4KiB..1GiB" help:"Capacity of a splice pipe; less where the kernel grants less, and one packet towards a socket that BBR paces."`
 	BufferSize   size.Bytes    `group:"path" default:"64KiB" range:"1KiB..16MiB" help:"Size of a copy buffer."`
@@ -183,7 +184,7 @@ func (cmd *runCmd) options(log zerolog.Logger) redir.Options {
 		KernelReplies:    cmd.SourceReplies == "kernel",
 		AcceptProxy:      prefixes(cmd.AcceptProxy),
 		ClientCongestion: cmd.CongestionClient, AllowLocal: cmd.AllowLocal, Reserved: cmd.reserved(), Maps: cmd.Map,
-		Reactors: cmd.Reactors, Relay: relayModes()[cmd.Relay],
+		Reactors: cmd.Reactors, Engine: engines()[cmd.Engine], Relay: relayModes()[cmd.Relay],
 		PipeSize: int(cmd.PipeSize), BufferSize: int(cmd.BufferSize), Batch: cmd.Batch, BusyPoll: cmd.BusyPoll, StreamPeriod: cmd.StreamPeriod,
 		Log: log,
 	}
@@ -207,6 +208,14 @@ func prefixes(networks []network) (all []netip.Prefix) {
 
 func relayModes() map[string]splice.Mode {
 	return map[string]splice.Mode{"auto": splice.Auto, "copy": splice.Copy, "splice": splice.Splice}
+}
+
+func engines() map[string]redir.Engine {
+	all := map[string]redir.Engine{}
+	for _, e := range []redir.Engine{redir.AutoEngine, redir.EpollEngine, redir.RingEngine} {
+		all[e.String()] = e
+	}
+	return all
 }
 
 // inboundsOfFile tells whether flags leave the inbounds to the file.

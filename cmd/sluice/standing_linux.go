@@ -142,7 +142,7 @@ func (s *standing) look(counters count.Stats, resources redir.Facts, use usage.U
 	limits := s.server.Limits()
 	status := api.Status{
 		Version: strings.TrimPrefix(version(), "sluice "), PID: unix.Getpid(), State: s.state.Load().(string), Started: s.started,
-		Engine: resources.Engine, Reactors: s.server.Reactors(),
+		Engine: resources.Engine.String(), Reactors: s.server.Reactors(),
 		Connections: counters.ConnsNow(), Sessions: counters.FlowsNow(),
 		BytesUp:   counters[count.TCPBytesToUpstream] + counters[count.UDPBytesToUpstream],
 		BytesDown: counters[count.TCPBytesToClient] + counters[count.UDPBytesToClient],

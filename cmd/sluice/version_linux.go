@@ -28,7 +28,7 @@ type programInfo struct {
 	OS       string           `json:"os"`
 	Arch     string           `json:"arch"`
 	Kernel   string           `json:"kernel"`
-	Engine   string           `json:"engine"`
+	Engine   string           `json:"engine"`   // that --engine auto would be
 	Features []doctor.Feature `json:"features"` // of the kernel, as far as anybody may ask
 }
 
@@ -39,7 +39,7 @@ var release string
 func version() string { return "sluice " + thisProgram().Version }
 
 func thisProgram() programInfo {
-	b := programInfo{Version: release, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Engine: redir.Engine}
+	b := programInfo{Version: release, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
@@ -63,7 +63,7 @@ func thisProgram() programInfo {
 // Run prints what this is.
 func (c *versionCmd) Run() error {
 	b := thisProgram()
-	b.Features = doctor.Features()
+	b.Engine, b.Features = redir.BestEngine().String(), doctor.Features()
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		b.Kernel = unix.ByteSliceToString(name.Release[:])

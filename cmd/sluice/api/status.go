@@ -8,7 +8,7 @@ type Status struct {
 	PID      int       `json:"pid"`
 	State    string    `json:"state"` // serving, draining, handed-over
 	Started  time.Time `json:"started"`
-	Engine   string    `json:"engine"` // epoll
+	Engine   string    `json:"engine"` // epoll, io_uring
 	Reactors int       `json:"reactors"`
 
 	Connections uint64 `json:"connections"` // now
