@@ -1,6 +1,7 @@
 # sluice: build, show, test.
 #   make demo    builds sluice, diverts real traffic through it in a lab of namespaces, shows what happened
 #   make test    every test, the namespace tests included (root, or a user namespace)
+#                (here and with the others, ENGINE=epoll or io_uring is that of every sluice; else --engine auto)
 #   make check   format, vet, import rules, other systems, race detector
 #   make torture the short scorecard: attacks, faults and floods, measured beside targets
 #                (TORTUREFLAGS=--minutes=30 instead of --short: the long one)
@@ -19,6 +20,9 @@ VERSION ?= $(shell git describe --tags --dirty 2>/dev/null || \
 PREFIX  ?= /usr/local
 UNITDIR ?= /etc/systemd/system
 export CGO_ENABLED = 0
+ifneq ($(ENGINE),)
+export SLUICE_ENGINE = $(ENGINE)
+endif
 
 .PHONY: all build demo test check torture bench install uninstall packages deb install-programs clean
 

@@ -34,7 +34,7 @@ var faulty = []struct {
 	name   string
 	call   uintptr
 	errnos []syscall.Errno
-	flags  []string // of sluice, so that it makes the call
+	flags  []string // of sluice, so that it makes the call, and by itself
 }{
 	{"accept4", unix.SYS_ACCEPT4, []syscall.Errno{unix.ECONNABORTED, unix.EINTR, unix.EINVAL, unix.EMFILE, unix.ENFILE,
 		unix.ENOBUFS, unix.ENOMEM, unix.EPERM, unix.EPROTO, unix.ENETDOWN, unix.ENOPROTOOPT, unix.EHOSTDOWN, unix.ENONET,
@@ -49,19 +49,19 @@ var faulty = []struct {
 	{"setsockopt", unix.SYS_SETSOCKOPT, []syscall.Errno{unix.EBADF, unix.EFAULT, unix.EINVAL, unix.ENOPROTOOPT, unix.ENOTSOCK, unix.EPERM, unix.ENOBUFS}, nil},
 	{"epoll_ctl", unix.SYS_EPOLL_CTL, []syscall.Errno{unix.EBADF, unix.EEXIST, unix.EINVAL, unix.ELOOP, unix.ENOENT, unix.ENOMEM, unix.ENOSPC, unix.EPERM}, nil},
 	{"recvfrom", unix.SYS_RECVFROM, []syscall.Errno{unix.EBADF, unix.ECONNREFUSED, unix.ECONNRESET, unix.EFAULT, unix.EINTR, unix.EINVAL,
-		unix.ENOMEM, unix.ENOTCONN, unix.ENOTSOCK, unix.ETIMEDOUT, unix.EHOSTUNREACH}, []string{"--relay=copy"}},
+		unix.ENOMEM, unix.ENOTCONN, unix.ENOTSOCK, unix.ETIMEDOUT, unix.EHOSTUNREACH}, []string{"--relay=copy", "--engine=epoll"}},
 	{"sendto", unix.SYS_SENDTO, []syscall.Errno{unix.EACCES, unix.EALREADY, unix.EBADF, unix.ECONNRESET, unix.EDESTADDRREQ, unix.EFAULT,
 		unix.EINTR, unix.EINVAL, unix.EISCONN, unix.EMSGSIZE, unix.ENOBUFS, unix.ENOMEM, unix.ENOTCONN, unix.ENOTSOCK, unix.EOPNOTSUPP,
-		unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH}, []string{"--relay=copy"}},
+		unix.EPIPE, unix.ETIMEDOUT, unix.EHOSTUNREACH}, []string{"--relay=copy", "--engine=epoll"}},
 	{"splice", unix.SYS_SPLICE, []syscall.Errno{unix.EBADF, unix.EINVAL, unix.ENOMEM, unix.ESPIPE, unix.EPIPE, unix.ECONNRESET,
 		unix.EINTR, unix.ETIMEDOUT}, []string{"--relay=splice"}},
 	{"pipe2", unix.SYS_PIPE2, []syscall.Errno{unix.EFAULT, unix.EINVAL, unix.EMFILE, unix.ENFILE}, []string{"--relay=splice"}},
 	{"shutdown", unix.SYS_SHUTDOWN, []syscall.Errno{unix.EBADF, unix.EINVAL, unix.ENOTSOCK}, nil},
 	{"recvmmsg", unix.SYS_RECVMMSG, []syscall.Errno{unix.EBADF, unix.ECONNREFUSED, unix.EFAULT, unix.EINTR, unix.EINVAL, unix.ENOMEM,
-		unix.ENOTSOCK, unix.EHOSTUNREACH, unix.EMSGSIZE}, nil},
+		unix.ENOTSOCK, unix.EHOSTUNREACH, unix.EMSGSIZE}, []string{"--engine=epoll"}},
 	{"sendmmsg", unix.SYS_SENDMMSG, []syscall.Errno{unix.EACCES, unix.EBADF, unix.ECONNREFUSED, unix.EFAULT, unix.EINTR, unix.EINVAL,
-		unix.EMSGSIZE, unix.ENOBUFS, unix.ENOMEM, unix.EPERM, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EADDRNOTAVAIL, unix.EAGAIN}, nil},
-	{"sendmsg", unix.SYS_SENDMSG, []syscall.Errno{unix.EACCES, unix.EBADF, unix.EINTR, unix.EINVAL, unix.EMSGSIZE, unix.ENOBUFS, unix.EPERM}, nil},
+		unix.EMSGSIZE, unix.ENOBUFS, unix.ENOMEM, unix.EPERM, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EADDRNOTAVAIL, unix.EAGAIN}, []string{"--engine=epoll"}},
+	{"sendmsg", unix.SYS_SENDMSG, []syscall.Errno{unix.EACCES, unix.EBADF, unix.EINTR, unix.EINVAL, unix.EMSGSIZE, unix.ENOBUFS, unix.EPERM}, []string{"--engine=epoll"}},
 	{"bind", unix.SYS_BIND, []syscall.Errno{unix.EACCES, unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EBADF, unix.EINVAL, unix.ENOTSOCK}, nil},
 }
 

@@ -86,9 +86,23 @@ func startGateway(t *testing.T, s setup) *gateway {
 		}
 		return len(g.log.since(0, message("ready"))) > 0
 	})
+	g.assertEngine(t, s.flags)
 	g.base = g.FDs()
 	t.Cleanup(func() { g.finish(t) })
 	return g
+}
+
+// assertEngine asserts that sluice, where its flags name no engine, has the one that
+// make test ENGINE= names.
+func (g *gateway) assertEngine(t testing.TB, flags []string) {
+	t.Helper()
+	want := os.Getenv("SLUICE_ENGINE")
+	if want == "" || want == "auto" || slices.ContainsFunc(flags, func(f string) bool { return strings.HasPrefix(f, "--engine") }) {
+		return
+	}
+	if ready := g.log.since(0, message("ready")); len(ready) == 1 && ready[0].text("engine") != want {
+		t.Fatalf("the engine is %s, and should be %s", ready[0].text("engine"), want)
+	}
 }
 
 // launch starts sluice in the lab's gateway. It is killed at the end of the test

@@ -73,7 +73,8 @@ func TestTakeover(t *testing.T) {
 			}
 			line := []*gateway{g}
 			for i := range 3 {
-				s.flags = append(s.flags[:len(s.flags):len(s.flags)], fmt.Sprintf("--reactors=%d", 3-i)) // more, as many, fewer
+				s.flags = append(s.flags[:len(s.flags):len(s.flags)], fmt.Sprintf("--reactors=%d", 3-i), // more, as many, fewer
+					"--engine="+[]string{"epoll", "auto", "epoll"}[i])
 				line = append(line, line[i].succeed(t, s))
 			}
 			g.signal(t, syscall.SIGTERM) // as a service manager does that restarts it
@@ -115,6 +116,7 @@ func startFirst(t *testing.T, s setup) *gateway {
 	}
 	g := launch(t, l, s)
 	until(t, "sluice is ready", func() bool { return g.ended() || len(g.log.since(0, message("ready"))) > 0 })
+	g.assertEngine(t, s.flags)
 	g.base, g.shared = g.FDs(), writeBackFDs
 	return g
 }

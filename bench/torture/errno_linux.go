@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,10 +15,11 @@ import (
 func errnos(ctx context.Context, s *stage) error {
 	var parts []func(context.Context, *errnoTally) error
 	for part := range errnoParts {
-		parts = append(parts, func(ctx context.Context, t *errnoTally) error { return t.phase(ctx, "auto", part) })
+		parts = append(parts, func(ctx context.Context, t *errnoTally) error { return t.phase(ctx, plain, part) })
 	}
 	parts = append(parts,
-		func(ctx context.Context, t *errnoTally) error { return t.phase(ctx, "splice", 0) },
+		func(ctx context.Context, t *errnoTally) error { return t.phase(ctx, splicer, 0) },
+		func(ctx context.Context, t *errnoTally) error { return t.phase(ctx, ringer, 0) },
 		func(ctx context.Context, t *errnoTally) error { return t.starts(ctx) })
 	tallies := make([]errnoTally, len(parts))
 	errs := make([]error, len(parts))
@@ -34,7 +36,7 @@ func errnos(ctx context.Context, s *stage) error {
 	return errors.Join(errs...)
 }
 
-// errnoParts is how many sluices share the calls that have nothing to do with splice.
+// errnoParts is how many sluices share the calls that an ordinary one makes.
 const errnoParts = 3
 
 // on does a part of the work on a stage of its own.
@@ -54,16 +56,15 @@ const notClosed = "close"
 
 // phase goes through a part of the calls with one sluice, which is started again where
 // one ended it.
-func (t *errnoTally) phase(ctx context.Context, relay string, part int) error {
-	flags := []string{"--relay=" + relay, "--connect-timeout=1s", "--udp-timeout=1s", "--udp-query-timeout=1s"}
+func (t *errnoTally) phase(ctx context.Context, by maker, part int) error {
+	flags := append(strings.Fields(string(by)), "--connect-timeout=1s", "--udp-timeout=1s", "--udp-query-timeout=1s")
 	p, err := t.start(ctx, flags...)
 	if err != nil {
 		return err
 	}
 	list := append(faults(), fault{notClosed, []string{"EIO", "EINTR", "ENOSPC"}}) // last: fds stay open
 	for i, f := range list {
-		piped := f.call == "splice" || f.call == "pipe2"
-		if piped != (relay == "splice") || !piped && i%errnoParts != part {
+		if makerOf(f.call) != by || by == plain && i%errnoParts != part {
 			continue
 		}
 		for _, errno := range f.errnos[:min(len(f.errnos), pick(t.stage, 2, len(f.errnos)))] {

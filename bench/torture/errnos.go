@@ -34,7 +34,28 @@ func faults() []fault {
 		{"sendmmsg", []string{"ENOBUFS", "EPERM", "ENOMEM", "EINTR", "EMSGSIZE", "EINVAL", "EIO", "ENETUNREACH", "ECONNREFUSED"}},
 		{"recvmsg", []string{"ENOMEM", "EINTR", "ENOBUFS", "EIO"}},
 		{"sendmsg", []string{"ENOBUFS", "EPERM", "ENOMEM", "EINTR", "EMSGSIZE", "EIO"}},
+		{"io_uring_enter", []string{"ENOMEM", "EINTR", "EAGAIN", "EBUSY", "EPERM", "EINVAL", "EBADF"}},
 	}
+}
+
+// maker is which sluice makes a call: by its flags.
+type maker string
+
+const (
+	plain   maker = "--relay=auto --engine=epoll" // each call by itself
+	splicer maker = "--relay=splice --engine=epoll"
+	ringer  maker = "--relay=auto --engine=auto" // many by io_uring, where there is that
+)
+
+// makerOf is for which sluice a call is.
+func makerOf(call string) maker {
+	switch call {
+	case "splice", "pipe2":
+		return splicer
+	case "io_uring_enter":
+		return ringer
+	}
+	return plain
 }
 
 // startFaults are the calls of sluice's start, and the error that each ends with.
@@ -51,5 +72,7 @@ func startFaults() []fault {
 		{"sendto", []string{"EPERM", "ENOBUFS"}}, // netlink
 		{"recvmsg", []string{"ENOBUFS"}},
 		{"prlimit64", []string{"EPERM"}},
+		{"io_uring_setup", []string{"ENOMEM", "EPERM"}}, // it does without
+		{"io_uring_register", []string{"EINVAL"}},
 	}
 }

@@ -22,7 +22,7 @@ func (r *running) rings() (n int) {
 	return n
 }
 
-// TestEngine: each is used, and named wherever one looks; a successor may have another.
+// TestEngine: each is used, and named wherever one looks.
 func TestEngine(t *testing.T) {
 	program := buildProgram(t)
 	for asked, want := range map[string]string{"epoll": "epoll", "io_uring": "io_uring", "auto": redir.BestEngine().String()} {
