@@ -76,4 +76,7 @@ type Options struct {
 	GRO bool
 	// Bridge makes the gateway's lan a bridge with the link as its port.
 	Bridge bool
+	// Congestion is TCP's congestion control in the lab (SetCongestion). Empty: the
+	// default of new namespaces, which is the first one's.
+	Congestion string
 }

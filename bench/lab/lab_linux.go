@@ -48,6 +48,11 @@ func New(o Options) (*Lab, error) {
 	if o.MTU < leastMTU || o.MTU > mostMTU {
 		return nil, fmt.Errorf("lab: MTU %d: want %d to %d", o.MTU, leastMTU, mostMTU)
 	}
+	if o.Congestion != "" {
+		if err := CheckCongestion(o.Congestion); err != nil {
+			return nil, fmt.Errorf("lab: %w", err)
+		}
+	}
 	l := &Lab{Name: o.Name}
 	for _, part := range l.parts() {
 		ns, err := createNamespace(o.Name + "-" + part.role)

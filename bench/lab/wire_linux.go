@@ -39,7 +39,10 @@ func (l *Lab) wire(o Options) error {
 	if err := l.route(); err != nil {
 		return err
 	}
-	return l.settle()
+	if err := l.settle(); err != nil || o.Congestion == "" {
+		return err
+	}
+	return l.SetCongestion(o.Congestion)
 }
 
 // prepare brings the loopback up and sets the sysctls that every namespace has.

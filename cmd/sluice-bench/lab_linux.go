@@ -27,12 +27,13 @@ type labName struct {
 
 type labUpCmd struct {
 	labName
-	MTU      int    `help:"MTU of both links, in bytes." default:"1500"`
-	GRO      bool   `help:"Let the receiving end of each link merge packets."`
-	Bridge   bool   `help:"Make the gateway's lan a bridge."`
-	Rules    string `help:"What installs the divert rules: ${enum}." enum:"iptables,nft" default:"iptables"`
-	Redirect string `help:"REDIRECT TCP to this port of the gateway, from these destination ports (none: all)." placeholder:"TO[:PORT,...]"`
-	TProxy   string `name:"tproxy" help:"TPROXY TCP and UDP likewise. A port belongs to one of the two." placeholder:"TO[:PORT,...]"`
+	MTU        int    `help:"MTU of both links, in bytes." default:"1500"`
+	GRO        bool   `help:"Let the receiving end of each link merge packets."`
+	Bridge     bool   `help:"Make the gateway's lan a bridge."`
+	Congestion string `help:"TCP's congestion control in the lab, whoever opens the sockets, as cubic or bbr (default: the machine's)." placeholder:"NAME"`
+	Rules      string `help:"What installs the divert rules: ${enum}." enum:"iptables,nft" default:"iptables"`
+	Redirect   string `help:"REDIRECT TCP to this port of the gateway, from these destination ports (none: all)." placeholder:"TO[:PORT,...]"`
+	TProxy     string `name:"tproxy" help:"TPROXY TCP and UDP likewise. A port belongs to one of the two." placeholder:"TO[:PORT,...]"`
 }
 
 // Validate refuses ports that are none, before anything is made.
@@ -51,7 +52,7 @@ func (c *labUpCmd) Run() error {
 	if err := lab.Enter(); err != nil {
 		return err
 	}
-	l, err := lab.New(lab.Options{Name: c.Name, MTU: c.MTU, GRO: c.GRO, Bridge: c.Bridge})
+	l, err := lab.New(lab.Options{Name: c.Name, MTU: c.MTU, GRO: c.GRO, Bridge: c.Bridge, Congestion: c.Congestion})
 	if err != nil {
 		return err
 	}
