@@ -35,6 +35,10 @@
 //     sluice whose rules leave all of this traffic to the kernel).
 //   - work: one load with its sizes: a row of the comparison. A sweep is a work at
 //     several values of one size.
+//   - congestion control: what TCP has at every hop of a work, whoever opens the
+//     socket, by the routes of the lab. Gateways run cubic as often as BBR, and bulk
+//     streams hang on it: they are measured with each, as works of their own. Where it
+//     is not the machine's it also takes the place of what a variant's flags ask for.
 //   - unit: what a work counts: a request, a connection, a datagram, a session or
 //     a gigabyte (10^9 bytes).
 //   - round: each peer once, in an order that shifts from round to round.
@@ -55,6 +59,9 @@
 //	machine       kernel, cpu, cpus, memory_bytes, file_limit, congestion_control
 //	base          [names of peers]: of each work the first that took part; a work where
 //	              none did has another: a proxy, else direct, else the first sluice
+//	congestion_controls
+//	              [names] that TCP was to be measured with: bulk streams with each, all
+//	              else with the first; absent: the machine's
 //	rounds        rounds asked for; a row has fewer samples where time ran out
 //	round_seconds length of one load
 //	peers         [{name, kind, way, role, version, command, note, left_out, checks}]
@@ -64,8 +71,11 @@
 //	              left_out: why it was not measured; absent where it was
 //	              checks: [{name, verdict, detail}], verdict: ok, wrong, none
 //	              (none: it does not carry that)
-//	works         [{key, title, unit, transport, role, memory, sweep, x, base, rows,
-//	              left_out}]
+//	works         [{key, title, unit, transport, role, congestion_control, memory, sweep,
+//	              x, base, rows, left_out}]
+//	              key: of bulk streams with another congestion control than the first
+//	              it ends in -NAME
+//	              congestion_control: of the works over TCP; absent: the machine's
 //	              memory: memory is what the work is about
 //	              sweep and x: of a sweep, what is varied and its value
 //	              rows: [{peer, samples, summary, ratio}]
@@ -75,6 +85,7 @@
 //	              left_out: [{peer, why}], who could take no part
 //	targets       [{work, metric, yardstick, at_least, aim, aim_yardstick, peer,
 //	              ratio, aim_ratio, verdict}], verdict: aim, enough, below, unknown
+//	              work: a key, so of bulk streams with the first congestion control
 //	              yardstick "--source gateway": that peer's like with this source;
 //	              "by a relay": the same without SOCKS5
 //

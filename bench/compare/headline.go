@@ -20,8 +20,8 @@ func Loses(m Metric, ratio float64) bool {
 const lossesNamed = 4
 
 // Headline is the comparison in a few sentences: what the first sluice delivers beside
-// each yardstick of transparent proxies, where it loses, and what was wrong with it.
-// It is empty where no sluice was measured.
+// each yardstick of transparent proxies, apart for each congestion control, where it
+// loses, and what was wrong with it. It is empty where no sluice was measured.
 func (r *Result) Headline() []string {
 	at := slices.IndexFunc(r.Peers, func(p Peer) bool { return p.Kind == "sluice" && p.Role == "" && p.LeftOut == "" })
 	if at < 0 {
@@ -30,11 +30,11 @@ func (r *Result) Headline() []string {
 	own := r.Peers[at]
 	var sentences, losses []string
 	rivals := false
-	for _, base := range r.usedBases(own.Name) {
-		sentences = append(sentences, r.beside(own.Name, base))
-		if base != Direct { // no proxy can but lose to what it is added to
+	for _, g := range r.groups(own.Name) {
+		sentences = append(sentences, g.beside(own.Name))
+		if g.base != Direct { // no proxy can but lose to what it is added to
 			rivals = true
-			losses = append(losses, r.losses(own.Name, base)...)
+			losses = append(losses, g.losses(own.Name)...)
 		}
 	}
 	switch {
@@ -52,17 +52,6 @@ func (r *Result) Headline() []string {
 	return append(sentences, r.standing(own)...)
 }
 
-// usedBases are the bases of the works that a peer took part in, but for itself.
-func (r *Result) usedBases(peer string) []string {
-	var bases []string
-	for _, w := range r.compared(peer) {
-		if !slices.Contains(bases, w.Base) {
-			bases = append(bases, w.Base)
-		}
-	}
-	return bases
-}
-
 // compared are the works of transparent proxies in which a peer has ratios to another.
 func (r *Result) compared(peer string) []*WorkResult {
 	var works []*WorkResult
@@ -73,50 +62,6 @@ func (r *Result) compared(peer string) []*WorkResult {
 		}
 	}
 	return works
-}
-
-// beside says what a peer delivers and costs beside a base.
-func (r *Result) beside(peer, base string) string {
-	ratios := map[Metric][]float64{}
-	n := 0
-	for _, w := range r.compared(peer) {
-		if w.Base != base {
-			continue
-		}
-		n++
-		for _, m := range []Metric{Rate, ProxyCPU, RSS} {
-			if s := w.Row(peer).Ratio[m]; s.N > 0 && (m != RSS || w.Memory) {
-				ratios[m] = append(ratios[m], s.Median)
-			}
-		}
-	}
-	var parts []string
-	for _, p := range []struct {
-		metric Metric
-		say    string
-	}{{Rate, "delivers %s as much"}, {ProxyCPU, "takes %s the CPU per unit"}, {RSS, "%s the memory where that counts"}} {
-		if len(ratios[p.metric]) > 0 {
-			parts = append(parts, fmt.Sprintf(p.say, rangeOf(ratios[p.metric])))
-		}
-	}
-	if base == Direct {
-		base = Plain
-	}
-	if len(parts) == 0 {
-		return fmt.Sprintf("Beside %s nothing of %s could be measured.", base, peer)
-	}
-	works := "1 work"
-	if n > 1 {
-		works = fmt.Sprintf("%d works", n)
-	}
-	if ratios[ProxyCPU] == nil && ratios[RSS] != nil {
-		parts[len(parts)-1] = "takes " + parts[len(parts)-1]
-	}
-	text := parts[len(parts)-1]
-	if len(parts) > 1 {
-		text = strings.Join(parts[:len(parts)-1], ", ") + " and " + text
-	}
-	return fmt.Sprintf("Beside %s (%s) %s %s.", base, works, peer, text)
 }
 
 // rangeOf writes ratios: "1.07× to 1.79× (median 1.12×)".
@@ -138,22 +83,6 @@ func Times(ratio float64) string {
 		return fmt.Sprintf("%.1f×", ratio)
 	}
 	return fmt.Sprintf("%.2f×", ratio)
-}
-
-// losses names where a peer loses to a base.
-func (r *Result) losses(peer, base string) []string {
-	var list []string
-	for _, w := range r.compared(peer) {
-		if w.Base != base {
-			continue
-		}
-		for _, m := range []Metric{Rate, ProxyCPU, P99, RSS} {
-			if s := w.Row(peer).Ratio[m]; s.N > 0 && (m != RSS || w.Memory) && Loses(m, s.Median) {
-				list = append(list, fmt.Sprintf("%s of %q (%s to %s)", w.MetricTitle(m), w.Title, Times(s.Median), base))
-			}
-		}
-	}
-	return list
 }
 
 // standing says how many targets a sluice reached, what it answered wrongly, and in

@@ -28,6 +28,9 @@ type outcome struct {
 // what that cost.
 func (r *rig) measure(ctx context.Context, w Work, p *peer, d time.Duration) (Sample, error) {
 	s := Sample{Values: map[Metric]float64{}}
+	if err := r.setCongestion(w.Congestion); err != nil {
+		return s, err
+	}
 	var threads map[int]time.Duration
 	if p.proc != nil {
 		if p.proc.ended() {

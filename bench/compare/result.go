@@ -18,6 +18,7 @@ type Result struct {
 	Seconds      float64      `json:"seconds"`
 	Machine      Machine      `json:"machine"`
 	Base         []string     `json:"base"`
+	Congestion   []string     `json:"congestion_controls,omitempty"` // of all works the first, of bulk streams each
 	Rounds       int          `json:"rounds"`
 	RoundSeconds float64      `json:"round_seconds"`
 	Peers        []Peer       `json:"peers"`
@@ -31,8 +32,8 @@ type Machine struct {
 	CPU       string `json:"cpu"`
 	CPUs      int    `json:"cpus"`
 	Memory    uint64 `json:"memory_bytes"`
-	FileLimit uint64 `json:"file_limit"` // open files per process
-	TCP       string `json:"congestion_control"`
+	FileLimit uint64 `json:"file_limit"`         // open files per process
+	TCP       string `json:"congestion_control"` // what sockets have by default
 }
 
 // Peer is one of those compared.

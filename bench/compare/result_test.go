@@ -18,7 +18,7 @@ func example() *Result {
 	sample := func(round int, rate, cpu float64) Sample {
 		return Sample{Round: round, Values: map[Metric]float64{Rate: rate, ProxyCPU: cpu, P99: 0.002}}
 	}
-	works := Works()
+	works := withCongestion(Works(), []string{"bbr", "cubic"})
 	find := func(key string) Work {
 		for _, w := range works {
 			if w.Key == key {
@@ -31,7 +31,7 @@ func example() *Result {
 	r := &Result{
 		Schema: Schema, Start: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC), Seconds: 61.5,
 		Machine: Machine{Kernel: "6.18.0", CPU: "a CPU", CPUs: 2, Memory: 8 << 30, FileLimit: 20000, TCP: "bbr"},
-		Base:    []string{HAProxy, SingBox}, Rounds: 3, RoundSeconds: 1,
+		Base:    []string{HAProxy, SingBox}, Congestion: []string{"bbr", "cubic"}, Rounds: 3, RoundSeconds: 1,
 		Peers: []Peer{
 			{Name: "sluice", Kind: "sluice", Way: TProxy, Version: "sluice 1", Command: []string{"sluice", "run"},
 				Checks: []Check{{Name: checkHalf, Verdict: Right}, {Name: checkReset, Verdict: Wrong, Detail: "an orderly end"}}},
@@ -45,6 +45,7 @@ func example() *Result {
 			}},
 			{Work: find("idle-5000"), Rows: []Row{{Peer: "sluice", Samples: []Sample{{Values: map[Metric]float64{RSS: 12e6, PSS: 11e6, FDs: 10020}}}}},
 				LeftOut: []LeftOut{{"redsocks", "holds 2500 of 5000 connections at this limit of open files"}}},
+			{Work: find("bulk-1-up-cubic"), Rows: []Row{{Peer: "sluice", Samples: []Sample{sample(0, 4.5, 0.2)}}}},
 			{Work: sweep, Rows: []Row{{Peer: "sluice", Samples: []Sample{sample(0, 1e5, 1e-6)}}}},
 		},
 	}
@@ -84,7 +85,7 @@ func TestReadGivesBackWhatWasWritten(t *testing.T) {
 	}
 	for i := range want.Works { // how to load is not in the file
 		w := &want.Works[i].Work
-		*w = Work{Key: w.Key, Title: w.Title, Unit: w.Unit, Transport: w.Transport, Sweep: w.Sweep, X: w.X, Memory: w.Memory}
+		*w = Work{Key: w.Key, Title: w.Title, Unit: w.Unit, Transport: w.Transport, Congestion: w.Congestion, Sweep: w.Sweep, X: w.X, Memory: w.Memory}
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v\nwant %+v", got, want)
@@ -99,7 +100,7 @@ func TestTextNamesWhatMatters(t *testing.T) {
 	if err := example().WriteText(&b); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"HTTP keep-alive, 100 connections", "120/s ±62% 1.20x", "! 1 of 3 rounds: wrk: 2 errors",
+	for _, want := range []string{"2 CPUs, TCP with bbr, bulk streams with cubic too. Up to", "1 bulk stream, upwards, cubic [bulk-1-up-cubic]", "HTTP keep-alive, 100 connections", "120/s ±62% 1.20x", "! 1 of 3 rounds: wrk: 2 errors",
 		"sluice, reset: an orderly end", "left out: xray is not installed", "1.20x haproxy", "enough"} {
 		if !bytes.Contains(b.Bytes(), []byte(want)) {
 			t.Errorf("no %q in\n%s", want, b.String())

@@ -17,11 +17,12 @@ import (
 
 // rig is the labs with everything that runs in them. close ends it all.
 type rig struct {
-	labs    []*lab.Lab // the first is of all transparent proxies, each other one of one peer
-	dir     string     // of configurations
-	program string     // sluice-bench
-	peers   []*peer
-	servers []*process
+	labs       []*lab.Lab // the first is of all transparent proxies, each other one of one peer
+	dir        string     // of configurations
+	program    string     // sluice-bench
+	peers      []*peer
+	servers    []*process
+	congestion string // that all labs have; empty: not all the same
 }
 
 // peer is a recipe in its seat, running if it could be started.
@@ -61,7 +62,7 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	r.seatPeers(o)
-	if err = r.makeLabs(); err != nil {
+	if err = r.makeLabs(o.Congestion[0]); err != nil {
 		return err
 	}
 	if err = r.divert(ctx); err != nil {
@@ -82,14 +83,16 @@ func (r *rig) build(ctx context.Context, o Options) (err error) {
 	return nil
 }
 
-// makeLabs makes a lab for all transparent proxies, and one for each other peer.
-func (r *rig) makeLabs() error {
+// makeLabs makes a lab for all transparent proxies, and one for each other peer. The
+// checks and all but some works have one congestion control.
+func (r *rig) makeLabs(congestion string) error {
+	r.congestion = congestion
 	for _, p := range r.peers {
 		if p.Role == "" && len(r.labs) > 0 {
 			p.lab = r.labs[0]
 			continue
 		}
-		l, err := lab.New(lab.Options{})
+		l, err := lab.New(lab.Options{Congestion: congestion})
 		if err != nil {
 			return err
 		}

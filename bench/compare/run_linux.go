@@ -17,18 +17,19 @@ import (
 
 // Options say what to compare and how long.
 type Options struct {
-	Sluice   string    // path of the sluice program
-	Variants []Variant // none: one sluice without flags
-	Kinds    []string  // of the other peers; those not installed are left out
-	PeerDirs []string  // where programs are looked for beside PATH
-	Base     []string  // peers that ratios refer to: in each work the first that takes part
-	Works    []string  // keys; empty: all, unless Sweeps are given
-	Sweeps   []string  // names
-	Rounds   int
-	Duration time.Duration // of one load
-	Budget   time.Duration // rounds are left out rather than exceed it; 0: none
-	Program  string        // sluice-bench itself, for `serve`
-	Progress io.Writer     // says what is done, line by line
+	Sluice     string    // path of the sluice program
+	Variants   []Variant // none: one sluice without flags
+	Kinds      []string  // of the other peers; those not installed are left out
+	PeerDirs   []string  // where programs are looked for beside PATH
+	Base       []string  // peers that ratios refer to: in each work the first that takes part
+	Works      []string  // keys; empty: all, unless Sweeps are given
+	Sweeps     []string  // names
+	Congestion []string  // congestion controls: of all works the first, of bulk streams each; none: Congestions
+	Rounds     int
+	Duration   time.Duration // of one load
+	Budget     time.Duration // rounds are left out rather than exceed it; 0: none
+	Program    string        // sluice-bench itself, for `serve`
+	Progress   io.Writer     // says what is done, line by line
 }
 
 // ErrIncomplete is returned beside a Result that an interrupt cut short.
@@ -45,6 +46,10 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 		return nil, fmt.Errorf("not installed: %s; --install does it, or: apt-get install %s",
 			strings.Join(list, ", "), strings.Join(debianPackages(list), " "))
 	}
+	if o.Congestion, err = Congestions(o.Congestion); err != nil {
+		return nil, err
+	}
+	works = withCongestion(works, o.Congestion)
 	begin := time.Now()
 	if len(o.Variants) == 0 {
 		o.Variants = []Variant{{Name: "sluice"}}
@@ -57,7 +62,7 @@ func Run(ctx context.Context, o Options) (res *Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	res = &Result{Schema: Schema, Start: begin, Machine: thisMachine(), Base: o.Base, Rounds: o.Rounds, RoundSeconds: o.Duration.Seconds()}
+	res = &Result{Schema: Schema, Start: begin, Machine: thisMachine(), Base: o.Base, Congestion: o.Congestion, Rounds: o.Rounds, RoundSeconds: o.Duration.Seconds()}
 	for _, p := range r.peers {
 		switch {
 		case p.LeftOut != "":

@@ -10,8 +10,12 @@ import (
 // WriteText writes the whole comparison as tables for a terminal.
 func (r *Result) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "%s, Linux %s, %d CPUs, TCP's congestion control %s. Up to %d rounds of %gs: medians, ± half of what lies between least and greatest.\n",
-		r.Machine.CPU, r.Machine.Kernel, r.Machine.CPUs, r.Machine.TCP, r.Rounds, r.RoundSeconds)
+	congestion := r.CongestionText()
+	if congestion != "" {
+		congestion = ", " + congestion
+	}
+	fmt.Fprintf(t, "%s, Linux %s, %d CPUs%s. Up to %d rounds of %gs: medians, ± half of what lies between least and greatest.\n",
+		r.Machine.CPU, r.Machine.Kernel, r.Machine.CPUs, congestion, r.Rounds, r.RoundSeconds)
 	fmt.Fprintf(t, "1.00x: ratio to the first of %s that took part (where none did: to the one named), paired by round.\n", strings.Join(r.Base, ", "))
 	r.writeHeadline(t)
 	for _, work := range r.Works {

@@ -2,14 +2,15 @@ package compare
 
 // Work is one load with its sizes.
 type Work struct {
-	Key       string  `json:"key"`
-	Title     string  `json:"title"`
-	Unit      string  `json:"unit"`
-	Transport string  `json:"transport"` // tcp, udp
-	Sweep     string  `json:"sweep,omitempty"`
-	X         float64 `json:"x,omitempty"`      // the value that the sweep varies
-	Memory    bool    `json:"memory,omitempty"` // memory is what it is about
-	Role      Role    `json:"role,omitempty"`   // what the peers are in it; empty: transparent proxies
+	Key        string  `json:"key"`
+	Title      string  `json:"title"`
+	Unit       string  `json:"unit"`
+	Transport  string  `json:"transport"` // tcp, udp
+	Sweep      string  `json:"sweep,omitempty"`
+	X          float64 `json:"x,omitempty"`                  // the value that the sweep varies
+	Memory     bool    `json:"memory,omitempty"`             // memory is what it is about
+	Role       Role    `json:"role,omitempty"`               // what the peers are in it; empty: transparent proxies
+	Congestion string  `json:"congestion_control,omitempty"` // of TCP: what the sockets have
 
 	load   loadKind
 	flows  int  // connections, streams or sockets

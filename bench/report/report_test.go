@@ -29,12 +29,13 @@ func example() *compare.Result {
 	rows := func() []compare.Row {
 		return []compare.Row{{Peer: "sluice", Samples: samples(1.2)}, {Peer: "sluice <copy>", Samples: samples(1.1)}, {Peer: "haproxy", Samples: samples(1)}, {Peer: "<i>other", Samples: samples(1)}}
 	}
-	r := &compare.Result{Schema: compare.Schema, Base: []string{"haproxy"}, Rounds: 3, RoundSeconds: 1,
+	r := &compare.Result{Schema: compare.Schema, Base: []string{"haproxy"}, Machine: compare.Machine{TCP: "bbr"}, Congestion: []string{"cubic"}, Rounds: 3, RoundSeconds: 1,
 		Peers: []compare.Peer{{Name: "sluice", Kind: "sluice", Way: compare.TProxy}, {Name: "sluice <copy>", Kind: "sluice"},
 			{Name: "haproxy", Kind: "haproxy", Checks: []compare.Check{{Name: "reset", Verdict: compare.Wrong, Detail: "an orderly end"}}},
 			{Name: "xray", Kind: "xray", LeftOut: "xray is not installed"}, {Name: "<i>other", Kind: `"><script>`}},
 		Works: []compare.WorkResult{{Work: compare.Works()[5], Rows: rows()}},
 	}
+	r.Works[0].Congestion = "cubic"
 	r.Works[0].Rows[2].Samples[1].Fault = "wrk: 2 errors"
 	for _, x := range []float64{1, 10, 1000} {
 		r.Works = append(r.Works, compare.WorkResult{Work: compare.Work{Key: "sweep-size", Title: "UDP echo", Unit: "datagram", Sweep: compare.SweepSize, X: x}, Rows: rows()})
@@ -53,7 +54,7 @@ func TestReportIsWholeAndSelfContained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"At one glance", "HTTP keep-alive, 100 connections", "Targets", "an orderly end",
+	for _, want := range []string{"At one glance", "TCP with cubic (the machine&#39;s is bbr)", "TCP with cubic. Ratios to haproxy.", "HTTP keep-alive, 100 connections", "Targets", "an orderly end",
 		"left out: xray is not installed", "wrk: 2 errors", "sluice &lt;copy&gt;", "How cost grows", "payload each way",
 		"<title>haproxy: 50.0k/s (45.0k/s to 60.0k/s)</title>", `<p class="headline">Beside haproxy (1 work) sluice delivers 1.20× as much`,
 		"<title>sluice, bytes per datagram 1k: "} {

@@ -28,7 +28,9 @@ type compareCmd struct {
 	Work    []string      `help:"Only these works (see --list), or all." enum:"${works}" placeholder:"KEY" group:"What"`
 	Sweep   []string      `help:"How cost grows: connections, flows, size, reactors, all. Without --work, nothing but the sweeps." enum:"${sweeps}" placeholder:"NAME" group:"What"`
 
-	List bool `help:"List works, sweeps and peers, with what brings those that are not installed, and leave." group:"What"`
+	Congestion []string `help:"TCP's congestion control in the lab, as cubic or bbr: works have the first, bulk streams each in turn (default: the machine's, and cubic)." placeholder:"NAME" group:"What"`
+
+	List bool `help:"List works, sweeps, congestion controls and peers, with what brings those that are not installed, and leave." group:"What"`
 
 	Rounds   int           `help:"Rounds." default:"7" group:"How long"`
 	Duration time.Duration `help:"Length of one load; wrk and iperf3 take whole seconds." default:"3s" group:"How long"`
@@ -59,8 +61,12 @@ func (c *compareCmd) Run(ctx context.Context) error {
 	if c.PeerDir == "" {
 		c.PeerDir = filepath.Join(c.Out, "peers")
 	}
+	var err error
+	if c.Congestion, err = compare.Congestions(c.Congestion); err != nil {
+		return err
+	}
 	if c.List {
-		return compare.WriteList(os.Stdout, []string{c.PeerDir})
+		return compare.WriteList(os.Stdout, []string{c.PeerDir}, c.Congestion)
 	}
 	if c.Install && !lab.Entered() {
 		if err := compare.Install(ctx, c.PeerDir, c.Peers, os.Stderr); err != nil {
@@ -106,7 +112,7 @@ func (u untilUnread) Write(text []byte) (int, error) {
 
 func (c *compareCmd) options(begin time.Time) (compare.Options, error) {
 	o := compare.Options{Sluice: c.Sluice, Kinds: c.Peers, PeerDirs: []string{c.PeerDir}, Base: c.Base, Works: c.Work,
-		Sweeps: c.Sweep, Rounds: c.Rounds, Duration: c.Duration, Progress: os.Stderr}
+		Sweeps: c.Sweep, Congestion: c.Congestion, Rounds: c.Rounds, Duration: c.Duration, Progress: os.Stderr}
 	for _, v := range c.Variant {
 		o.Variants = append(o.Variants, compare.Variant(v))
 	}

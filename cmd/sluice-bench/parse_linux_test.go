@@ -82,6 +82,7 @@ func TestHelpAndVersion(t *testing.T) {
 
 func TestWellFormedCommandLines(t *testing.T) {
 	for _, line := range []string{"version", "compare", "compare --list", "compare --work all --sweep all --peers direct,nginx", "report",
+		"compare --congestion bbr,cubic", "lab up --congestion reno",
 		"load tcp-stream 10.0.0.1:9 --direction both", "torture --only kill,aborts", "lab up --tproxy 12345:80,443"} {
 		if _, err, left := parseHere(line); err != nil || left {
 			t.Errorf("%s: %v", line, err)
