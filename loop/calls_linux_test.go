@@ -147,7 +147,7 @@ func TestRingDoesNoMore(t *testing.T) {
 	c.ring.place(call).op, c.ring.place(call).length, c.ring.place(call).opFlags = opOpenAt, 0, unix.O_RDONLY
 	results := []int32{unmade}
 	c.ring.submit(1)
-	c.ring.complete(results)
+	c.ring.complete(results, 0)
 	if results[0] != -int32(unix.EACCES) {
 		t.Errorf("openat answers %d", results[0])
 	}

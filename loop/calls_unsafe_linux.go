@@ -32,7 +32,7 @@ func (c *Calls) SendMsg(fd int, h *unix.Msghdr) int {
 //go:uintptrescapes
 func (c *Calls) gather(op uint8, fd int, address uintptr, length, flags int) int {
 	*c.ring.place(c.n) = submission{op: op, fd: int32(fd), addr: uint64(address), length: uint32(length),
-		opFlags: uint32(flags | unix.MSG_DONTWAIT), user: uint64(c.n)}
+		opFlags: uint32(flags | unix.MSG_DONTWAIT), user: c.made + uint64(c.n)}
 	c.n++
 	return c.n - 1
 }

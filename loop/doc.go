@@ -16,6 +16,13 @@
 // turn gathered. Who has much to do asks to be called again after a piece of it, so
 // that who has little waits for one short turn at most.
 //
+// A reactor has two engines: it waits by epoll(7) in any case, and makes calls by a ring
+// where the group has them. The ring has nothing under way from one turn to the next: no
+// multishot receives, no buffers that the kernel chooses. What it saves is the entry of
+// each system call, which is what io_uring saves at all on sockets that are ready; and
+// readiness, closing, resets and back-pressure stay what they are without it, so both
+// engines run one and the same code.
+//
 // Glossary:
 //
 //   - reactor: an event loop on one locked OS thread. Everything registered
@@ -35,6 +42,9 @@
 //     the others after its turn.
 //   - pass on: to retire an fd to an heir, who has it for another use instead of
 //     its being closed.
+//   - calls: system calls on sockets, of which none waits, that are gathered and made
+//     by one, where there are rings (Group.UseRings); else each is made as it comes.
+//   - ring: an io_uring(7), which makes calls.
 //   - batch: several datagrams received or sent by one system call. Its slots
 //     each hold one message: a datagram, or a run.
 //   - parcel: the messages of a batch that leave by one socket.

@@ -151,13 +151,14 @@ func (r *ring) submit(n int) (int, syscall.Errno) {
 	return int(taken), errno
 }
 
-// complete puts what was completed into results, by the user data of submissions.
-func (r *ring) complete(results []int32) {
+// complete puts what was completed into results, by the user data of submissions, which
+// begins with first.
+func (r *ring) complete(results []int32, first uint64) {
 	head, tail := *r.cqHead, atomic.LoadUint32(r.cqTail)
 	for ; head != tail; head++ {
 		c := &r.completions[head&r.cqMask]
-		if c.user < uint64(len(results)) {
-			results[c.user] = c.res
+		if i := c.user - first; i < uint64(len(results)) {
+			results[i] = c.res
 		}
 	}
 	atomic.StoreUint32(r.cqHead, head)

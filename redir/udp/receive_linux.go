@@ -121,8 +121,9 @@ func (w *Worker) receiveTogether(list []receiver) {
 // whether there is more: what has come before an edge was reported makes no other one.
 // To peek adds up to half of what a receive costs here, less than to receive again, and
 // takes no slot (BenchmarkTogether in package loop); and a socket that has ended, or is
-// a spare one, may not call for ever, as it would if its level counted. A slot that nothing has come to stays unused until the replies are sent. For one alone
-// there is a cheaper way.
+// a spare one, may not call for ever, as it would if its level counted. A slot that
+// nothing has come to stays unused until the replies are sent. For one alone there is a
+// cheaper way.
 func (q *clientQueue) makeCalls(calls *loop.Calls, list []receiver) []arrival {
 	arrivals := q.arrivals[:len(list)]
 	if len(list) == 1 {
