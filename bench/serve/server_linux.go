@@ -43,6 +43,8 @@ type Server struct {
 	listeners []net.Listener
 	sockets   []dgram.Socket
 	ledger    *ledger
+	reactors  *reactors
+	lasting   int // requests before a connection moves to the reactors
 	running   sync.WaitGroup
 	closed    atomic.Bool
 	mu        sync.Mutex // guards conns
@@ -52,8 +54,10 @@ type Server struct {
 // Listen opens every address and serves until Close. The sockets belong to the
 // network namespace of the calling thread: inside lab.Namespace.Do, to the lab's.
 // An IPv6 address is left out where the kernel has no IPv6 and another remains.
-func Listen(o Options) (*Server, error) {
-	s := &Server{ledger: newLedger(), conns: map[net.Conn]struct{}{}}
+func Listen(o Options) (*Server, error) { return listen(o, lasting) }
+
+func listen(o Options, lasting int) (*Server, error) {
+	s := &Server{ledger: newLedger(), lasting: lasting, conns: map[net.Conn]struct{}{}}
 	for _, addr := range o.Listen {
 		err := s.open(addr, max(1, o.Threads))
 		if errors.Is(err, unix.EAFNOSUPPORT) && addr.Addr().Is6() && len(o.Listen) > 1 {
@@ -62,6 +66,10 @@ func Listen(o Options) (*Server, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+	}
+	var err error
+	if s.reactors, err = s.startReactors(); err != nil {
+		return nil, errors.Join(fmt.Errorf("serve: event loops: %w", err), s.Close())
 	}
 	for _, ln := range s.listeners {
 		s.running.Go(func() { s.accept(ln) })
@@ -112,20 +120,28 @@ func (s *Server) Close() error {
 	s.mu.Unlock()
 	s.running.Wait()
 	var errs []error
+	if s.reactors != nil { // nothing moves to them any more, which would wait for them
+		errs = append(errs, s.reactors.pool.Stop())
+	}
 	for _, sock := range s.sockets {
 		errs = append(errs, sock.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// enter notes a connection, so that Close reaches it; false once closed.
-func (s *Server) enter(conn net.Conn) bool {
+// enter serves a connection on a goroutine of its own and closes it then, and Close
+// ends it before; false once closed, when the caller closes it.
+func (s *Server) enter(conn net.Conn, serve func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed.Load() {
 		return false
 	}
 	s.conns[conn] = struct{}{}
+	s.running.Go(func() {
+		defer s.leave(conn)
+		serve()
+	})
 	return true
 }
 

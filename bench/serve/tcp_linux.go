@@ -31,12 +31,7 @@ func (s *Server) accept(ln net.Listener) {
 			return
 		case err != nil:
 			time.Sleep(acceptPause)
-		case s.enter(conn):
-			s.running.Go(func() {
-				defer s.leave(conn)
-				serveTCP(conn.(*net.TCPConn))
-			})
-		default:
+		case !s.enter(conn, func() { s.serveTCP(conn.(*net.TCPConn)) }):
 			_ = conn.Close() // the server is closing
 		}
 	}
@@ -44,7 +39,7 @@ func (s *Server) accept(ln net.Listener) {
 
 // serveTCP does what the first frame asks for. A failed connection ends; its
 // client is the one that counts failures.
-func serveTCP(conn *net.TCPConn) {
+func (s *Server) serveTCP(conn *net.TCPConn) {
 	r := frame.NewReader(conn, smallBuffer)
 	kind := frame.Echo
 	if first := r.Peek(len(frame.Magic)); bytes.HasPrefix(first, []byte(frame.Magic)) {
@@ -56,7 +51,9 @@ func serveTCP(conn *net.TCPConn) {
 	}
 	switch kind {
 	case frame.Request:
-		answer(conn, r)
+		if s.answer(conn, r) {
+			return // what is shut down here ends there too
+		}
 	case frame.Sink:
 		sink(conn, r)
 	case frame.Source:
@@ -67,29 +64,6 @@ func serveTCP(conn *net.TCPConn) {
 		}
 	}
 	_ = conn.CloseWrite() // before Close, which resets where bytes are unread
-}
-
-// answer sends a response for each request until the client has no more.
-func answer(conn net.Conn, r *frame.Reader) {
-	var slot frame.Slot
-	size := -1
-	for {
-		h, _, err := r.Next()
-		reply := frame.Header{Kind: frame.Response, Flow: h.Flow, Seq: h.Seq, Stamp: h.Stamp}
-		want := min(max(int(h.Reply), frame.HeaderSize), frame.MaxStreamFrame)
-		switch {
-		case errors.Is(err, frame.ErrChecksum):
-			reply.Kind, want = frame.Refused, frame.HeaderSize
-		case err != nil:
-			return
-		}
-		if want != size {
-			slot, size = frame.NewSlot(make([]byte, want), h.Flow), want
-		}
-		if _, err := conn.Write(slot.Put(reply)); err != nil {
-			return
-		}
-	}
 }
 
 // sink verifies the stream and sends the report after its end.
