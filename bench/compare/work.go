@@ -68,6 +68,7 @@ func Works() []Work {
 		{Key: "http-1", Title: "HTTP keep-alive, 1 connection", Unit: request, Transport: tcp, load: wrkKeep, flows: 1},
 		{Key: "crr-50", Title: "A connection per request, 50 at once", Unit: connection, Transport: tcp, load: wrkClose, flows: 50},
 		{Key: "udp-1", Title: "UDP echo, 1 flow, 1 in flight", Unit: datagram, Transport: udp, load: echo, flows: 1, window: 1, size: 200},
+		{Key: "udp-1000", Title: "UDP echo, 1,000 flows, 1 in flight each", Unit: datagram, Transport: udp, load: echo, flows: 1000, window: 1, size: 200},
 		{Key: "udp-16", Title: "UDP echo, 16 flows × 32, 200 bytes, sent singly", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 200},
 		{Key: "udp-16-gso", Title: "UDP echo, 16 flows × 32, 1200 bytes, GSO", Unit: datagram, Transport: udp, load: echo, flows: 16, window: 32, size: 1200, gso: true},
 		{Key: "udp-new", Title: "UDP, a new client port per datagram", Unit: session, Transport: udp, load: newSources, flows: 64, size: 64, Memory: true},

@@ -62,6 +62,8 @@ var faulty = []struct {
 	{"sendmmsg", unix.SYS_SENDMMSG, []syscall.Errno{unix.EACCES, unix.EBADF, unix.ECONNREFUSED, unix.EFAULT, unix.EINTR, unix.EINVAL,
 		unix.EMSGSIZE, unix.ENOBUFS, unix.ENOMEM, unix.EPERM, unix.EHOSTUNREACH, unix.ENETUNREACH, unix.EADDRNOTAVAIL, unix.EAGAIN}, []string{"--engine=epoll"}},
 	{"sendmsg", unix.SYS_SENDMSG, []syscall.Errno{unix.EACCES, unix.EBADF, unix.EINTR, unix.EINVAL, unix.EMSGSIZE, unix.ENOBUFS, unix.EPERM}, []string{"--engine=epoll"}},
+	{"io_uring_enter", unix.SYS_IO_URING_ENTER, []syscall.Errno{unix.EAGAIN, unix.EBADF, unix.EBADFD, unix.EBUSY, unix.EFAULT, unix.EINTR,
+		unix.EINVAL, unix.ENXIO, unix.EOPNOTSUPP, unix.EPERM}, []string{"--relay=copy", "--engine=io_uring"}},
 	{"bind", unix.SYS_BIND, []syscall.Errno{unix.EACCES, unix.EADDRINUSE, unix.EADDRNOTAVAIL, unix.EBADF, unix.EINVAL, unix.ENOTSOCK}, nil},
 }
 
