@@ -222,6 +222,7 @@ func TestClientsGone(t *testing.T) {
 		gone := g.counters(t).number("client_gave_up")
 		g.halt(t)
 		var waiting []*net.TCPConn
+		left := map[netip.AddrPort]bool{}
 		for range each {
 			for _, question := range []string{"", "question"} {
 				c := dialTCP(t, g.Client, w.dest(0))
@@ -230,9 +231,11 @@ func TestClientsGone(t *testing.T) {
 				waiting = append(waiting, c)
 			}
 			c := dialTCP(t, g.Client, w.dest(0))
+			left[c.LocalAddr().(*net.TCPAddr).AddrPort()] = true
 			_ = c.SetLinger(0)
 			c.Close()
 		}
+		until(t, "the gateway has the resets", func() bool { return !connected(t, g.Gateway, left) })
 		g.signal(t, syscall.SIGCONT)
 		for _, c := range waiting {
 			wantEnd(t, c, []byte("answer"))

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -64,10 +65,20 @@ func end(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) {
 
 // listening tells whether some socket of the namespace listens on a TCP port.
 func listening(t *testing.T, ns *lab.Namespace, port uint16) bool {
+	return someSocket(t, ns, func(s sockets.Socket) bool { return s.State == sockets.Listening && s.Local.Port() == port })
+}
+
+// connected tells whether some socket of the namespace has one of these peers.
+func connected(t *testing.T, ns *lab.Namespace, peers map[netip.AddrPort]bool) bool {
+	return someSocket(t, ns, func(s sockets.Socket) bool { return peers[s.Remote] })
+}
+
+// someSocket tells whether some TCP socket of the namespace is so.
+func someSocket(t *testing.T, ns *lab.Namespace, is func(sockets.Socket) bool) bool {
 	found := false
 	err := ns.Do(func() error {
 		for s := range sockets.Here("tcp", "tcp6") {
-			found = found || s.State == sockets.Listening && s.Local.Port() == port
+			found = found || is(s)
 		}
 		return nil
 	})
