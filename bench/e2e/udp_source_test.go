@@ -426,7 +426,7 @@ func TestUDPSourceTakeover(t *testing.T) {
 				}
 			}
 			close(stop)
-			if n := <-asked; n < 100 {
+			if n := <-asked; n < 10 { // other tests may have the processors
 				t.Errorf("only %d questions in all that time", n)
 			}
 			if n := g.counters(t).number("dropped_reply"); n != 0 {
