@@ -202,16 +202,16 @@ func TestGuideReverseProxy(t *testing.T) {
 			flags = append(flags, word)
 		}
 	}
-	at := map[string]string{ // a client's destination: a server
-		"10.77.1.1:443": "10.77.2.2:8000", "[fd77:1::1]:443": "[fd77:2::2]:8000",
-		"198.51.100.7:53": "10.77.2.2:8000", "[2001:db8:7::7]:53": "[fd77:2::2]:8000",
-		"10.77.1.1:8443": "127.0.0.1:8001", "[fd77:1::1]:8443": "[::1]:8001",
-		"10.77.1.1:9443": "10.77.2.1:8002", "[fd77:1::1]:9443": "[fd77:2::1]:8002",
-		"198.51.100.7:54": "127.0.0.1:8001",
+	at := [][2]string{ // a client's destination, and a server; the first has a port of one family alone
+		{"198.51.100.7:54", "127.0.0.1:8001"},
+		{"10.77.1.1:443", "10.77.2.2:8000"}, {"[fd77:1::1]:443", "[fd77:2::2]:8000"},
+		{"198.51.100.7:53", "10.77.2.2:8000"}, {"[2001:db8:7::7]:53", "[fd77:2::2]:8000"},
+		{"10.77.1.1:8443", "127.0.0.1:8001"}, {"[fd77:1::1]:8443", "[::1]:8001"},
+		{"10.77.1.1:9443", "10.77.2.1:8002"}, {"[fd77:1::1]:9443", "[fd77:2::1]:8002"},
 	}
 	var forwards []string
-	for listen, server := range at {
-		forwards = append(forwards, listen+"="+server)
+	for _, f := range at {
+		forwards = append(forwards, f[0]+"="+f[1])
 	}
 	g := startForwards(t, setup{flags: flags}, forwards...)
 	for _, server := range []string{"10.77.2.2:8000", "[fd77:2::2]:8000"} {
@@ -220,7 +220,8 @@ func TestGuideReverseProxy(t *testing.T) {
 	for _, server := range []string{"127.0.0.1:8001", "[::1]:8001", "10.77.2.1:8002", "[fd77:2::1]:8002"} {
 		tellPeers(t, g.Gateway, netip.MustParseAddrPort(server))
 	}
-	for listen, server := range at {
+	for _, f := range at {
+		listen, server := f[0], f[1]
 		to, from := netip.MustParseAddrPort(listen), lab.Client4
 		if to.Addr().Is6() {
 			from = lab.Client6

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -89,7 +90,7 @@ func isForeign(in inbound.Spec) bool {
 // sources are what the rules must know of the addresses that upstreams bear.
 func (cmd *runCmd) sources() rules.Sources {
 	var all []source.Source
-	var port uint16 // of the listeners for UDP replies: any inbound's take those of all
+	var port4, port6 uint16 // of the listeners for UDP replies: any inbound's take those of all, in the families in which it listens
 	bears := false
 	for _, o := range cmd.outbounds() {
 		all = append(all, o.Source)
@@ -98,11 +99,18 @@ func (cmd *runCmd) sources() rules.Sources {
 	for _, in := range cmd.inbounds() {
 		own := in.Source.Or(cmd.Source)
 		all = append(all, own)
-		if in.UDP && (own.OfClients() || bears) && port == 0 {
-			port = in.Listen.Port()
+		if !in.UDP || !own.OfClients() && !bears {
+			continue
+		}
+		for _, at := range in.ReturnAddrs() {
+			port := &port4
+			if at.Addr().Is6() {
+				port = &port6
+			}
+			*port = cmp.Or(*port, at.Port())
 		}
 	}
 	sources := sourcesOf(all)
-	sources.UDPPort, sources.KernelReplies = port, cmd.SourceReplies == "kernel"
+	sources.UDPPort, sources.UDPPort6, sources.KernelReplies = port4, port6, cmd.SourceReplies == "kernel"
 	return sources
 }

@@ -13,6 +13,7 @@ type Sources struct {
 	Ports         bool         // and its port; the rules need to know for Redirect alone
 	Addrs         []netip.Addr // that others bear, routed here
 	UDPPort       uint16       // where sluice takes in UDP replies to clients' addresses; 0: where it takes in clients' datagrams
+	UDPPort6      uint16       // the same over IPv6; 0: at UDPPort too
 	KernelReplies bool         // UDP replies to clients' addresses: the kernel forwards them, past sluice
 }
 

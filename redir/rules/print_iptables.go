@@ -270,7 +270,7 @@ func (b *script) returns(s Spec) {
 		b.line("-A PREROUTING -p tcp ! --syn -m socket --transparent -j DIVERT")
 	}
 	for _, addr := range s.Sources.Addrs {
-		if s.returnPort() != 0 && addr.Is6() == (b.family == familyIPv6) {
+		if s.takesReplies() && addr.Is6() == (b.family == familyIPv6) {
 			b.line("-A PREROUTING -p udp -d %s -m socket --transparent -j DIVERT", addr)
 		}
 	}

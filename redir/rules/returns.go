@@ -35,14 +35,21 @@ func returns(s Spec) [][]term {
 
 // returnsUDP tells whether sluice takes in UDP replies to clients' addresses.
 func (s Spec) returnsUDP() bool {
-	return s.Sources.Clients && !s.Sources.KernelReplies && s.returnPort() != 0 && s.Via == TProxy
+	return s.Sources.Clients && !s.Sources.KernelReplies && s.takesReplies() && s.Via == TProxy
 }
 
-// returnPort is that of the listeners for UDP replies; 0: none.
-func (s Spec) returnPort() uint16 {
-	port := cmp.Or(s.Sources.UDPPort, s.portOf(protoUDP))
+// takesReplies tells whether there are listeners for UDP replies.
+func (s Spec) takesReplies() bool { return s.returnPort(familyIPv4)|s.returnPort(familyIPv6) != 0 }
+
+// returnPort is that of a family's listeners for UDP replies; 0: it has none.
+func (s Spec) returnPort(family byte) uint16 {
+	port := s.Sources.UDPPort
+	if family == familyIPv6 {
+		port = cmp.Or(s.Sources.UDPPort6, port)
+	}
+	port = cmp.Or(port, s.portOf(protoUDP))
 	for _, l := range s.Listeners {
-		if l.UDP && port == 0 {
+		if l.UDP && port == 0 && l.Addr.Addr().Is6() == (family == familyIPv6) {
 			port = l.Addr.Port()
 		}
 	}
@@ -51,7 +58,7 @@ func (s Spec) returnPort() uint16 {
 
 // toSources jumps to owned with UDP packets to the addresses that were named.
 func toSources(s Spec, owned jump) [][]term {
-	if len(s.Sources.Addrs) == 0 || s.returnPort() == 0 {
+	if len(s.Sources.Addrs) == 0 || !s.takesReplies() {
 		return nil
 	}
 	return [][]term{
@@ -74,7 +81,9 @@ func returnChains(s Spec) []chain {
 	if s.returnsUDP() {
 		returned, returns := chain{name: chainReturned}, chain{name: chainReturns}
 		for _, family := range bothFamilies {
-			returned.add([]term{protoIs{protoUDP}, tproxyAt{family, s.returnPort()}, setMark{s.Mark, s.Mask}, countIn{countReturned}, accept})
+			if port := s.returnPort(family); port != 0 {
+				returned.add([]term{protoIs{protoUDP}, tproxyAt{family, port}, setMark{s.Mark, s.Mask}, countIn{countReturned}, accept})
+			}
 		}
 		returned.add(refuse(s)...)
 		returns.add(ownFlow(s, chainReturned)...)

@@ -35,7 +35,7 @@ func setsFor(s Spec) []set {
 	if len(s.ExcludeUIDs) > 0 {
 		sets = append(sets, uidSet(s.ExcludeUIDs))
 	}
-	if len(s.Sources.Addrs) > 0 && s.returnPort() != 0 {
+	if len(s.Sources.Addrs) > 0 && s.takesReplies() {
 		var all []netip.Prefix
 		for _, addr := range s.Sources.Addrs {
 			all = append(all, netip.PrefixFrom(addr, addr.BitLen()))
