@@ -226,6 +226,9 @@ func KernelRuns() (gro, gso bool) {
 // flush sends what the turn has gathered.
 func (w *Worker) flush() {
 	w.names.letGo()
+	if w.toUpstream.used|w.toClient.used == 0 {
+		return
+	}
 	w.departUpstream()
 	w.toClient.writeBacks.departAll()
 	w.send()
