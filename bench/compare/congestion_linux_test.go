@@ -24,7 +24,9 @@ var bulky = regexp.MustCompile(`(?m)^ESTAB +\d+ +\d+ +(\S+) +(\S+).*\n\t ?(?:ts 
 // by the namespace and the congestion control: "client cubic".
 func watch(ctx context.Context) map[string]string {
 	seen := map[string]string{}
-	for ctx.Err() == nil {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for ; ctx.Err() == nil; <-tick.C {
 		names, _ := lab.Names()
 		for _, name := range names {
 			if !strings.HasPrefix(name, fmt.Sprintf("sluicelab-%d-", os.Getpid())) {
@@ -40,7 +42,6 @@ func watch(ctx context.Context) map[string]string {
 				}
 			}
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	return seen
 }

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"sluice/bench/frame"
 	"sluice/bench/serve"
@@ -82,7 +84,7 @@ func TestOddRequestsOnAReactor(t *testing.T) {
 		if _, err := conn.Write(part); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Millisecond) // so that they are likely to arrive as two
+		waitFor(t, func() bool { return unacknowledged(t, conn) == 0 }) // so that they arrive as two
 	}
 	b = make([]byte, 100)
 	if _, err := io.ReadFull(conn, b); err != nil {
@@ -137,4 +139,20 @@ func TestSilence(t *testing.T) {
 	if err != nil || bytes.Contains(out, []byte("gnet")) {
 		t.Errorf("%v: %s", err, out)
 	}
+}
+
+// unacknowledged is how many bytes the peer's kernel does not have yet.
+func unacknowledged(t *testing.T, conn net.Conn) (n int) {
+	t.Helper()
+	raw, err := conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
